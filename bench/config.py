@@ -1,0 +1,217 @@
+"""The config of one run: typed, frozen, checked when built; its defaults are the paper's model at scale `paper`.
+
+Section and equation numbers refer to Zhang & Zhou, "A Generative Adversarial Network Model For Different Image
+generation Tasks".
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+
+class InputError(ValueError):
+    """Bad input from a person: the message names the file, the field and the fix; the CLI exits with 2."""
+
+
+class Section(BaseModel):
+    """A frozen group of fields that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class TaskConfig(Section):
+    """What is turned into what."""
+
+    name: Literal["colorization"] = "colorization"
+    """colorization: L in, ab out (section 4.1)."""
+
+
+class DataConfig(Section):
+    """Which photographs, at which size, and how they are cropped."""
+
+    name: Literal["photos", "folder", "places365"] = "photos"
+    """photos: the colour photographs that ship inside scikit-image, scikit-learn and matplotlib; folder: any
+    directory of images; places365: the paper's data set (section 4.1.1), through torchvision."""
+    path: str | None = None
+    """Root folder of `folder` and `places365`. Not part of a run's id: the images' content is."""
+    image_size: Annotated[int, Field(ge=8)] = 256
+    """Side of the square crops, in pixels."""
+    train_images: Annotated[int, Field(ge=1)] | None = None
+    """Train on this many images, a subset drawn with `subset_seed`; null takes all (the paper used about 8,000)."""
+    val_images: Annotated[int, Field(ge=1)] | None = 64
+    """Score at most this many validation crops; null takes all."""
+    subset_seed: int = 0
+    """Seed of the subset that `train_images` draws."""
+    scales: tuple[Annotated[float, Field(ge=1)], ...] = Field((1.0, 1.5, 2.0), min_length=1)
+    """A crop comes from the photograph resized so that its short side is image_size times one of these."""
+    flip: bool = True
+    """Mirror half of the training crops left to right."""
+
+
+class GeneratorConfig(Section):
+    """The U-Net (section 3.1)."""
+
+    downsample: Literal["strided_conv", "max_pool"] = "strided_conv"
+    """How a layer halves its input: a stride of 2, or the same convolution at stride 1 and a 2x2 max pooling."""
+    norm: Literal["batch", "instance", "none"] = "batch"
+    """Normalisation after every convolution but the first and the last."""
+    depth: Annotated[int, Field(ge=1, le=10)] = 3
+    """Number of down-sampling layers."""
+    width: Annotated[int, Field(ge=1)] = 64
+    """Channels of the first layer."""
+    max_multiplier: Annotated[int, Field(ge=1)] = 2
+    """Channels double a layer until they reach this multiple of `width`."""
+
+
+class TilingConfig(Section):
+    """Partitioning (section 3.3)."""
+
+    grid: Annotated[int, Field(ge=1)] = 4
+    """The image is cut into grid x grid sub-images; 1 is the whole image."""
+    context: Literal["none", "channel", "vector"] = "vector"
+    """What a sub-image is told of the whole: nothing; the shrunk image as more input channels; or the shrunk
+    image's latent, concatenated before the decoder."""
+    merge: Literal["stitch", "learned"] = "stitch"
+    """How the outputs become one image: put side by side, or that and a learned convolution over the result."""
+
+
+class DiscriminatorConfig(Section):
+    """Stacked convolutions that judge (x, y) pairs (section 3.1)."""
+
+    depth: Literal["full"] | Annotated[int, Field(ge=1, le=10)] = "full"
+    """Down-sampling layers before the last convolution: until 1x1, or fewer with the outputs averaged."""
+    width: Annotated[int, Field(ge=1)] = 64
+    """Channels of the first layer."""
+    max_multiplier: Annotated[int, Field(ge=1)] = 8
+    """Channels double a layer until they reach this multiple of `width`."""
+    activation: Literal["leaky_relu", "relu"] = "leaky_relu"
+    """leaky_relu has slope 0.2."""
+    norm: Literal["batch", "instance", "none"] = "batch"
+    """Normalisation after every convolution but the first and the last."""
+
+
+class ScheduleConfig(Section):
+    """A value over the run's progress p in [0, 1]."""
+
+    kind: Literal["constant", "linear", "cosine", "step"] = "constant"
+    """constant: start; linear and cosine: from start to end; step: start while p < at, then end."""
+    start: Annotated[float, Field(ge=0)]
+    """Value at p = 0."""
+    end: Annotated[float, Field(ge=0)] | None = None
+    """Value at p = 1; every kind but constant needs it."""
+    at: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Where `step` changes."""
+
+    @model_validator(mode="after")
+    def _end_is_given(self) -> ScheduleConfig:
+        if self.kind == "constant" and self.end is not None:
+            raise ValueError("a constant schedule has no end; remove it, or set kind: linear")
+        if self.kind != "constant" and self.end is None:
+            raise ValueError(f"a {self.kind} schedule needs an end")
+        return self
+
+
+def _number_is_constant(value: Any) -> Any:
+    return {"start": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _name_is_task(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class LossConfig(Section):
+    """The objective L_GAN + lambda L_L1 (section 3.2)."""
+
+    adversarial: Literal["bce", "l2"] = "bce"
+    """The two adversarial losses of section 3.2."""
+    l1: Annotated[ScheduleConfig, BeforeValidator(_number_is_constant)] = ScheduleConfig(
+        kind="linear", start=100.0, end=10.0
+    )
+    """lambda; a bare number is a constant."""
+
+
+class TrainConfig(Section):
+    """How long and how (section 4.1.1). Exactly one of steps, images and seconds is the budget."""
+
+    steps: Annotated[int, Field(ge=1)] | None = 10_000
+    """Budget in iterations."""
+    images: Annotated[int, Field(ge=1)] | None = None
+    """Budget in images seen."""
+    seconds: Annotated[float, Field(gt=0)] | None = None
+    """Budget in seconds of training, without validation."""
+    batch_size: Annotated[int, Field(ge=1)] = 16
+    """Images a step."""
+    d_steps: Annotated[int, Field(ge=1)] = 2
+    """Discriminator updates an iteration (the paper: "more than once", section 3.1)."""
+    pretrain_steps: Annotated[int, Field(ge=0)] = 1_000
+    """Leading iterations, within the budget, that train the generator with L1 alone (section 4.1.1)."""
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-4
+    """Adam's, for both networks."""
+    betas: tuple[float, float] = (0.5, 0.999)
+    """Adam's, as in DCGAN and pix2pix."""
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Decay of an exponential moving average of the generator's weights, which is then what is scored."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Of the networks under autocast; colour conversion, losses and scores stay in fp32."""
+    validations: Annotated[int, Field(ge=1)] = 10
+    """How often the validation set is scored during training. Not part of a run's id."""
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> TrainConfig:
+        given = {k: v for k in ("steps", "images", "seconds") if (v := getattr(self, k)) is not None}
+        if len(given) != 1:
+            have = " and ".join(f"{k}={v}" for k, v in given.items()) or "none of them"
+            raise ValueError(
+                f"exactly one of steps, images, seconds is the budget, here {have}; set the others to null"
+            )
+        if self.steps is not None and self.pretrain_steps > self.steps:
+            raise ValueError(f"pretrain_steps ({self.pretrain_steps}) is more than the budget of {self.steps} steps")
+        return self
+
+
+class RunConfig(Section):
+    """Everything that decides a run's numbers, and nothing else but `data.path` and `train.validations`."""
+
+    method: str = "gan"
+    """gan is the paper's model; any name of the registry in `baselines/__init__.py`."""
+    task: Annotated[TaskConfig, BeforeValidator(_name_is_task)] = TaskConfig()
+    data: DataConfig = DataConfig()
+    generator: GeneratorConfig = GeneratorConfig()
+    tiling: TilingConfig = TilingConfig()
+    discriminator: DiscriminatorConfig = DiscriminatorConfig()
+    loss: LossConfig = LossConfig()
+    train: TrainConfig = TrainConfig()
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def tile_size(self) -> int:
+        """Side of a sub-image in pixels."""
+        return self.data.image_size // self.tiling.grid
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> RunConfig:
+        size, grid, depth = self.data.image_size, self.tiling.grid, self.generator.depth
+        if size % grid:
+            raise ValueError(f"data.image_size ({size}) is not a multiple of tiling.grid ({grid})")
+        if self.tile_size % 2**depth:
+            raise ValueError(
+                f"a sub-image of {self.tile_size} px (data.image_size / tiling.grid) cannot be halved "
+                f"generator.depth = {depth} times; it must be a multiple of {2**depth}"
+            )
+        if self.tile_size < 4:
+            raise ValueError(f"sub-images of {self.tile_size} px are too small; lower tiling.grid")
+        down = self.discriminator.depth
+        if down != "full" and self.tile_size >> down < 4:
+            raise ValueError(
+                f"discriminator.depth = {down} leaves less than 4x4 of a sub-image of {self.tile_size} px; "
+                f"the deepest is {(self.tile_size // 4).bit_length() - 1}, or write full"
+            )
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """The fields that a run's id is made of: all but where the data lies and how often it is validated."""
+        fields = self.model_dump(mode="json")
+        del fields["data"]["path"], fields["train"]["validations"]
+        return fields
