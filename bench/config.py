@@ -42,9 +42,9 @@ class DataConfig(Section):
     """Train on this many images, a subset drawn with `subset_seed`; null takes all (the paper used about 8,000)."""
     val_images: Annotated[int, Field(ge=1)] | None = 64
     """Score at most this many validation crops; null takes all."""
-    subset_seed: int = 0
+    subset_seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the subset that `train_images` draws."""
-    scales: tuple[Annotated[float, Field(ge=1)], ...] = Field((1.0, 1.5, 2.0), min_length=1)
+    scales: tuple[Annotated[float, Field(ge=1)], ...] = Field(default=(1.0, 1.5, 2.0), min_length=1)
     """A crop comes from the photograph resized so that its short side is image_size times one of these."""
     flip: bool = True
     """Mirror half of the training crops left to right."""
@@ -200,8 +200,10 @@ class RunConfig(Section):
                 f"a sub-image of {self.tile_size} px (data.image_size / tiling.grid) cannot be halved "
                 f"generator.depth = {depth} times; it must be a multiple of {2**depth}"
             )
-        if self.tile_size < 4:
-            raise ValueError(f"sub-images of {self.tile_size} px are too small; lower tiling.grid")
+        if self.tile_size < 8:
+            raise ValueError(f"sub-images of {self.tile_size} px are too small for D, 8 is the least; lower tiling.grid")
+        if self.generator.norm == "instance" and self.tile_size == 2**depth:
+            raise ValueError("generator.norm = instance has nothing to normalise at 1x1; lower generator.depth")
         down = self.discriminator.depth
         if down != "full" and self.tile_size >> down < 4:
             raise ValueError(

@@ -1,0 +1,1 @@
+"""A benchmark and ablation harness for image-to-image GANs."""

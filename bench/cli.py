@@ -1,0 +1,169 @@
+"""The command line: parse, call, print."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from bench.config import InputError
+from bench.study_file import ScaleName
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A benchmark and ablation harness for image-to-image GANs: one YAML study in, one report out.",
+)
+
+DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+Studies = Annotated[
+    list[str],
+    typer.Argument(metavar="STUDY... [KEY=VALUE...]", help="Study files, then dotted overrides: train.steps=500."),
+]
+Scale = Annotated[ScaleName, typer.Option(help="How much compute: tiny (seconds), small (minutes on a laptop), paper.")]
+Data = Annotated[str | None, typer.Option(metavar="photos|places365|PATH", help="Data set, or a folder of images.")]
+Runs = Annotated[Path, typer.Option(metavar="DIR", help="The run store.")]
+Reports = Annotated[Path, typer.Option(metavar="DIR", help="Where reports go.")]
+Device = Annotated[str, typer.Option(help="auto takes CUDA if there is one; or cpu, cuda, cuda:1.")]
+
+
+@app.command()
+def plan(
+    studies: Studies, scale: Scale = "small", data: Data = None, runs: Runs = Path("runs")
+) -> None:
+    """Say what would run, and how each variant differs from its control."""
+    from bench.report.terminal import print_plan
+    from bench.store import RunStore
+
+    for study in _load(studies, scale, data):
+        print_plan(study, RunStore(runs), Console())
+
+
+@app.command()
+def run(
+    studies: Studies,
+    scale: Scale = "small",
+    data: Data = None,
+    runs: Runs = Path("runs"),
+    reports: Reports = Path("reports"),
+    workers: Annotated[int, typer.Option(min=1, help="Runs at a time, each with its share of the cores.")] = 1,
+    device: Device = "auto",
+    checkpoint_every: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time between checkpoints.")] = 20,
+) -> None:
+    """Train what is missing, score it, and report."""
+    from bench.report.frames import collect
+    from bench.report.terminal import print_results
+    from bench.report.write import write_report
+    from bench.runner import jobs_of, run_jobs
+    from bench.store import RunStore
+
+    console, store = Console(), RunStore(runs)
+    loaded = _load(studies, scale, data)
+    jobs = jobs_of(loaded)
+    states = run_jobs(jobs, store, _resolve(device), workers, checkpoint_every, console)
+    for study in loaded:
+        results = collect(study, store)
+        write_report(results, reports / study.name, store)
+        print_results(results, reports / study.name, console)
+    if any(state != "done" for state in states.values()):
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command()
+def report(
+    studies: Annotated[list[str] | None, typer.Argument(metavar="[STUDY...] [KEY=VALUE...]")] = None,
+    scale: Scale = "small",
+    data: Data = None,
+    runs: Runs = Path("runs"),
+    reports: Reports = Path("reports"),
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if a table differs.")] = False,
+) -> None:
+    """Make reports again, from the store or from the records beside them; trains nothing."""
+    from bench.report.again import all_results
+    from bench.report.terminal import print_results
+    from bench.report.write import check_report, write_report
+    from bench.store import RunStore
+
+    console, store = Console(), RunStore(runs)
+    stale = []
+    for results, folder, source in all_results(_load(studies or [], scale, data, may_be_empty=True), store, reports):
+        if check:
+            stale += [folder / name for name in check_report(results, folder)]
+        else:
+            write_report(results, folder, source)
+            print_results(results, folder, console)
+    for path in stale:
+        _say(f"{path} differs from what its records give; run bench report")
+    if stale:
+        raise typer.Exit(SOME_FAILED)
+
+
+@app.command(name="data")
+def describe_data(
+    name: Annotated[str, typer.Argument(metavar="photos|places365|PATH")] = "photos",
+    image_size: Annotated[int, typer.Option(min=8, help="Side of the crops in pixels.")] = 64,
+    download: Annotated[bool, typer.Option("--download", help="Fetch places365 (24 GB) through torchvision.")] = False,
+) -> None:
+    """Describe a data set: its photographs, split, fingerprint and what was skipped."""
+    from bench.config import DataConfig
+    from bench.data.dataset import open_dataset
+
+    if download:
+        if name != "places365":
+            raise InputError(f"--download fetches places365, not {name}")
+        from bench.data.places365_download import download_places365
+
+        download_places365("data/places365")
+    known = name in ("photos", "places365")
+    config = DataConfig(name=name if known else "folder", path=None if known else name, image_size=image_size)  # type: ignore[arg-type]
+    described = open_dataset(config).describe()
+    for key, value in described.items():
+        Console().print(f"[bold]{key}[/]: {value}", highlight=False, soft_wrap=True)
+
+
+def _load(arguments: list[str], scale: ScaleName, data: str | None, may_be_empty: bool = False) -> list[Any]:
+    """Study files and overrides, as the command line mixes them, to studies."""
+    from bench.study import load_study
+
+    paths = [Path(a) for a in arguments if "=" not in a or Path(a).is_file()]
+    overrides = tuple(a for a in arguments if Path(a) not in paths)
+    if not paths and not may_be_empty:
+        raise InputError("command line: no study; give a YAML file such as ablations/pooling.yaml")
+    twice = {p.stem for p in paths if sum(q.stem == p.stem for q in paths) > 1}
+    if twice:
+        raise InputError(f"command line: several studies are named {', '.join(twice)}; their reports would overwrite")
+    return [load_study(path, scale, data, overrides) for path in paths]
+
+
+def _resolve(device: str) -> str:
+    """auto -> cuda or cpu. Raises InputError for a device that is not there."""
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"--device {device}: {str(error).splitlines()[0]}") from None
+    return device
+
+
+def _say(text: str) -> None:
+    Console(stderr=True, soft_wrap=True).print(text, markup=False, highlight=False)
+
+
+def main() -> None:
+    """Entry point: errors in words, exit codes as README says."""
+    try:
+        app()
+    except InputError as error:
+        _say(f"error: {error}")
+        sys.exit(BAD_INPUT)
+    except KeyboardInterrupt:
+        _say("interrupted; what is done is kept, and the same command goes on from there")
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,239 @@
+"""Decodes every image once into uint8 pixels on disk, addressed by content, and opens them as a memory map."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from bench.config import InputError
+from bench.data.sources import ImageFile, Source, content_hashes
+
+CACHE_VERSION = 1  # raise it when the same file would decode to other pixels
+CHUNK = 32  # images that are decoded before they are written; bounds the memory
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Level:
+    """A photograph at one size: (height, width, 3) bytes from `offset` in the pixel file."""
+
+    scale: float
+    offset: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A decoded photograph; `sha256` is of its file, `levels` follow data.scales and hold at least one."""
+
+    name: str
+    split: str
+    sha256: str
+    levels: tuple[Level, ...]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that is left out, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """Photos sorted by split, sha256 and name, and one flat read-only map of all their pixels."""
+
+    photos: list[Photo]
+    skipped: list[Skipped]
+    pixels: Pixels
+
+
+class _Entry(NamedTuple):
+    split: str
+    sha256: str
+    name: str
+    path: Path
+
+
+def cache_root() -> Path:
+    """$BENCH_CACHE, else gan-bench in $XDG_CACHE_HOME, else ~/.cache/gan-bench."""
+    if own := os.environ.get("BENCH_CACHE"):
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "gan-bench"
+
+
+def open_decoded(source: Source, image_size: int, scales: Sequence[float]) -> Decoded:
+    """The decoded photographs of a source, from the cache, or built into it.
+
+    A train image whose content is also in val is skipped, as every file is that cannot be read or is too small.
+    Raises InputError where the cache cannot be written, or an image changes while it is read.
+    """
+    entries, skipped = _entries(source)
+    identity = [CACHE_VERSION, image_size, list(scales), [e[:3] for e in entries]]
+    key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
+    folder = cache_root() / "data" / key
+    decoded = _load(folder)
+    if decoded is None:
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder.with_suffix(".lock")):  # a second process waits, then finds it done
+                decoded = _load(folder) or _build(folder, entries, image_size, scales)
+        except OSError as error:
+            raise InputError(
+                f"cannot write the cache folder {cache_root()} ({error}); "
+                "make room there, or set BENCH_CACHE to a folder that can be written"
+            ) from error
+    skipped = sorted(skipped + decoded.skipped, key=lambda s: (s.name, s.reason))
+    return Decoded(decoded.photos, skipped, decoded.pixels)
+
+
+def _entries(source: Source) -> tuple[list[_Entry], list[Skipped]]:
+    """What is to be decoded, sorted by split, content and name; and what cannot be, or is in val too."""
+    files: list[tuple[str, ImageFile]] = [("train", f) for f in source.train] + [("val", f) for f in source.val]
+    hashes = content_hashes([f for _, f in files])
+    in_val = {h for (split, _), h in zip(files, hashes, strict=True) if split == "val"}
+    entries, skipped = [], []
+    for (split, file), sha256 in zip(files, hashes, strict=True):
+        if isinstance(sha256, OSError):
+            skipped.append(Skipped(file.name, f"cannot be read: {sha256.strerror}"))
+        elif split == "train" and sha256 in in_val:
+            skipped.append(Skipped(file.name, "the same content is in val"))
+        else:
+            entries.append(_Entry(split, sha256, file.name, file.path))
+    return sorted(entries), skipped
+
+
+def _load(folder: Path) -> Decoded | None:
+    """A cache entry, or None where there is none or it is damaged."""
+    try:
+        index = json.loads((folder / "index.json").read_text())
+        photos = [Photo(**{**p, "levels": tuple(Level(**lv) for lv in p["levels"])}) for p in index["photos"]]
+        skipped = [Skipped(**s) for s in index["skipped"]]
+        end = 0
+        for level in (level for photo in photos for level in photo.levels):
+            if level.offset != end:
+                return None
+            end += level.height * level.width * 3
+        if (folder / "pixels.bin").stat().st_size != end:
+            return None
+        mapped = np.memmap(folder / "pixels.bin", np.uint8, "r") if end else np.zeros(0, np.uint8)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return Decoded(photos, skipped, np.asarray(mapped))  # a plain view: slicing np.memmap itself is slow
+
+
+def _build(folder: Path, entries: list[_Entry], image_size: int, scales: Sequence[float]) -> Decoded:
+    """Decode all entries into a sibling folder and move it into place; the caller holds the lock."""
+    building = folder.with_suffix(".partial")
+    for stale in (building, folder):  # of a build that was killed; damaged
+        if stale.exists():
+            shutil.rmtree(stale)
+    building.mkdir()
+    try:
+        _write(building, entries, image_size, scales)
+        os.replace(building, folder)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    built = _load(folder)
+    if built is None:
+        raise OSError(f"{folder} reads back differently from what was written")
+    return built
+
+
+def _write(building: Path, entries: list[_Entry], image_size: int, scales: Sequence[float]) -> None:
+    """pixels.bin and index.json of all entries, in their order, a chunk of images in memory at a time."""
+    photos, skipped, offset = [], [], 0
+    decode_entry = partial(_decode_entry, image_size=image_size, scales=scales)
+    with (
+        warnings.catch_warnings(),
+        ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool,
+        (building / "pixels.bin").open("wb") as file,
+    ):
+        warnings.simplefilter("ignore")  # Pillow's, about odd metadata
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        for start in range(0, len(entries), CHUNK):
+            chunk = entries[start : start + CHUNK]
+            for entry, decoded in zip(chunk, pool.map(decode_entry, chunk), strict=True):
+                if isinstance(decoded, str):
+                    skipped.append(Skipped(entry.name, decoded))
+                    continue
+                levels = []
+                for scale, pixels in decoded:
+                    levels.append(Level(scale, offset, pixels.shape[0], pixels.shape[1]))
+                    offset += file.write(pixels.tobytes())
+                photos.append(Photo(entry.name, entry.split, entry.sha256, tuple(levels)))
+        file.flush()
+        os.fsync(file.fileno())  # else a power cut could leave zeros of the right length
+    index = {"photos": [asdict(p) for p in photos], "skipped": [asdict(s) for s in skipped]}
+    (building / "index.json").write_text(json.dumps(index))
+
+
+def _decode_entry(entry: _Entry, image_size: int, scales: Sequence[float]) -> list[tuple[float, Pixels]] | str:
+    """An entry's levels, or the reason to skip it. Raises InputError where its content is no longer the hashed one."""
+    try:
+        data = entry.path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{entry.path}: {error.strerror} while it was being decoded; run again") from error
+    if hashlib.sha256(data).hexdigest() != entry.sha256:
+        raise InputError(f"{entry.path} changed while it was being decoded; run again")
+    try:
+        return decode(data, image_size, scales)
+    except MemoryError:  # says nothing about the file
+        raise
+    except UnidentifiedImageError:  # its own message holds a memory address
+        return "not an image that Pillow can read"
+    except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
+        return " ".join(str(error).split()) or type(error).__name__
+
+
+def decode(data: bytes, image_size: int, scales: Sequence[float]) -> list[tuple[float, Pixels]]:
+    """The (scale, (height, width, 3) RGB pixels) of each scale whose short side the image has; never enlarged.
+
+    Raises ValueError where the image is smaller than every level, and whatever Pillow raises on a damaged file.
+    """
+    sides: dict[int, float] = {}
+    for scale in scales:
+        sides.setdefault(round(image_size * scale), scale)
+    with Image.open(io.BytesIO(data)) as opened:
+        width, height = opened.size
+        if min(width, height) < min(sides):
+            limit = "data.image_size" if min(sides) == image_size else "the smallest of data.scales"
+            raise ValueError(f"smaller than {limit} ({width}x{height} < {min(sides)})")
+        image = to_rgb(ImageOps.exif_transpose(opened))
+    short = min(image.size)
+    levels = []
+    for side, scale in sides.items():
+        if side <= short:
+            size = (max(side, round(image.width * side / short)), max(side, round(image.height * side / short)))
+            resized = image if side == short else image.resize(size, Image.Resampling.LANCZOS)
+            levels.append((scale, np.asarray(resized)))
+    return levels
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Eight-bit RGB: alpha over white, 16-bit grey to 8. Raises ValueError for 32-bit modes, of unknown range."""
+    if image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        raise ValueError(f"32-bit pixels (mode {image.mode}); save it with 8 bits a channel")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")

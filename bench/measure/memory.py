@@ -1,0 +1,60 @@
+"""Peak memory of one call: of all that lives on the device, as CUDA's allocator says or as the tensors add up."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+
+def peak_bytes(call: Callable[[], Any], alive: Iterable[Tensor], device: torch.device) -> int:
+    """Most bytes held at once while `call` runs, `alive` (weights, moments, batch) included.
+
+    On CUDA: torch.cuda.max_memory_allocated. Elsewhere: the storages of all tensors that operators return, which
+    leaves out the scratch memory inside an operator.
+    """
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        call()
+        torch.cuda.synchronize(device)
+        return int(torch.cuda.max_memory_allocated(device))
+    with _Tracker(alive) as tracker:
+        call()
+    return tracker.peak
+
+
+class _Tracker(TorchDispatchMode):
+    """Adds a storage when an operator first returns it and takes it off when it is freed."""
+
+    def __init__(self, alive: Iterable[Tensor]) -> None:
+        super().__init__()
+        self.now = self.peak = 0
+        self.seen: weakref.WeakSet[Any] = weakref.WeakSet()
+        for tensor in alive:
+            self._add(tensor)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, Tensor):
+                self._add(leaf)
+        return result
+
+    def _add(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        if storage in self.seen:
+            return
+        self.seen.add(storage)
+        size = storage.nbytes()
+        self.now += size
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._free, size).atexit = False
+
+    def _free(self, size: int) -> None:
+        self.now -= size

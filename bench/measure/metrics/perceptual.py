@@ -1,0 +1,62 @@
+"""LPIPS: the perceptual distance that the field reports, from the `lpips` package, or the reason why it is missing."""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import pickle
+import socket
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from bench.measure.metrics import Score, Unavailable, first_line
+
+TIMEOUT_S = 10.0  # of one connection or read while the trunk is downloaded
+
+
+def load_lpips(device: str) -> Score:
+    """LPIPS v0.1 with the AlexNet trunk (Zhang et al. 2018): (B, 3, H, W) in [0, 1], twice -> (B,), 0 where identical.
+
+    The linear heads ship with `lpips`; the trunk is torchvision's, downloaded (233 MB) on first use into torch.hub's
+    directory. Raises Unavailable if that fails or the file is no good. The network is tried once a process.
+    """
+    import lpips
+    from torchvision.models import AlexNet_Weights
+
+    trunk = Path(torch.hub.get_dir(), "checkpoints", Path(AlexNet_Weights.IMAGENET1K_V1.url).name)
+    if not trunk.exists() and (error := download(AlexNet_Weights.IMAGENET1K_V1.url, trunk)):
+        raise Unavailable(
+            f"AlexNet weights not present and not downloadable ({error}); put {trunk.name} into {trunk.parent}"
+        )
+    try:
+        with warnings.catch_warnings():
+            # lpips 0.1.4 still says pretrained=True, which torchvision deprecates
+            warnings.filterwarnings("ignore", message="(The parameter 'pretrained'|Arguments other than a weight)")
+            network = lpips.LPIPS(net="alex", version="0.1", verbose=False).requires_grad_(False).to(device)
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        raise Unavailable(f"AlexNet weights: {trunk} cannot be read ({first_line(error)})") from error
+
+    def score(prediction: Tensor, target: Tensor) -> Tensor:
+        distance: Tensor = network(2 * prediction - 1, 2 * target - 1)  # (B, 1, 1, 1)
+        return distance.flatten()
+
+    return score
+
+
+@functools.cache
+def download(url: str, path: Path) -> str | None:
+    """Fetch `url` to `path`; returns None, or what went wrong, which is remembered for the rest of the process."""
+    timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(TIMEOUT_S)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # torchvision names its files <name>-<start of the sha256>.pth
+        torch.hub.download_url_to_file(url, str(path), hash_prefix=path.stem.rpartition("-")[2], progress=False)
+    except (OSError, http.client.HTTPException, RuntimeError) as error:  # RuntimeError: not the file that it should be
+        return first_line(error)
+    finally:
+        socket.setdefaulttimeout(timeout)
+    return None

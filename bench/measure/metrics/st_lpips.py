@@ -1,0 +1,136 @@
+"""ST-LPIPS: a perceptual distance that does not mind a shift of a pixel, and whose weights come with a wheel."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pickle
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bench.measure.metrics import Score, Unavailable, first_line
+
+WEIGHTS_VARIABLE = "BENCH_STLPIPS_WEIGHTS"
+WEIGHTS_IN_WHEEL = "weights/vST0.0/alex_shift_tolerant.pth"
+
+# the published names of the tensors -> ours
+KEYS = {
+    "scaling_layer.shift": "shift",
+    "scaling_layer.scale": "scale",
+    "net.slice1.0": "convolutions.0",
+    "net.slice1.1.filt": "blurs.0.kernel",
+    "net.slice2.4.filt": "blurs.1.kernel",
+    "net.slice2.5": "convolutions.1",
+    "net.slice3.8.filt": "blurs.2.kernel",
+    "net.slice3.9": "convolutions.2",
+    "net.slice4.11": "convolutions.3",
+    "net.slice5.13": "convolutions.4",
+    **{f"lin{layer}.model.1.weight": f"heads.{layer}" for layer in range(5)},
+}
+
+
+class BlurPool(nn.Module):
+    """Halve the size through a binomial 3x3 filter, after reflecting 2 pixels at every side (R. Zhang, ICML 2019)."""
+
+    kernel: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        line = torch.tensor([0.25, 0.5, 0.25])
+        self.register_buffer("kernel", torch.outer(line, line).expand(channels, 1, 3, 3).clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), self.kernel, stride=2, groups=x.shape[1])
+
+
+class ShiftTolerantLPIPS(nn.Module):
+    """Ghildyal & Liu, "Shift-tolerant Perceptual Similarity Metric", ECCV 2022: the AlexNet variant.
+
+    LPIPS with three changes to the trunk: the first convolution has stride 1, a BlurPool follows it (before the ReLU),
+    and both max poolings have stride 1 and are followed by a BlurPool. Scaling, heads and average are those of LPIPS.
+    """
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("shift", torch.zeros(1, 3, 1, 1))
+        self.register_buffer("scale", torch.ones(1, 3, 1, 1))
+        self.convolutions = nn.ModuleList(
+            [
+                nn.Conv2d(3, 64, 11, padding=2),
+                nn.Conv2d(64, 192, 5, padding=2),
+                nn.Conv2d(192, 384, 3, padding=1),
+                nn.Conv2d(384, 256, 3, padding=1),
+                nn.Conv2d(256, 256, 3, padding=1),
+            ]
+        )
+        self.blurs = nn.ModuleList([BlurPool(64), BlurPool(64), BlurPool(192)])
+        self.heads = nn.ParameterList(nn.Parameter(torch.zeros(1, c, 1, 1)) for c in (64, 192, 384, 256, 256))
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """RGB (B, 3, H, W) in [-1, 1] -> five layers, each of unit length over its channels at every position."""
+        conv1, conv2, conv3, conv4, conv5 = self.convolutions
+        blur1, blur2, blur3 = self.blurs
+        x = (x - self.shift) / self.scale
+        x1 = F.relu(blur1(conv1(x)))  # (B, 64, H/2, W/2)
+        x2 = F.relu(conv2(blur2(F.max_pool2d(x1, 3, stride=1))))  # (B, 192, H/4, W/4)
+        x3 = F.relu(conv3(blur3(F.max_pool2d(x2, 3, stride=1))))  # (B, 384, H/8, W/8)
+        x4 = F.relu(conv4(x3))  # (B, 256, H/8, W/8)
+        x5 = F.relu(conv5(x4))  # (B, 256, H/8, W/8)
+        return [layer / (layer.square().sum(1, keepdim=True).sqrt() + 1e-10) for layer in (x1, x2, x3, x4, x5)]
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """RGB (B, 3, H, W) in [-1, 1], twice -> distances (B,); both go through the trunk as one batch."""
+        both = torch.cat([prediction, target]).contiguous(memory_format=torch.channels_last)
+        distance = prediction.new_zeros(len(prediction))
+        for head, layer in zip(self.heads, self.features(both), strict=True):
+            ours, theirs = layer.chunk(2)
+            difference = (ours - theirs).square().mean((2, 3))  # (B, C)
+            distance += (difference * head.flatten()).sum(1)
+        return distance
+
+
+def load_st_lpips(device: str) -> Score:
+    """ST-LPIPS, AlexNet: (B, 3, H, W) in [0, 1], twice -> (B,), 0 where identical.
+
+    Raises Unavailable if the weights are neither in the installed wheel nor where BENCH_STLPIPS_WEIGHTS points.
+    """
+    path = weights_path()
+    try:
+        published = torch.load(path, map_location="cpu", weights_only=True)
+        network = ShiftTolerantLPIPS()
+        network.load_state_dict({our_name(name): tensor for name, tensor in published.items()})
+    except (OSError, EOFError, RuntimeError, AttributeError, pickle.UnpicklingError) as error:
+        raise Unavailable(f"ST-LPIPS weights: {path} cannot be read ({first_line(error)})") from error
+    network = network.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)
+
+    def score(prediction: Tensor, target: Tensor) -> Tensor:
+        distance: Tensor = network(2 * prediction - 1, 2 * target - 1)
+        return distance
+
+    return score
+
+
+def our_name(name: str) -> str:
+    """The name here of a tensor of the published file; a name that is not known stays, and loading then fails."""
+    stem, _, kind = name.rpartition(".")
+    return KEYS.get(name) or (f"{KEYS[stem]}.{kind}" if stem in KEYS else name)
+
+
+def weights_path() -> Path:
+    """The file of trained weights. The wheel is not imported: its code needs packages that it does not ask for."""
+    if named := os.environ.get(WEIGHTS_VARIABLE):
+        path = Path(named)
+    else:
+        wheel = importlib.util.find_spec("stlpips_pytorch")
+        if wheel is None or not wheel.submodule_search_locations:
+            raise Unavailable(f"ST-LPIPS weights: stlpips_pytorch is not installed and {WEIGHTS_VARIABLE} is not set")
+        path = Path(wheel.submodule_search_locations[0], WEIGHTS_IN_WHEEL)
+    if not path.is_file():
+        raise Unavailable(f"ST-LPIPS weights: {path} is not a file")
+    return path

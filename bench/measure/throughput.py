@@ -1,0 +1,90 @@
+"""Images a second, measured after warm-up in windows, so that the figure comes with its spread."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from bench.data.tasks import Batch
+from bench.measure.memory import peak_bytes
+from bench.training.method import Method, Progress
+
+WINDOWS = 7
+WARM_UP_CALLS = 3
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Images a second: the median over windows, and their interquartile range as a share of it."""
+
+    images_per_second: float
+    spread: float
+    batch_size: int
+    windows: int
+
+
+def measure_training(
+    method: Method, ring: Sequence[Batch], step: int, device: torch.device, window_seconds: float
+) -> tuple[Rate, int]:
+    """Rate of whole updates over a ring of batches that lie on the device, and the peak bytes of one update.
+
+    Give it a method of its own: its weights move. `step` lies behind pretraining, so that D is at work.
+    """
+    batches = itertools.cycle(ring)
+    progress = Progress(step, 0.5)
+
+    def update() -> None:
+        method.update(next(batches), progress)
+
+    rate = _measure(update, len(ring[0]), device, window_seconds)
+    return rate, peak_bytes(update, _alive(method, ring), device)
+
+
+def measure_inference(method: Method, ring: Sequence[Batch], device: torch.device, window_seconds: float) -> Rate:
+    """Rate of `predict` over a ring of batches that lie on the device."""
+    batches = itertools.cycle(ring)
+    return _measure(lambda: method.predict(next(batches)), len(ring[0]), device, window_seconds)
+
+
+def _measure(call: Callable[[], Any], batch_size: int, device: torch.device, window_seconds: float) -> Rate:
+    clock = _cuda_seconds if device.type == "cuda" else _wall_seconds
+    clock(call, WARM_UP_CALLS)
+    once = max(clock(call, 2) / 2, 1e-6)
+    calls = max(1, round(window_seconds / once))
+    rates = [calls * batch_size / clock(call, calls) for _ in range(WINDOWS)]
+    low, middle, high = statistics.quantiles(rates, n=4)
+    return Rate(middle, (high - low) / middle, batch_size, WINDOWS)
+
+
+def _wall_seconds(call: Callable[[], Any], times: int) -> float:
+    started = time.perf_counter()
+    for _ in range(times):
+        call()
+    return time.perf_counter() - started
+
+
+def _cuda_seconds(call: Callable[[], Any], times: int) -> float:
+    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    torch.cuda.synchronize()
+    start.record()  # type: ignore[no-untyped-call]
+    for _ in range(times):
+        call()
+    end.record()  # type: ignore[no-untyped-call]
+    torch.cuda.synchronize()
+    return start.elapsed_time(end) / 1000  # type: ignore[no-untyped-call, no-any-return]
+
+
+def _alive(method: Method, ring: Sequence[Batch]) -> Iterator[torch.Tensor]:
+    for network in method.networks.values():
+        yield from itertools.chain(network.parameters(), network.buffers())
+    for optimizer in method.optimizers.values():
+        for moments in optimizer.state.values():
+            yield from (value for value in moments.values() if isinstance(value, torch.Tensor))
+    for batch in ring:
+        yield from (batch.input, batch.target)

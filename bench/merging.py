@@ -1,0 +1,125 @@
+"""Config layers (scale, study, command line, axis values) merged into a RunConfig; errors name the layer at fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
+
+from bench.config import InputError, RunConfig
+from bench.yaml_lines import Key, dotted, explain, nearest
+
+BUDGETS = ("steps", "images", "seconds")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Values that lie over those of the layers before, and how to speak of a mistake in them."""
+
+    values: dict[str, Any]
+    error: Callable[[Key, str], InputError]
+
+
+def merge(layers: Sequence[Layer]) -> RunConfig:
+    """The defaults under all layers, later ones on top. Raises InputError that blames the layer with the mistake.
+
+    Two things replace what lies below instead of mixing with it: a schedule that states its kind or is a bare
+    number, and the budget (train.steps, images or seconds).
+    """
+    merged = OmegaConf.create(RunConfig().model_dump(mode="json"))
+    for layer in layers:
+        _make_way(merged, layer.values)
+        try:
+            merged = OmegaConf.merge(merged, OmegaConf.create(layer.values))
+        except OmegaConfBaseException as error:
+            raise layer.error((), str(error).splitlines()[0]) from None
+    try:
+        values = OmegaConf.to_container(merged, resolve=True)
+        return RunConfig.model_validate(values)
+    except OmegaConfBaseException as error:
+        raise blame(layers, ())((), str(error).splitlines()[0]) from None
+    except ValidationError as error:
+        at, problem = explain(error, RunConfig)[0]
+        raise blame(layers, at)(at, problem) from None
+
+
+def _make_way(merged: Any, values: dict[str, Any]) -> None:
+    train, loss = values.get("train"), values.get("loss")
+    if isinstance(train, dict) and isinstance(merged.get("train"), DictConfig):
+        given = [budget for budget in BUDGETS if train.get(budget) is not None]
+        if given:
+            for budget in BUDGETS:
+                merged.train[budget] = None
+    if isinstance(loss, dict) and "l1" in loss and isinstance(merged.get("loss"), DictConfig):
+        schedule = loss["l1"]
+        if not isinstance(schedule, dict) or "kind" in schedule:
+            merged.loss.pop("l1", None)
+
+
+def blame(layers: Sequence[Layer], at: Key) -> Callable[[Key, str], InputError]:
+    """Who to speak through of a mistake at a path: the last layer that says something on that path."""
+    for layer in reversed(layers):
+        if layer.values and _says(layer.values, at):
+            return layer.error
+    return lambda at, problem: InputError(f"{dotted(at)}: {problem}")
+
+
+def _says(values: Any, at: Key) -> bool:
+    for part in at:
+        if not isinstance(values, dict):
+            return True  # the mistake lies inside a value that this layer gave whole
+        if part not in values:
+            return False
+        values = values[part]
+    return True
+
+
+def nested(path: str, value: Any) -> dict[str, Any]:
+    """("a.b", 1) -> {"a": {"b": 1}}"""
+    for part in reversed(path.split(".")):
+        value = {part: value}
+    return value  # type: ignore[no-any-return]
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """`train.steps=500` -> ("train.steps", 500), the value read as YAML. Raises InputError."""
+    path, equals, _ = text.partition("=")
+    if not equals or not path or any(not part for part in path.split(".")):
+        raise InputError(f"command line: {text!r} is not an override; write it as key=value, for example train.steps=500")
+    try:
+        value: Any = OmegaConf.to_container(OmegaConf.from_dotlist([text]), resolve=True)
+        for part in path.split("."):
+            value = value[part]
+        return path, value
+    except (OmegaConfBaseException, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"command line: {text!r}: {str(error).splitlines()[0]}") from None
+    except Exception as error:  # PyYAML's errors, without importing it for its base class
+        raise InputError(f"command line: {text!r}: not a YAML value ({type(error).__name__})") from None
+
+
+def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{"a": {"b": 1}} -> {"a.b": 1}"""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def difference(config: RunConfig, control: RunConfig) -> dict[str, tuple[Any, Any]]:
+    """Dotted path -> (the control's value, this config's value), where they differ."""
+    ours, theirs = flatten(config.identity()), flatten(control.identity())
+    return {
+        key: (theirs.get(key), ours.get(key)) for key in {**theirs, **ours} if theirs.get(key) != ours.get(key)
+    }
+
+
+def check_top(path: str, others: Sequence[str]) -> None:
+    """Raise InputError unless the first part of an override's path is a config section or one of `others`."""
+    top = path.split(".")[0]
+    allowed = [*RunConfig.model_fields, *others]
+    if top not in allowed:
+        raise InputError(f"command line: {path}: unknown key; {nearest(top, allowed)}")

@@ -1,0 +1,77 @@
+"""Progress on the terminal: a bar for all runs and one for each run at work, with the time that is left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import TimeRemainingColumn as Eta
+
+from bench.executors import Job
+from bench.store import State
+from bench.study import Run
+
+MARKS: dict[State, str] = {"done": "[green]done[/]", "diverged": "[yellow]diverged[/]", "failed": "[red]failed[/]"}
+TRAINING_SHARE = 0.85  # of a run's time, roughly; the rest is measuring and scoring
+
+
+class Display:
+    """Shows what `tell` is told, inside a `with`. Without a terminal it prints a line when a run ends."""
+
+    def __init__(self, console: Console, jobs: Sequence[Job]) -> None:
+        self.console = console
+        self.runs = {run.id: run for run, _ in jobs}
+        self.bars: dict[str, TaskID] = {}
+        self.ended = 0
+        columns = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[shown]}")]
+        self.progress = Progress(*columns, TimeElapsedColumn(), Eta(), console=console, transient=True)
+        self.total = self.progress.add_task("runs", total=len(jobs) or 1, shown=f"0/{len(jobs)}")
+
+    def __enter__(self) -> Display:
+        self.progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.progress.stop()
+
+    def tell(self, run_id: str, phase: str, fraction: float) -> None:
+        """A run's news: what it does, and the share of it that is done."""
+        run = self.runs[run_id]
+        if run_id not in self.bars:
+            self.bars[run_id] = self.progress.add_task(name(run), total=1.0, shown="")
+        shown = _steps(run, fraction) if phase == "train" else phase
+        self.progress.update(self.bars[run_id], completed=fraction if phase == "train" else 1.0, shown=shown)
+        shares = [(self.progress.tasks[self._index(bar)].completed or 0) * TRAINING_SHARE for bar in self.bars.values()]
+        self.progress.update(self.total, completed=self.ended + sum(shares))
+
+    def _index(self, bar: TaskID) -> int:
+        return self.progress.task_ids.index(bar)
+
+    def end(self, run: Run, state: State, reason: str) -> None:
+        """A run ended."""
+        self.ended += 1
+        bar = self.bars.pop(run.id, None)
+        if bar is not None:
+            self.progress.remove_task(bar)
+        self.progress.update(self.total, completed=self.ended, shown=f"{self.ended}/{len(self.runs)}")
+        note = f": {reason}" if reason else ""
+        self.progress.print(f"{MARKS.get(state, state)} {name(run)}{note}", highlight=False)
+
+
+def name(run: Run) -> str:
+    """As people speak of it: `max_pool, seed 2`."""
+    return f"{run.label}, seed {run.config.seed}"
+
+
+def _steps(run: Run, fraction: float) -> str:
+    train = run.config.train
+    if train.seconds is not None:
+        return f"{fraction * train.seconds:.0f}/{train.seconds:.0f} s"
+    if train.images is not None:
+        return f"{fraction * train.images:.0f}/{train.images} images"
+    assert train.steps is not None
+    return f"step {fraction * train.steps:.0f}/{train.steps}"

@@ -1,0 +1,1 @@
+"""Study and store in, tables and figures out; no torch in here."""

@@ -1,0 +1,185 @@
+"""The numbers of a report: one row a variant, with spread over seeds and the paired difference from the control."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bench.measure.metrics import METRICS
+from bench.measure.statistics import Estimate, paired_difference, verdict
+from bench.report.frames import Results
+
+ARROWS = {"higher": "↑", "lower": "↓", "neutral": ""}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A quantity that a run has one value of."""
+
+    key: str
+    title: str
+    unit: str
+    direction: str
+    decimals: int
+    is_ratio: bool = False
+    """Compared with the control as a ratio, which is how costs and speeds are compared."""
+    per_unit: float = 1.0
+    """How much of the stored quantity makes one unit."""
+
+    @property
+    def heading(self) -> str:
+        unit = f" ({self.unit})" if self.unit else ""
+        arrow = ARROWS[self.direction]
+        return f"{self.title}{unit}{' ' + arrow if arrow else ''}"
+
+
+Get = Callable[[dict[str, Any]], float | None]
+
+COSTS: dict[Column, Get] = {
+    Column("parameters_generator", "parameters of G", "", "lower", 0, True): lambda r: _in(
+        r, "cost", "parameters_generator"
+    ),
+    Column("parameters_total", "parameters of G+D", "", "lower", 0, True): lambda r: _in(r, "cost", "parameters_total"),
+    Column("macs", "MACs an image", "M", "lower", 1, True, 1e6): lambda r: _in(r, "cost", "macs"),
+    Column("flops", "FLOPs an image", "M", "lower", 1, True, 1e6): lambda r: _in(r, "cost", "flops"),
+    Column("training_images_per_second", "training", "images/s", "higher", 0, True): lambda r: _in(
+        r, "throughput", "training", "images_per_second"
+    ),
+    Column("inference_images_per_second", "inference", "images/s", "higher", 0, True): lambda r: _in(
+        r, "throughput", "inference", "images_per_second"
+    ),
+    Column("training_peak_bytes", "peak memory of training", "MB", "lower", 1, True, 1e6): lambda r: _in(
+        r, "throughput", "training_peak_bytes"
+    ),
+    Column("training_seconds", "training time", "s", "lower", 1, True): lambda r: _in(r, "training", "seconds"),
+}
+
+
+def _in(run: dict[str, Any], *path: str) -> float | None:
+    value: Any = run
+    for part in path:
+        value = (value or {}).get(part)
+    return None if value is None else float(value)
+
+
+def columns(results: Results) -> list[Column]:
+    """Scores in the study's order, then costs."""
+    metrics = [METRICS[name] for name in results.study["metrics"]]
+    return [Column(m.name, m.title, m.unit, m.direction, m.decimals) for m in metrics] + list(COSTS)
+
+
+def seed_values(results: Results) -> pd.DataFrame:
+    """label, seed, column, value: a metric's mean over images or a run's cost; finished runs only."""
+    done = {(run["label"], run["seed"]) for run in results.runs if run["state"] == "done"}
+    means = results.records.groupby(["label", "seed", "metric"], sort=False)["value"].mean().reset_index()
+    means = means.rename(columns={"metric": "column"})
+    means = means[[(row.label, row.seed) in done for row in means.itertuples()]]
+    costs = [
+        {"label": run["label"], "seed": run["seed"], "column": column.key, "value": value / column.per_unit}
+        for run in results.runs
+        if run["state"] == "done"
+        for column, get in COSTS.items()
+        if (value := get(run)) is not None
+    ]
+    return pd.concat([means, pd.DataFrame(costs, columns=["label", "seed", "column", "value"])], ignore_index=True)
+
+
+def summary(results: Results) -> pd.DataFrame:
+    """label, column, n, mean, sd, difference, low, high: a row for each variant and column that has a value.
+
+    The difference is paired by seed and against the control; for costs and speeds it is the mean of log ratios,
+    given as a ratio. A variant with one run is compared with each of the control's.
+    """
+    values = seed_values(results)
+    by_point = {
+        (str(label), str(column)): dict(zip(group["seed"], group["value"], strict=True))
+        for (label, column), group in values.groupby(["label", "column"], sort=False)
+    }
+    rows = []
+    for label in results.labels:
+        for column in columns(results):
+            seeds = by_point.get((label, column.key))
+            if seeds:
+                series = pd.Series(seeds)
+                row = {"label": label, "column": column.key, "n": len(series), "mean": series.mean(), "sd": series.std()}
+                control = by_point.get((results.control, column.key), {})
+                rows.append(row | _against(seeds, control, column, label == results.control))
+    names = ["label", "column", "n", "mean", "sd", "difference", "low", "high"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _against(
+    seeds: dict[int, float], control: dict[int, float], column: Column, is_control: bool
+) -> dict[str, float]:
+    estimate = None if is_control else compare(seeds, control, column.is_ratio)
+    if estimate is None:
+        return {"difference": math.nan, "low": math.nan, "high": math.nan}
+    return {"difference": estimate.mean, "low": estimate.low, "high": estimate.high}
+
+
+def compare(ours: dict[int, float], theirs: dict[int, float], is_ratio: bool = False) -> Estimate | None:
+    """Paired by seed, over the seeds that both have; a side with one run of no seed is held against all of the
+    other's. None where no pair is left or a ratio has no meaning."""
+    if len(ours) == 1 and len(theirs) > 1:
+        ours = dict.fromkeys(theirs, next(iter(ours.values())))
+    if len(theirs) == 1 and len(ours) > 1:
+        theirs = dict.fromkeys(ours, next(iter(theirs.values())))
+    seeds = [seed for seed in ours if seed in theirs]
+    left, right = [ours[s] for s in seeds], [theirs[s] for s in seeds]
+    if not seeds or is_ratio and min(left + right) <= 0:
+        return None
+    if not is_ratio:
+        return paired_difference(left, right)
+    found = paired_difference([math.log(v) for v in left], [math.log(v) for v in right])
+    return Estimate(*(math.exp(v) for v in (found.mean, found.low, found.high)), found.n)
+
+
+def hypotheses(results: Results) -> pd.DataFrame:
+    """hypothesis, metric, difference (left - right), low, high, n, verdict: a row a hypothesis, in the study's order."""
+    values = seed_values(results)
+    rows = []
+    for metric, left, relation, right in results.study["hypotheses"]:
+        sides = [_seeds(values, label, metric) for label in (left, right)]
+        estimate = compare(*sides) if all(sides) else None
+        estimate = estimate or Estimate(math.nan, math.nan, math.nan, 0)
+        title = METRICS[metric].title
+        rows.append(
+            {
+                "hypothesis": f"{title}: {left} {relation} {right}",
+                "metric": metric,
+                "difference": estimate.mean,
+                "low": estimate.low,
+                "high": estimate.high,
+                "n": estimate.n,
+                "verdict": verdict(estimate, relation),
+            }
+        )
+    names = ["hypothesis", "metric", "difference", "low", "high", "n", "verdict"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _seeds(values: pd.DataFrame, label: str, column: str) -> dict[int, float]:
+    chosen = values[(values["label"] == label) & (values["column"] == column)]
+    return dict(zip(chosen["seed"], chosen["value"], strict=True))
+
+
+def wide(results: Results) -> pd.DataFrame:
+    """The whole summary, a row a variant: runs done, then mean, sd, difference or ratio, low and high of each column."""
+    table = summary(results)
+    rows = []
+    for label in results.labels:
+        runs = results.runs_of(label)
+        row: dict[str, Any] = {"variant": label, "control": label == results.control, "runs": len(runs)}
+        row |= {state: sum(run["state"] == state for run in runs) for state in ("done", "diverged", "failed")}
+        for column in columns(results):
+            found = table[(table["label"] == label) & (table["column"] == column.key)]
+            what = "ratio" if column.is_ratio else "difference"
+            for name in ("mean", "sd", "difference", "low", "high"):
+                named = {"difference": what, "low": f"{what}_low", "high": f"{what}_high"}.get(name, name)
+                row[f"{column.key}_{named}"] = found[name].iloc[0] if len(found) else math.nan
+        rows.append(row)
+    return pd.DataFrame(rows)

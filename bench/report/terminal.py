@@ -1,0 +1,65 @@
+"""Plans and results on the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bench.measure.metrics import METRICS
+from bench.merging import difference
+from bench.report.frames import Results
+from bench.report.text import TextTable, cost_table, hypothesis_table, score_table
+from bench.store import RunStore
+from bench.study import Study
+
+
+def print_results(results: Results, folder: Path, console: Console) -> None:
+    """The tables of a report."""
+    tables = [score_table(results), cost_table(results)]
+    if results.study["hypotheses"]:
+        tables.insert(0, hypothesis_table(results))
+    console.rule(escape(results.study["title"]))
+    for table in tables:
+        console.print(_rich(table))
+        for index, note in enumerate(table.notes, 1):
+            console.print(f"[dim]{index}. {escape(note)}[/]", highlight=False)
+    console.print(f"[bold]{escape(str(folder / 'report.md'))}[/]", highlight=False)
+
+
+def _rich(table: TextTable) -> Table:
+    shown = Table(title=escape(table.title), title_justify="left", title_style="bold", header_style="bold")
+    for index, heading in enumerate(table.headings):
+        shown.add_column(escape(heading), justify="left" if index == 0 else "right", overflow="fold")
+    for row in table.rows:
+        shown.add_row(*map(escape, row))
+    return shown
+
+
+def print_plan(study: Study, store: RunStore, console: Console) -> None:
+    """Each run with its state, and each variant's difference from the control."""
+    table = Table(title=escape(f"{study.title} ({study.path}, scale {study.scale})"), title_justify="left")
+    for heading in ("variant", "seed", "run", "state", "differs from the control by"):
+        table.add_column(heading)
+    said: set[str] = set()
+    counts: dict[str, int] = {}
+    for run in study.runs():
+        state = str(store.state(run.id))
+        unscored = [m for m in study.metrics if store.read_rows(run.id, METRICS[m].records) is None]
+        if state == "done":
+            state = f"cached, to score: {', '.join(unscored)}" if unscored else "cached"
+        counts[state.split(",")[0]] = counts.get(state.split(",")[0], 0) + 1
+        variant = next(v for v in study.variants if v.label == run.label)
+        what = ""
+        if run.label not in said:
+            said.add(run.label)
+            changes = difference(variant.config, study.control.config).items()
+            what = f"method: {variant.config.method}" if variant.is_baseline else "\n".join(
+                f"{path}: {old} -> {new}" for path, (old, new) in changes
+            )
+            what = what or "(control)"
+        table.add_row(escape(run.label), str(run.config.seed), run.id, state, escape(what))
+    console.print(table)
+    console.print(", ".join(f"{count} {state}" for state, count in counts.items()), highlight=False)

@@ -1,0 +1,272 @@
+"""One run from config to records: data, method, training, cost, throughput, scores."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from baselines import METHODS, PARAMETER_FREE
+from bench.config import DataConfig, RunConfig, TaskConfig
+from bench.data.dataset import Dataset, open_dataset
+from bench.data.tasks import Batch, Task, build_task
+from bench.measure.cost import count_cost
+from bench.measure.metrics import METRICS, Unavailable, load
+from bench.measure.throughput import measure_inference, measure_training
+from bench.provenance import describe, device_name
+from bench.store import RunStore, State
+from bench.study import Run
+from bench.training.checkpoint import load_weights, save_weights
+from bench.training.method import Method
+from bench.training.trainer import Diverged, Hooks, Interrupted, train
+
+SCORING_BATCH = 16
+SAMPLES = 16
+RING = 8  # batches that throughput is measured on
+TRAINING_WINDOW, INFERENCE_WINDOW = 0.1, 0.04  # seconds
+
+
+@dataclass(frozen=True)
+class Machine:
+    """How a run is executed; nothing in it changes a run's id."""
+
+    device: str = "cpu"
+    concurrent_runs: int = 1
+    """How many runs share the device; throughput is recorded with it."""
+    checkpoint_seconds: float = 20.0
+
+
+@dataclass(frozen=True)
+class Watch:
+    """How a run speaks to whoever started it."""
+
+    tell: Callable[[str, str, float], None] = lambda run, phase, fraction: None
+    """Run id, what it does, share of it that is done."""
+    told_to_stop: Callable[[], bool] = lambda: False
+
+
+def execute(run: Run, metrics: Sequence[str], store: RunStore, machine: Machine, watch: Watch) -> State:
+    """Train the run if it is not trained, score what is not scored, and say how it ended.
+
+    `running` means that another process has it. A failure is recorded, and tried again the next time it is asked
+    for; a divergence is a result. Raises trainer.Interrupted when told to stop.
+    """
+    with store.claim(run.id) as mine:
+        if not mine:
+            return "running"
+        outcome = store.read(run.id, "outcome") or {"state": "new"}
+        if outcome["state"] == "diverged":
+            return "diverged"
+        try:
+            work = _Work(run, store, machine, watch)
+            work.train()
+            work.measure()
+            work.keep_samples()
+            work.score(metrics)
+        except Diverged as error:
+            work.write_curve(error.state.curve)
+            return _finish(store, run, "diverged", str(error), step=error.step)
+        except Interrupted:
+            raise
+        except Exception as error:  # whatever went wrong in this run, the others go on
+            trace = traceback.format_exc()
+            return _finish(store, run, "failed", f"{type(error).__name__}: {error}", traceback=trace)
+        return "done" if outcome["state"] == "done" else _finish(store, run, "done", "")
+
+
+def _finish(store: RunStore, run: Run, state: State, reason: str, **more: Any) -> State:
+    store.write(run.id, "outcome", {"state": state, "reason": reason, **more})
+    if state != "failed":
+        (store.folder(run.id) / "checkpoint.safetensors").unlink(missing_ok=True)
+    return state
+
+
+class _Work:
+    """What the steps of one run share."""
+
+    def __init__(self, run: Run, store: RunStore, machine: Machine, watch: Watch) -> None:
+        self.run, self.store, self.machine, self.watch = run, store, machine, watch
+        self.device = torch.device(machine.device)
+        self.folder = store.prepare(run.id)
+        self.task = build_task(run.config.task)
+
+    @cached_property
+    def method(self) -> Method:
+        """With its trained weights, if it has been trained."""
+        method = build_method(self.run.config, self.task, self.device)
+        if method.networks and self._is_there("training.json"):
+            load_weights(self.folder / "weights.safetensors", method)
+        return method
+
+    def _is_there(self, name: str) -> bool:
+        return (self.folder / name).exists()
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        return _dataset(self.run.config.data)
+
+    @cached_property
+    def validation(self) -> list[tuple[Batch, Tensor]]:
+        """Batches with their images: (B, 3, H, W) in [0, 1]."""
+        return _validation(self.run.config.data, self.run.config.task, self.device)
+
+    def train(self) -> None:
+        """Train from the start or the checkpoint, unless it is done or there is nothing to train."""
+        if not self._is_there("run.json"):
+            self._describe()
+        if self._is_there("training.json") or self.run.config.method in PARAMETER_FREE:
+            return
+        config = self.run.config.train
+        self.watch.tell(self.run.id, "train", 0)
+        hooks = Hooks(
+            draw=self._draw,
+            validate=self._validate,
+            advanced=lambda fraction: self.watch.tell(self.run.id, "train", fraction),
+            told_to_stop=self.watch.told_to_stop,
+        )
+        checkpoint = self.folder / "checkpoint.safetensors"
+        state = train(self.method, config, hooks, checkpoint, self.machine.checkpoint_seconds)
+        save_weights(self.folder / "weights.safetensors", self.method)
+        self.write_curve(state.curve)
+        done = {"steps": state.step, "images": state.step * config.batch_size, "seconds": state.seconds}
+        self.store.write(self.run.id, "training", done)
+
+    def _describe(self) -> None:
+        content = {
+            "id": self.run.id,
+            "config": self.run.config.identity(),
+            "data": self.dataset.describe(),
+            "provenance": describe(self.device),
+        }
+        self.store.write(self.run.id, "run", content)
+
+    def write_curve(self, curve: list[dict[str, Any]]) -> None:
+        self.store.write_rows(self.run.id, "curve", curve)
+
+    def _draw(self, step: int) -> Batch:
+        config = self.run.config
+        pixels = self.dataset.train_batch(config.train.batch_size, config.seed, step, config.data.flip)
+        return self.task.batch(to_images(pixels, self.device))
+
+    def _validate(self) -> dict[str, float]:
+        """Mean of the cheap metrics, named val_METRIC."""
+        predictions = self._predictions()
+        values = {}
+        for metric in METRICS.values():
+            if metric.cheap:
+                values[f"val_{metric.name}"] = float(np.mean(self._score(metric.name, predictions)))
+        return values
+
+    def _predictions(self) -> list[Tensor]:
+        return [self.task.to_rgb(self.method.predict(batch), batch) for batch, _ in self.validation]
+
+    def _score(self, metric: str, predictions: list[Tensor]) -> list[float]:
+        score = load(metric, self.machine.device)
+        pairs = zip(predictions, self.validation, strict=True)
+        return [value for prediction, (_, rgb) in pairs for value in score(prediction, rgb).tolist()]
+
+    def measure(self) -> None:
+        """Cost, throughput and peak memory; of training on a second copy of the method, since that moves it."""
+        if self._is_there("throughput.json"):
+            return
+        self.watch.tell(self.run.id, "measure", 0)
+        batch, _ = self.validation[0]
+        cost = count_cost(self.method, one_image(batch))
+        self.store.write(self.run.id, "cost", {**asdict(cost), "flops": cost.flops})
+        ring = [self._draw(step) for step in range(RING)]
+        inference = measure_inference(self.method, ring, self.device, INFERENCE_WINDOW)
+        record: dict[str, Any] = {"inference": asdict(inference), "training": None, "training_peak_bytes": None}
+        if self.method.networks:
+            again = build_method(self.run.config, self.task, self.device)
+            step = self.run.config.train.pretrain_steps
+            training, peak = measure_training(again, ring, step, self.device, TRAINING_WINDOW)
+            record |= {"training": asdict(training), "training_peak_bytes": peak}
+        record |= {
+            "device": device_name(self.device),
+            "threads": torch.get_num_threads(),
+            "concurrent_runs": self.machine.concurrent_runs,
+            "precision": self.run.config.train.precision,
+        }
+        self.store.write(self.run.id, "throughput", record)
+
+    def keep_samples(self) -> None:
+        """The first validation images as uint8, for the report's pictures."""
+        if self._is_there("samples.npz"):
+            return
+        names = validation_names(self.run.config.data)
+        shown: dict[str, list[Tensor]] = {"input": [], "prediction": [], "target": []}
+        for batch, rgb in self.validation[: -(-SAMPLES // SCORING_BATCH)]:
+            shown["input"].append(self.task.to_rgb(torch.zeros_like(batch.target), batch))
+            shown["prediction"].append(self.task.to_rgb(self.method.predict(batch), batch))
+            shown["target"].append(rgb)
+        arrays = {name: _to_uint8(torch.cat(images))[:SAMPLES] for name, images in shown.items()}
+        temporary = self.folder / f".samples.{os.getpid()}.npz"
+        np.savez_compressed(temporary, names=np.array(names[:SAMPLES]), **arrays)
+        temporary.replace(self.folder / "samples.npz")
+
+    def score(self, metrics: Sequence[str]) -> None:
+        """Score what has no records yet. A metric that cannot be had is recorded with its reason."""
+        missing = [m for m in metrics if self.store.read_rows(self.run.id, METRICS[m].records) is None]
+        if not missing:
+            return
+        predictions: list[Tensor] = []
+        names = validation_names(self.run.config.data)
+        for index, metric in enumerate(missing):
+            self.watch.tell(self.run.id, f"score {metric}", index / len(missing))
+            try:
+                load(metric, self.machine.device)  # before the predictions: most often nothing is left but this
+                predictions = predictions or self._predictions()
+                values = self._score(metric, predictions)
+            except Unavailable as error:
+                self.store.write(self.run.id, f"{METRICS[metric].records}.missing", {"reason": str(error)})
+                continue
+            rows = [{"image": name, "value": value} for name, value in zip(names, values, strict=True)]
+            self.store.write_rows(self.run.id, METRICS[metric].records, rows)
+
+
+def build_method(config: RunConfig, task: Task, device: torch.device) -> Method:
+    """The method that the config names, with fresh weights drawn from config.seed."""
+    module, _, name = METHODS[config.method].partition(":")
+    factory: Any = getattr(importlib.import_module(module), name)
+    method: Method = factory(config, task.in_channels, task.out_channels, device)
+    return method
+
+
+def one_image(batch: Batch) -> Batch:
+    """The batch's first image alone."""
+    mask = None if batch.mask is None else batch.mask[:1]
+    return replace(batch, input=batch.input[:1], target=batch.target[:1], mask=mask)
+
+
+def to_images(pixels: np.ndarray, device: torch.device) -> Tensor:
+    """uint8 (B, H, W, 3) -> fp32 (B, 3, H, W) in [0, 1] on the device."""
+    return torch.from_numpy(pixels).to(device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
+
+
+def _to_uint8(rgb: Tensor) -> np.ndarray:
+    return (rgb.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+
+@lru_cache(maxsize=4)
+def _dataset(config: DataConfig) -> Dataset:
+    return open_dataset(config)
+
+
+@lru_cache(maxsize=4)
+def _validation(config: DataConfig, task: TaskConfig, device: torch.device) -> list[tuple[Batch, Tensor]]:
+    _, pixels = _dataset(config).val_crops(config.val_images)
+    images = to_images(pixels, device).split(SCORING_BATCH)
+    return [(build_task(task).batch(rgb), rgb) for rgb in images]
+
+
+def validation_names(config: DataConfig) -> list[str]:
+    """Names of the validation crops, in the order of the records."""
+    return _dataset(config).val_crops(config.val_images)[0]

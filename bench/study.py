@@ -1,0 +1,304 @@
+"""A study: YAML and overrides in, variants and runs out."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from baselines import METHODS, PARAMETER_FREE
+from bench.config import InputError, RunConfig
+from bench.data.dataset import open_dataset
+from bench.measure.metrics import METRICS
+from bench.merging import Layer, check_top, difference, merge, nested, parse_override
+from bench.store import run_id
+from bench.study_file import SCALES, Claim, Overlay, ScaleName, StudyFile
+from bench.yaml_lines import Key, Located, dotted, explain, nearest
+
+MOST_VARIANTS = 1_000
+NO_MODEL: dict[str, Any] = {"tiling": {"grid": 1, "context": "none"}, "generator": {"depth": 1}}  # fits every size
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """`metric: left > right`."""
+
+    metric: str
+    left: str
+    relation: str
+    right: str
+
+    def __str__(self) -> str:
+        return f"{self.metric}: {self.left} {self.relation} {self.right}"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A point of the axes, or a baseline; its config's seed is not yet a run's."""
+
+    label: str
+    config: RunConfig
+    axes: dict[str, Any]
+    is_baseline: bool = False
+
+    @property
+    def has_parameters(self) -> bool:
+        """Whether it is trained and so differs by seed."""
+        return self.config.method not in PARAMETER_FREE
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is trained, scored, stored and cached."""
+
+    id: str
+    label: str
+    """Of its variant."""
+    config: RunConfig
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study at one scale. `variants` begins with the control and ends with the baselines."""
+
+    path: Path
+    title: str
+    claim: Claim
+    scale: ScaleName
+    variants: list[Variant]
+    seeds: list[int]
+    metrics: list[str]
+    hypotheses: list[Hypothesis]
+    arguments: list[str] = field(default_factory=list)
+    """Overrides and data as given on the command line."""
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @property
+    def control(self) -> Variant:
+        return self.variants[0]
+
+    @property
+    def command(self) -> str:
+        """The command that regenerates the report."""
+        return " ".join(["bench run", self.path.as_posix(), f"--scale {self.scale}", *self.arguments])
+
+    def runs(self) -> list[Run]:
+        """Every run, seed by seed, so that an interruption leaves whole comparisons behind and what is timed is
+        interleaved. A method without parameters has one run. Opens the data set, for its fingerprint."""
+        found = []
+        for seed in self.seeds:
+            for variant in self.variants:
+                if variant.has_parameters or seed == self.seeds[0]:
+                    config = variant.config.model_copy(update={"seed": seed if variant.has_parameters else 0})
+                    found.append(Run(run_id(config, open_dataset(config.data).fingerprint), variant.label, config))
+        return found
+
+
+def load_study(
+    path: Path, scale: ScaleName = "small", data: str | None = None, overrides: tuple[str, ...] = ()
+) -> Study:
+    """Read a study. `data` is a data set's name or a folder. Raises InputError; writes nothing."""
+    located = Located(path)
+    try:
+        file = StudyFile.model_validate(located.content)
+    except ValidationError as error:
+        at, problem = explain(error, StudyFile)[0]
+        raise located.error(at, problem) from None
+    file, config_overrides = _apply_to_study(file, located, scale, overrides)
+    layers = _layers(file, located, scale, data, config_overrides)
+    _check_names(file, located)
+    control_values = _control_values(file, located)
+    variants = _variants(file, located, layers, control_values)
+    arguments = ([f"--data {data}"] if data else []) + list(overrides)
+    return Study(
+        path=path,
+        title=file.title,
+        claim=file.claim,
+        scale=scale,
+        variants=variants,
+        seeds=list(range(file.seeds)) if isinstance(file.seeds, int) else file.seeds,
+        metrics=file.metrics,
+        hypotheses=_hypotheses(file, located, [v.label for v in variants]),
+        arguments=arguments,
+    )
+
+
+def _apply_to_study(
+    file: StudyFile, located: Located, scale: ScaleName, overrides: tuple[str, ...]
+) -> tuple[StudyFile, dict[str, Any]]:
+    """The file with its seeds, baselines and metrics overridden, and the overrides left for the config."""
+    own = ("seeds", "baselines", "metrics")
+    overlay: Overlay = getattr(file.scales, scale)
+    changes: dict[str, Any] = {} if overlay.seeds is None else {"seeds": overlay.seeds}
+    rest: dict[str, Any] = {}
+    for text in overrides:
+        key, value = parse_override(text)
+        check_top(key, own)
+        for axis in file.axes:
+            if f"{axis}.".startswith(f"{key}.") or f"{key}.".startswith(f"{axis}."):
+                raise InputError(f"command line: {text}: {axis} is an axis of {located.path}; change it there")
+        (changes if key in own else rest)[key] = value
+    try:
+        return StudyFile.model_validate(file.model_dump() | changes), rest
+    except ValidationError as error:
+        at, problem = explain(error, StudyFile)[0]
+        raise InputError(f"command line: {dotted(at)}: {problem}") from None
+
+
+def _layers(
+    file: StudyFile, located: Located, scale: ScaleName, data: str | None, overrides: dict[str, Any]
+) -> list[Layer]:
+    overlay: Overlay = getattr(file.scales, scale)
+    layers = [
+        Layer(SCALES[scale], lambda at, problem: InputError(f"scale {scale}: {dotted(at)}: {problem}")),
+        Layer(file.base, lambda at, problem: located.error(("base", *at), problem)),
+        Layer(overlay.base, lambda at, problem: located.error(("scales", scale, "base", *at), problem)),
+    ]
+    if data is not None:
+        chosen = {"name": data} if data in ("photos", "places365") else {"name": "folder", "path": data}
+        layers.append(Layer({"data": chosen}, lambda at, problem: InputError(f"--data {data}: {problem}")))
+    for key, value in overrides.items():
+        layers.append(_command_line(key, value))
+    return layers
+
+
+def _command_line(key: str, value: Any) -> Layer:
+    return Layer(
+        nested(key, value),
+        lambda at, problem: InputError(f"command line: {key}={value}: {dotted(at)}: {problem}"),
+    )
+
+
+def _check_names(file: StudyFile, located: Located) -> None:
+    for field_name, allowed in (("metrics", list(METRICS)), ("baselines", list(METHODS))):
+        names = getattr(file, field_name)
+        for index, name in enumerate(names):
+            if name not in allowed:
+                raise located.error((field_name, index), f"{name!r} is unknown; {nearest(name, allowed)}")
+            if name in names[:index]:
+                raise located.error((field_name, index), f"{name!r} is given twice")
+
+
+def _control_values(file: StudyFile, located: Located) -> dict[str, Any]:
+    for axis in file.control:
+        if axis not in file.axes:
+            raise located.error(("control", axis), f"is not an axis; {nearest(axis, list(file.axes))}")
+    for axis, values in file.axes.items():
+        if axis not in file.control:
+            raise located.error(("control",), f"does not say the value of the axis {axis}")
+        if file.control[axis] not in values:
+            shown = ", ".join(map(str, values))
+            raise located.error(("control", axis), f"{file.control[axis]!r} is not on the axis; allowed: {shown}")
+    return file.control
+
+
+def _variants(
+    file: StudyFile, located: Located, layers: list[Layer], control_values: dict[str, Any]
+) -> list[Variant]:
+    count = math.prod(len(values) for values in file.axes.values())
+    if count > MOST_VARIANTS:
+        raise located.error(("axes",), f"these are {count:,} variants; the most is {MOST_VARIANTS:,}")
+    labels = _value_labels(file.axes)
+    made = []
+    for indices in itertools.product(*(range(len(values)) for values in file.axes.values())):
+        chosen = {axis: values[i] for (axis, values), i in zip(file.axes.items(), indices, strict=True)}
+        over = [_axis_layer(located, axis, i, chosen[axis]) for axis, i in zip(file.axes, indices, strict=True)]
+        label = ", ".join(labels[axis][i] for axis, i in zip(file.axes, indices, strict=True))
+        made.append(Variant(label, _checked(merge([*layers, *over]), located), chosen))
+    made.sort(key=lambda variant: variant.axes != control_values)  # the control first, the rest in the file's order
+    control = made[0]
+    for index, variant in enumerate(made):
+        _check_difference(variant, control, located)
+        same = next((v for v in made[:index] if v.config.identity() == variant.config.identity()), None)
+        if same is not None:
+            raise located.error(("axes",), f"the variants {same.label} and {variant.label} are the same")
+    return made + [_baseline(name, layers, located) for name in file.baselines]
+
+
+def _axis_layer(located: Located, axis: str, index: int, value: Any) -> Layer:
+    depth = len(axis.split("."))
+
+    def error(at: Key, problem: str) -> InputError:
+        if len(at) < depth:  # a sum of several fields is wrong, not this one alone
+            return located.error(("axes", axis, index), f"with this value {problem}")
+        if problem.startswith("unknown key"):
+            return located.error(("axes", axis), problem)
+        return located.error(("axes", axis, index, *at[depth:]), problem)
+
+    return Layer(nested(axis, value), error)
+
+
+def _checked(config: RunConfig, located: Located) -> RunConfig:
+    if config.method not in METHODS:
+        raise located.error(("base", "method"), f"{config.method!r} is unknown; {nearest(config.method, list(METHODS))}")
+    return config
+
+
+def _check_difference(variant: Variant, control: Variant, located: Located) -> None:
+    """Only the axes differ: the resolved configs may not differ anywhere else (design rule 4)."""
+    for path in difference(variant.config, control.config):
+        if not any(f"{path}.".startswith(f"{axis}.") for axis in variant.axes):
+            raise located.error(("axes",), f"the variant {variant.label} also changes {path}; make it an axis")
+
+
+def _baseline(name: str, layers: list[Layer], located: Located) -> Variant:
+    def error(at: Key, problem: str) -> InputError:
+        return located.error(("baselines",), f"{name}: {dotted(at)}: {problem}")
+
+    config = merge([*layers, Layer({"method": name}, error)])
+    if name in PARAMETER_FREE:  # what it does depends on the task and the data alone
+        config = RunConfig(method=name, task=config.task, data=config.data, **NO_MODEL)
+    return Variant(name, config, {"method": name}, is_baseline=True)
+
+
+def _value_labels(axes: dict[str, list[Any]]) -> dict[str, list[str]]:
+    """A word for each value; with the last part of its axis where the word alone would be unclear."""
+    plain = {axis: [_label(value) for value in values] for axis, values in axes.items()}
+    words = [word for values in plain.values() for word in values]
+    return {
+        axis: [
+            word
+            if words.count(word) == 1 and isinstance(value, str) or isinstance(value, dict)
+            else f"{_short(axis, list(axes))}={word}"
+            for word, value in zip(plain[axis], values, strict=True)
+        ]
+        for axis, values in axes.items()
+    }
+
+
+def _short(axis: str, axes: list[str]) -> str:
+    last = axis.rsplit(".", 1)[-1]
+    return last if sum(other.rsplit(".", 1)[-1] == last for other in axes) == 1 else axis
+
+
+def _label(value: Any) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{key}={_label(inner)}" for key, inner in value.items())
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _hypotheses(file: StudyFile, located: Located, labels: list[str]) -> list[Hypothesis]:
+    found = []
+    for index, item in enumerate(file.hypotheses):
+        at: Key = ("hypotheses", index)
+        if len(item) != 1:
+            raise located.error(at, "a hypothesis has one metric, as in `colorfulness: strided_conv > max_pool`")
+        metric, text = next(iter(item.items()))
+        if metric not in file.metrics:
+            raise located.error((*at, metric), f"is not a metric of this study; {nearest(metric, file.metrics)}")
+        relation = next((sign for sign in (">", "<") if sign in text), None)
+        if relation is None:
+            raise located.error((*at, metric), f"{text!r} compares nothing; write `variant > variant` or `<`")
+        left, right = (side.strip() for side in text.split(relation, 1))
+        for side in (left, right):
+            if side not in labels:
+                raise located.error((*at, metric), f"{side!r} is not a variant; {nearest(side, labels)}")
+        found.append(Hypothesis(metric, left, relation, right))
+    return found

@@ -1,0 +1,1 @@
+"""Training: the loop, the losses and what survives a kill."""

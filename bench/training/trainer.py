@@ -1,0 +1,132 @@
+"""The training loop: draw, update, log, validate, checkpoint, until the budget is spent."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.config import TrainConfig
+from bench.data.tasks import Batch
+from bench.training.checkpoint import load_checkpoint, save_checkpoint
+from bench.training.method import Method, Progress
+
+LOG_EVERY = 10  # iterations; losses are read from the device only then
+
+
+class Diverged(Exception):
+    """A loss became NaN or infinite."""
+
+    def __init__(self, state: State, step: int, loss: str, value: float) -> None:
+        super().__init__(f"{loss} became {value} at step {step}")
+        self.state, self.step = state, step
+
+
+class Interrupted(Exception):
+    """Training stopped because it was told to; the checkpoint holds everything up to here."""
+
+
+@dataclass
+class State:
+    """Where training stands. With the weights it is all that a resumed run needs: randomness comes from the step."""
+
+    step: int = 0
+    seconds: float = 0.0
+    """Spent on drawing and updating; validation and checkpoints are not in it."""
+    validated: int = 0
+    window: list[dict[str, float]] = field(default_factory=list)
+    """Losses since the last row of the curve."""
+    curve: list[dict[str, Any]] = field(default_factory=list)
+    """Rows of step, images, seconds, name, value."""
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the loop calls besides the method."""
+
+    draw: Callable[[int], Batch]
+    """Step -> batch, a function of nothing else."""
+    validate: Callable[[], dict[str, float]]
+    advanced: Callable[[float], None] = lambda fraction: None
+    """Told the share of the budget that is spent."""
+    told_to_stop: Callable[[], bool] = lambda: False
+
+
+def train(method: Method, config: TrainConfig, hooks: Hooks, checkpoint: Path, every_seconds: float) -> State:
+    """Train until the budget is spent, going on from the checkpoint if there is one.
+
+    Raises Diverged and Interrupted.
+    """
+    state = State(**load_checkpoint(checkpoint, method)) if checkpoint.exists() else State()
+    pending: list[dict[str, Tensor]] = []
+    saved = time.monotonic()
+    while (fraction := _spent(config, state)) < 1:
+        started = time.perf_counter()
+        pending.append(method.update(hooks.draw(state.step), Progress(state.step, fraction)))
+        state.step += 1
+        row_is_full = state.step % LOG_EVERY == 0
+        if row_is_full:
+            _collect(state, pending)
+        state.seconds += time.perf_counter() - started
+        fraction = _spent(config, state)
+        if row_is_full or fraction >= 1:
+            _collect(state, pending)
+            _log_window(state, config.batch_size)
+        if (due := math.floor(min(fraction, 1) * config.validations)) > state.validated:
+            state.validated = due
+            _log(state, config.batch_size, hooks.validate())
+        stop = fraction < 1 and hooks.told_to_stop()
+        if stop or (row_is_full and time.monotonic() - saved >= every_seconds):
+            _collect(state, pending)
+            save_checkpoint(checkpoint, method, asdict(state))
+            saved = time.monotonic()
+        if stop:
+            raise Interrupted
+        hooks.advanced(min(fraction, 1.0))
+    return state
+
+
+def _spent(config: TrainConfig, state: State) -> float:
+    """Share of the budget that is spent."""
+    if config.steps is not None:
+        return state.step / config.steps
+    if config.images is not None:
+        return state.step * config.batch_size / config.images
+    assert config.seconds is not None
+    return state.seconds / config.seconds
+
+
+def _collect(state: State, pending: list[dict[str, Tensor]]) -> None:
+    """Move the losses of the last iterations from the device into the window, in one transfer."""
+    if not pending:
+        return
+    values = torch.stack([loss.float() for losses in pending for loss in losses.values()]).tolist()
+    first = state.step - len(pending)
+    for offset, losses in enumerate(pending):
+        row = {name: values.pop(0) for name in losses}
+        for name, value in row.items():
+            if not math.isfinite(value):
+                raise Diverged(state, first + offset, name, value)
+        state.window.append(row)
+    pending.clear()
+
+
+def _log_window(state: State, batch_size: int) -> None:
+    names = {name: None for row in state.window for name in row}
+    means = {}
+    for name in names:
+        values = [row[name] for row in state.window if name in row]
+        means[name] = math.fsum(values) / len(values)
+    _log(state, batch_size, means)
+    state.window.clear()
+
+
+def _log(state: State, batch_size: int, values: dict[str, float]) -> None:
+    at = {"step": state.step, "images": state.step * batch_size, "seconds": round(state.seconds, 3)}
+    state.curve += [{**at, "name": name, "value": value} for name, value in values.items()]

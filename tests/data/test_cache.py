@@ -1,0 +1,186 @@
+"""What is decoded, what is skipped, and that the cache is built once and repaired."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.config import InputError
+from bench.data.cache import Decoded, Skipped, cache_root, decode, open_decoded
+from bench.data.sources import ImageFile, Source
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def source(train: list[Path], val: list[Path]) -> Source:
+    return Source([ImageFile(p.name, p) for p in train], [ImageFile(p.name, p) for p in val], "by hand")
+
+
+def pixels_of(decoded: Decoded, name: str, level: int = 0) -> np.ndarray:
+    lv = next(p for p in decoded.photos if p.name == name).levels[level]
+    return decoded.pixels[lv.offset : lv.offset + lv.height * lv.width * 3].reshape(lv.height, lv.width, 3)
+
+
+def encoded(image: Image.Image, **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG", **options)
+    return file.getvalue()
+
+
+@pytest.fixture
+def pair(tmp_path, write_image) -> Source:
+    return source([write_image(tmp_path / "a.png", 1)], [write_image(tmp_path / "b.png", 2)])
+
+
+def test_levels_have_the_short_sides_asked_for_and_are_never_enlarged(tmp_path, write_image):
+    image = Image.open(write_image(tmp_path / "a.png", 1, width=30, height=16))
+    levels = decode((tmp_path / "a.png").read_bytes(), 8, (1.0, 1.5, 2.0, 4.0))
+    assert [(scale, pixels.shape) for scale, pixels in levels] == [
+        (1.0, (8, 15, 3)),
+        (1.5, (12, 22, 3)),  # 22.5 rounded to even
+        (2.0, (16, 30, 3)),
+    ]
+    np.testing.assert_array_equal(levels[0][1], image.resize((15, 8), Image.Resampling.LANCZOS))
+    np.testing.assert_array_equal(levels[2][1], image)  # the native size is kept as it is
+
+
+def test_gray_alpha_palette_and_16_bits_become_rgb():
+    def first(image: Image.Image, **options: object) -> list[int]:
+        return decode(encoded(image, **options), 8, (1.0,))[0][1][0, 0].tolist()
+
+    palette = Image.new("P", (8, 8), 1)
+    palette.putpalette([0, 0, 0, 10, 20, 30])
+    assert first(Image.new("L", (8, 8), 77)) == [77, 77, 77]
+    assert first(palette) == [10, 20, 30]
+    assert first(palette, transparency=1) == [255, 255, 255]
+    assert first(Image.new("RGBA", (8, 8), (10, 20, 30, 0))) == [255, 255, 255]
+    assert first(Image.new("RGBA", (8, 8), (255, 0, 0, 51))) == [255, 204, 204]  # a fifth of red over white
+    assert first(Image.new("LA", (8, 8), (0, 255))) == [0, 0, 0]
+    assert first(Image.fromarray(np.full((8, 8), 0x4DFF, np.uint16))) == [0x4D, 0x4D, 0x4D]
+
+
+def test_the_cameras_orientation_is_applied():
+    image = Image.new("RGB", (16, 8), "red")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees
+    assert decode(encoded(image, exif=exif), 8, (1.0,))[0][1].shape == (16, 8, 3)
+
+
+def test_bad_files_are_skipped_with_their_reason(tmp_path, write_image, monkeypatch):
+    good, val = write_image(tmp_path / "good.png", 1), write_image(tmp_path / "val.png", 2)
+    text, small, huge = tmp_path / "text.png", write_image(tmp_path / "small.png", 3, 9, 7), tmp_path / "huge.png"
+    text.write_text("not an image")
+    cut = tmp_path / "cut.png"
+    cut.write_bytes(good.read_bytes()[:400])
+    copy = Path(shutil.copy(val, tmp_path / "copy.png"))
+    write_image(huge, 4, 100, 100)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 6000)  # between one and two times it Pillow only warns
+    files = source([good, text, small, huge, cut, copy, tmp_path / "gone.png"], [val])
+    for _ in range(2):  # decoded, then from the cache
+        decoded = open_decoded(files, 8, (1.0, 2.0))
+        assert [p.name for p in decoded.photos] == ["good.png", "val.png"]
+        reasons = {s.name: s.reason for s in decoded.skipped}
+        assert "truncated" in reasons.pop("cut.png")
+        assert "decompression bomb" in reasons.pop("huge.png")
+        assert reasons == {
+            "copy.png": "the same content is in val",
+            "gone.png": "cannot be read: No such file or directory",
+            "small.png": "smaller than data.image_size (9x7 < 8)",
+            "text.png": "not an image that Pillow can read",
+        }
+
+
+def test_no_level_fits(tmp_path, write_image):
+    files = source([write_image(tmp_path / "a.png", 1, 12, 10)], [write_image(tmp_path / "b.png", 2)])
+    assert open_decoded(files, 8, (1.5,)).skipped == [
+        Skipped("a.png", "smaller than the smallest of data.scales (12x10 < 12)")
+    ]
+
+
+def test_the_second_open_decodes_nothing(pair, cache):
+    first = open_decoded(pair, 8, (1.0, 2.0))
+    (file,) = cache.glob("data/*/pixels.bin")
+    written = file.stat()
+    second = open_decoded(pair, 8, (1.0, 2.0))
+    assert (file.stat().st_mtime_ns, file.stat().st_ino) == (written.st_mtime_ns, written.st_ino)
+    assert (second.photos, second.skipped) == (first.photos, first.skipped)
+    np.testing.assert_array_equal(second.pixels, first.pixels)
+    assert not second.pixels.flags.writeable
+    np.testing.assert_array_equal(pixels_of(second, "a.png", 0).shape, (8, 10, 3))
+
+
+def test_size_scales_split_and_content_have_entries_of_their_own(pair, cache, write_image):
+    open_decoded(pair, 8, (1.0,))
+    open_decoded(pair, 9, (1.0,))
+    open_decoded(pair, 8, (1.0, 2.0))
+    open_decoded(Source(pair.val, pair.train, ""), 8, (1.0,))
+    write_image(pair.val[0].path, 3)
+    open_decoded(source([pair.train[0].path], [pair.val[0].path]), 8, (1.0,))
+    assert len(list(cache.glob("data/*/pixels.bin"))) == 5
+
+
+@pytest.mark.parametrize("damage", ["json", "field", "short", "long", "gone"])
+def test_a_damaged_entry_is_rebuilt(pair, cache, damage):
+    before = open_decoded(pair, 8, (1.0,))
+    good = before.pixels.copy()
+    (entry,) = (p for p in cache.glob("data/*") if p.is_dir())
+    index, pixels = entry / "index.json", entry / "pixels.bin"
+    if damage == "json":
+        index.write_text(index.read_text()[:-5])
+    elif damage == "field":
+        index.write_text(json.dumps({"photos": [{"name": "a"}], "skipped": []}))
+    elif damage == "gone":
+        pixels.unlink()
+    else:
+        pixels.write_bytes(pixels.read_bytes()[:-1] if damage == "short" else pixels.read_bytes() + b"0")
+    after = open_decoded(pair, 8, (1.0,))
+    assert after.photos == before.photos
+    np.testing.assert_array_equal(after.pixels, good)
+    np.testing.assert_array_equal(np.fromfile(pixels, np.uint8), good)
+    assert not list(cache.glob("data/*.partial"))
+
+
+def test_two_processes_build_one_entry(tmp_path, write_image, cache):
+    for i in range(40):
+        write_image(tmp_path / "images" / f"{i}.png", i, 80, 60)
+    code = (
+        "import sys; from bench.config import DataConfig; from bench.data.dataset import open_dataset\n"
+        "print(open_dataset(DataConfig(name='folder', path=sys.argv[1], image_size=16)).fingerprint)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "images")]
+    both = [subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    printed = [process.communicate()[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert printed[0] == printed[1]
+    assert len([p for p in cache.glob("data/*") if p.is_dir()]) == 1
+
+
+def test_a_cache_that_cannot_be_written_is_named(pair, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "file"))
+    with pytest.raises(InputError, match=r"cannot write the cache folder .*/file .*BENCH_CACHE"):
+        open_decoded(pair, 8, (1.0,))
+
+
+def test_a_file_that_changes_after_it_was_hashed_is_an_error(pair, cache, write_image):
+    assert pair.train[0].sha256  # remembered
+    write_image(pair.train[0].path, 9)
+    with pytest.raises(InputError, match=r"a.png changed"):
+        open_decoded(pair, 8, (1.0,))
+    assert not [p for p in cache.glob("data/*") if p.is_dir()]
+
+
+def test_where_the_cache_is(monkeypatch):
+    monkeypatch.delenv("BENCH_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")
+    assert cache_root() == Path("/xdg/gan-bench")
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert cache_root() == Path.home() / ".cache/gan-bench"
