@@ -201,7 +201,9 @@ class RunConfig(Section):
                 f"generator.depth = {depth} times; it must be a multiple of {2**depth}"
             )
         if self.tile_size < 8:
-            raise ValueError(f"sub-images of {self.tile_size} px are too small for D, 8 is the least; lower tiling.grid")
+            raise ValueError(
+                f"sub-images of {self.tile_size} px are too small for D, 8 is the least; lower tiling.grid"
+            )
         if self.generator.norm == "instance" and self.tile_size == 2**depth:
             raise ValueError("generator.norm = instance has nothing to normalise at 1x1; lower generator.depth")
         down = self.discriminator.depth

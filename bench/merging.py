@@ -30,7 +30,7 @@ def merge(layers: Sequence[Layer]) -> RunConfig:
     Two things replace what lies below instead of mixing with it: a schedule that states its kind or is a bare
     number, and the budget (train.steps, images or seconds).
     """
-    merged = OmegaConf.create(RunConfig().model_dump(mode="json"))
+    merged: Any = OmegaConf.create(RunConfig().model_dump(mode="json"))
     for layer in layers:
         _make_way(merged, layer.values)
         try:
@@ -89,7 +89,9 @@ def parse_override(text: str) -> tuple[str, Any]:
     """`train.steps=500` -> ("train.steps", 500), the value read as YAML. Raises InputError."""
     path, equals, _ = text.partition("=")
     if not equals or not path or any(not part for part in path.split(".")):
-        raise InputError(f"command line: {text!r} is not an override; write it as key=value, for example train.steps=500")
+        raise InputError(
+            f"command line: {text!r} is not an override; write it as key=value, for example train.steps=500"
+        )
     try:
         value: Any = OmegaConf.to_container(OmegaConf.from_dotlist([text]), resolve=True)
         for part in path.split("."):
@@ -112,9 +114,7 @@ def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def difference(config: RunConfig, control: RunConfig) -> dict[str, tuple[Any, Any]]:
     """Dotted path -> (the control's value, this config's value), where they differ."""
     ours, theirs = flatten(config.identity()), flatten(control.identity())
-    return {
-        key: (theirs.get(key), ours.get(key)) for key in {**theirs, **ours} if theirs.get(key) != ours.get(key)
-    }
+    return {key: (theirs.get(key), ours.get(key)) for key in {**theirs, **ours} if theirs.get(key) != ours.get(key)}
 
 
 def check_top(path: str, others: Sequence[str]) -> None:

@@ -209,7 +209,7 @@ class _Work:
             shown["target"].append(rgb)
         arrays = {name: _to_uint8(torch.cat(images))[:SAMPLES] for name, images in shown.items()}
         temporary = self.folder / f".samples.{os.getpid()}.npz"
-        np.savez_compressed(temporary, names=np.array(names[:SAMPLES]), **arrays)
+        np.savez_compressed(temporary, allow_pickle=False, names=np.array(names[:SAMPLES]), **arrays)
         temporary.replace(self.folder / "samples.npz")
 
     def score(self, metrics: Sequence[str]) -> None:
@@ -228,7 +228,12 @@ class _Work:
             except Unavailable as error:
                 self.store.write(self.run.id, f"{METRICS[metric].records}.missing", {"reason": str(error)})
                 continue
-            rows = [{"image": name, "value": value} for name, value in zip(names, values, strict=True)]
+            rows: list[dict[str, Any]] = [
+                {"image": name, "value": value} for name, value in zip(names, values, strict=True)
+            ]
+            if METRICS[metric].direction == "neutral":  # then only the ground truth's own score says what is good
+                truth = self._score(metric, [rgb for _, rgb in self.validation])
+                rows = [row | {"reference": value} for row, value in zip(rows, truth, strict=True)]
             self.store.write_rows(self.run.id, METRICS[metric].records, rows)
 
 

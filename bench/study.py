@@ -23,6 +23,7 @@ from bench.yaml_lines import Key, Located, dotted, explain, nearest
 MOST_VARIANTS = 1_000
 NO_MODEL: dict[str, Any] = {"tiling": {"grid": 1, "context": "none"}, "generator": {"depth": 1}}  # fits every size
 
+
 @dataclass(frozen=True)
 class Hypothesis:
     """`metric: left > right`."""
@@ -199,9 +200,7 @@ def _control_values(file: StudyFile, located: Located) -> dict[str, Any]:
     return file.control
 
 
-def _variants(
-    file: StudyFile, located: Located, layers: list[Layer], control_values: dict[str, Any]
-) -> list[Variant]:
+def _variants(file: StudyFile, located: Located, layers: list[Layer], control_values: dict[str, Any]) -> list[Variant]:
     count = math.prod(len(values) for values in file.axes.values())
     if count > MOST_VARIANTS:
         raise located.error(("axes",), f"these are {count:,} variants; the most is {MOST_VARIANTS:,}")
@@ -237,7 +236,9 @@ def _axis_layer(located: Located, axis: str, index: int, value: Any) -> Layer:
 
 def _checked(config: RunConfig, located: Located) -> RunConfig:
     if config.method not in METHODS:
-        raise located.error(("base", "method"), f"{config.method!r} is unknown; {nearest(config.method, list(METHODS))}")
+        raise located.error(
+            ("base", "method"), f"{config.method!r} is unknown; {nearest(config.method, list(METHODS))}"
+        )
     return config
 
 
@@ -265,7 +266,7 @@ def _value_labels(axes: dict[str, list[Any]]) -> dict[str, list[str]]:
     return {
         axis: [
             word
-            if words.count(word) == 1 and isinstance(value, str) or isinstance(value, dict)
+            if (words.count(word) == 1 and isinstance(value, str)) or isinstance(value, dict)
             else f"{_short(axis, list(axes))}={word}"
             for word, value in zip(plain[axis], values, strict=True)
         ]

@@ -21,9 +21,9 @@ SCALES: dict[ScaleName, dict[str, Any]] = {
     "small": {
         "data": {"image_size": 64, "val_images": 32},
         "tiling": {"grid": 2},
-        "generator": {"width": 32},
+        "generator": {"width": 16},
         "discriminator": {"width": 16},
-        "train": {"steps": 400, "batch_size": 16, "pretrain_steps": 100},
+        "train": {"steps": 300, "batch_size": 16, "pretrain_steps": 75},
     },
     "paper": {},  # RunConfig's defaults
 }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from kornia.color import lab_to_rgb, rgb_to_lab
 from torch import Tensor
@@ -22,4 +20,4 @@ def join_lab(lightness: Tensor, ab: Tensor) -> Tensor:
     """Undo `split_lab`; colours outside sRGB are clipped to [0, 1]."""
     with torch.autocast(ab.device.type, enabled=False):
         lab = torch.cat([(lightness.float() + 1) * 50, ab.float() * AB_RANGE], dim=1)
-        return cast(Tensor, lab_to_rgb(lab, clip=True))
+        return lab_to_rgb(lab, clip=True)

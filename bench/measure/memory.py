@@ -24,7 +24,8 @@ def peak_bytes(call: Callable[[], Any], alive: Iterable[Tensor], device: torch.d
         call()
         torch.cuda.synchronize(device)
         return int(torch.cuda.max_memory_allocated(device))
-    with _Tracker(alive) as tracker:
+    tracker = _Tracker(alive)
+    with tracker:
         call()
     return tracker.peak
 
@@ -33,8 +34,8 @@ class _Tracker(TorchDispatchMode):
     """Adds a storage when an operator first returns it and takes it off when it is freed."""
 
     def __init__(self, alive: Iterable[Tensor]) -> None:
-        super().__init__()
-        self.now = self.peak = 0
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.now, self.peak = 0, 0
         self.seen: weakref.WeakSet[Any] = weakref.WeakSet()
         for tensor in alive:
             self._add(tensor)

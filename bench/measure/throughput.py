@@ -72,12 +72,12 @@ def _wall_seconds(call: Callable[[], Any], times: int) -> float:
 def _cuda_seconds(call: Callable[[], Any], times: int) -> float:
     start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
     torch.cuda.synchronize()
-    start.record()  # type: ignore[no-untyped-call]
+    start.record()
     for _ in range(times):
         call()
-    end.record()  # type: ignore[no-untyped-call]
+    end.record()
     torch.cuda.synchronize()
-    return start.elapsed_time(end) / 1000  # type: ignore[no-untyped-call, no-any-return]
+    return start.elapsed_time(end) / 1000  # type: ignore[no-any-return]
 
 
 def _alive(method: Method, ring: Sequence[Batch]) -> Iterator[torch.Tensor]:

@@ -20,6 +20,8 @@ from bench.study import Study
 ARCHIVE = "study.json"
 RECORDS = "records.csv.gz"
 CURVES = "curves.csv.gz"
+GROUND_TRUTH = "ground truth"
+"""The label of the targets' own scores, for metrics without a better end."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +49,11 @@ class Results:
     def runs_of(self, label: str) -> list[dict[str, Any]]:
         return [run for run in self.runs if run["label"] == label]
 
-    def missing(self, metric: str) -> str | None:
-        """Why some run lacks this metric, None if none does."""
-        reasons = [run["missing"][metric] for run in self.runs if metric in run["missing"]]
-        return reasons[0] if reasons else None
-
 
 def collect(study: Study, store: RunStore) -> Results:
     """Read the study's runs from the store."""
     runs, records, curves = [], [], []
+    references: list[dict[str, Any]] = []
     for run in study.runs():
         at = {"label": run.label, "seed": run.config.seed}
         rows = _rows(store, run.id, study.metrics)
@@ -63,11 +61,12 @@ def collect(study: Study, store: RunStore) -> Results:
         parts = ("outcome", "cost", "throughput", "training", "run")
         runs.append(at | {"id": run.id, "state": store.state(run.id), "missing": missing} | _read(store, run.id, parts))
         records += [at | {"metric": metric, **row} for metric, found in rows.items() for row in found]
+        references = references or _references(rows)
         curves += [at | row for row in store.read_rows(run.id, "curve") or []]
     return Results(
         _describe(study),
         runs,
-        _frame(records, ["label", "seed", "metric", "image", "value"]),
+        _frame(records + references, ["label", "seed", "metric", "image", "value"]),
         _frame(curves, ["label", "seed", "step", "images", "seconds", "name", "value"]),
     )
 
@@ -82,6 +81,15 @@ def _read(store: RunStore, run: str, parts: tuple[str, ...]) -> dict[str, Any]:
 def _rows(store: RunStore, run: str, metrics: list[str]) -> dict[str, list[dict[str, str]]]:
     found = {metric: store.read_rows(run, METRICS[metric].records) for metric in metrics}
     return {metric: rows for metric, rows in found.items() if rows is not None}
+
+
+def _references(rows: dict[str, list[dict[str, str]]]) -> list[dict[str, Any]]:
+    return [
+        {"label": GROUND_TRUTH, "seed": 0, "metric": metric, "image": row["image"], "value": row["reference"]}
+        for metric, found in rows.items()
+        for row in found
+        if "reference" in row
+    ]
 
 
 def _reason(store: RunStore, run: str, metric: str) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench.measure.metrics import METRICS
 from bench.measure.statistics import Estimate, paired_difference, verdict
-from bench.report.frames import Results
+from bench.report.frames import GROUND_TRUTH, Results
 
 ARROWS = {"higher": "↑", "lower": "↓", "neutral": ""}
 
@@ -39,31 +39,31 @@ class Column:
 
 Get = Callable[[dict[str, Any]], float | None]
 
+
+def _at(*path: str) -> Get:
+    def get(run: dict[str, Any]) -> float | None:
+        value: Any = run
+        for part in path:
+            value = (value or {}).get(part)
+        return None if value is None else float(value)
+
+    return get
+
+
 COSTS: dict[Column, Get] = {
-    Column("parameters_generator", "parameters of G", "", "lower", 0, True): lambda r: _in(
-        r, "cost", "parameters_generator"
+    Column("parameters_generator", "params G", "", "lower", 0, True): _at("cost", "parameters_generator"),
+    Column("parameters_total", "params G+D", "", "lower", 0, True): _at("cost", "parameters_total"),
+    Column("macs", "MACs / image", "M", "lower", 1, True, 1e6): _at("cost", "macs"),
+    Column("flops", "FLOPs / image", "M", "lower", 1, True, 1e6): _at("cost", "flops"),
+    Column("training_images_per_second", "training", "images/s", "higher", 0, True): _at(
+        "throughput", "training", "images_per_second"
     ),
-    Column("parameters_total", "parameters of G+D", "", "lower", 0, True): lambda r: _in(r, "cost", "parameters_total"),
-    Column("macs", "MACs an image", "M", "lower", 1, True, 1e6): lambda r: _in(r, "cost", "macs"),
-    Column("flops", "FLOPs an image", "M", "lower", 1, True, 1e6): lambda r: _in(r, "cost", "flops"),
-    Column("training_images_per_second", "training", "images/s", "higher", 0, True): lambda r: _in(
-        r, "throughput", "training", "images_per_second"
+    Column("inference_images_per_second", "inference", "images/s", "higher", 0, True): _at(
+        "throughput", "inference", "images_per_second"
     ),
-    Column("inference_images_per_second", "inference", "images/s", "higher", 0, True): lambda r: _in(
-        r, "throughput", "inference", "images_per_second"
-    ),
-    Column("training_peak_bytes", "peak memory of training", "MB", "lower", 1, True, 1e6): lambda r: _in(
-        r, "throughput", "training_peak_bytes"
-    ),
-    Column("training_seconds", "training time", "s", "lower", 1, True): lambda r: _in(r, "training", "seconds"),
+    Column("training_peak_bytes", "peak memory", "MB", "lower", 1, True, 1e6): _at("throughput", "training_peak_bytes"),
+    Column("training_seconds", "training time", "s", "lower", 1, True): _at("training", "seconds"),
 }
-
-
-def _in(run: dict[str, Any], *path: str) -> float | None:
-    value: Any = run
-    for part in path:
-        value = (value or {}).get(part)
-    return None if value is None else float(value)
 
 
 def columns(results: Results) -> list[Column]:
@@ -105,16 +105,20 @@ def summary(results: Results) -> pd.DataFrame:
             seeds = by_point.get((label, column.key))
             if seeds:
                 series = pd.Series(seeds)
-                row = {"label": label, "column": column.key, "n": len(series), "mean": series.mean(), "sd": series.std()}
+                row = {
+                    "label": label,
+                    "column": column.key,
+                    "n": len(series),
+                    "mean": series.mean(),
+                    "sd": series.std(),
+                }
                 control = by_point.get((results.control, column.key), {})
                 rows.append(row | _against(seeds, control, column, label == results.control))
     names = ["label", "column", "n", "mean", "sd", "difference", "low", "high"]
     return pd.DataFrame(rows, columns=names)
 
 
-def _against(
-    seeds: dict[int, float], control: dict[int, float], column: Column, is_control: bool
-) -> dict[str, float]:
+def _against(seeds: dict[int, float], control: dict[int, float], column: Column, is_control: bool) -> dict[str, float]:
     estimate = None if is_control else compare(seeds, control, column.is_ratio)
     if estimate is None:
         return {"difference": math.nan, "low": math.nan, "high": math.nan}
@@ -130,21 +134,27 @@ def compare(ours: dict[int, float], theirs: dict[int, float], is_ratio: bool = F
         theirs = dict.fromkeys(ours, next(iter(theirs.values())))
     seeds = [seed for seed in ours if seed in theirs]
     left, right = [ours[s] for s in seeds], [theirs[s] for s in seeds]
-    if not seeds or is_ratio and min(left + right) <= 0:
+    if not seeds or (is_ratio and min(left + right) <= 0):
         return None
     if not is_ratio:
         return paired_difference(left, right)
     found = paired_difference([math.log(v) for v in left], [math.log(v) for v in right])
-    return Estimate(*(math.exp(v) for v in (found.mean, found.low, found.high)), found.n)
+    return Estimate(math.exp(found.mean), math.exp(found.low), math.exp(found.high), found.n)
+
+
+def reference_means(results: Results) -> dict[str, float]:
+    """Metric -> the ground truth's own value, for metrics without a better end."""
+    rows = results.records[results.records["label"] == GROUND_TRUTH]
+    return {str(metric): float(value) for metric, value in rows.groupby("metric")["value"].mean().items()}
 
 
 def hypotheses(results: Results) -> pd.DataFrame:
-    """hypothesis, metric, difference (left - right), low, high, n, verdict: a row a hypothesis, in the study's order."""
+    """hypothesis, metric, difference (left - right), low, high, n, verdict: a row a hypothesis, in order."""
     values = seed_values(results)
     rows = []
     for metric, left, relation, right in results.study["hypotheses"]:
-        sides = [_seeds(values, label, metric) for label in (left, right)]
-        estimate = compare(*sides) if all(sides) else None
+        ours, theirs = (_seeds(values, label, metric) for label in (left, right))
+        estimate = compare(ours, theirs) if ours and theirs else None
         estimate = estimate or Estimate(math.nan, math.nan, math.nan, 0)
         title = METRICS[metric].title
         rows.append(
@@ -168,7 +178,7 @@ def _seeds(values: pd.DataFrame, label: str, column: str) -> dict[int, float]:
 
 
 def wide(results: Results) -> pd.DataFrame:
-    """The whole summary, a row a variant: runs done, then mean, sd, difference or ratio, low and high of each column."""
+    """The whole summary, a row a variant: runs, then mean, sd, difference or ratio, low and high of each column."""
     table = summary(results)
     rows = []
     for label in results.labels:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -18,7 +19,7 @@ from bench.study import Study
 
 def print_results(results: Results, folder: Path, console: Console) -> None:
     """The tables of a report."""
-    tables = [score_table(results), cost_table(results)]
+    tables = [score_table(results, compact=True), cost_table(results, compact=True)]
     if results.study["hypotheses"]:
         tables.insert(0, hypothesis_table(results))
     console.rule(escape(results.study["title"]))
@@ -30,7 +31,7 @@ def print_results(results: Results, folder: Path, console: Console) -> None:
 
 
 def _rich(table: TextTable) -> Table:
-    shown = Table(title=escape(table.title), title_justify="left", title_style="bold", header_style="bold")
+    shown = Table(title=escape(table.title), title_justify="left", title_style="bold", header_style="bold", box=SIMPLE)
     for index, heading in enumerate(table.headings):
         shown.add_column(escape(heading), justify="left" if index == 0 else "right", overflow="fold")
     for row in table.rows:
@@ -47,17 +48,19 @@ def print_plan(study: Study, store: RunStore, console: Console) -> None:
     counts: dict[str, int] = {}
     for run in study.runs():
         state = str(store.state(run.id))
-        unscored = [m for m in study.metrics if store.read_rows(run.id, METRICS[m].records) is None]
         if state == "done":
-            state = f"cached, to score: {', '.join(unscored)}" if unscored else "cached"
+            left = [m for m in study.metrics if store.read_rows(run.id, METRICS[m].records) is None]
+            state = f"cached, to score: {', '.join(left)}" if left else "cached"
         counts[state.split(",")[0]] = counts.get(state.split(",")[0], 0) + 1
         variant = next(v for v in study.variants if v.label == run.label)
         what = ""
         if run.label not in said:
             said.add(run.label)
             changes = difference(variant.config, study.control.config).items()
-            what = f"method: {variant.config.method}" if variant.is_baseline else "\n".join(
-                f"{path}: {old} -> {new}" for path, (old, new) in changes
+            what = (
+                f"method: {variant.config.method}"
+                if variant.is_baseline
+                else "\n".join(f"{path}: {old} -> {new}" for path, (old, new) in changes)
             )
             what = what or "(control)"
         table.add_row(escape(run.label), str(run.config.seed), run.id, state, escape(what))

@@ -11,7 +11,7 @@ import pandas as pd
 from bench.measure.metrics import METRICS
 from bench.measure.statistics import SCREENING_BELOW
 from bench.report.frames import Results
-from bench.report.tables import Column, columns, hypotheses, summary
+from bench.report.tables import Column, columns, hypotheses, reference_means, summary
 
 MISSING = "—"
 
@@ -34,27 +34,36 @@ def number(value: float, decimals: int, signed: bool = False) -> str:
     return text.replace("-", "−")
 
 
-def score_table(results: Results) -> TextTable:
-    """Mean ± SD over seeds of each metric, and the difference from the control below it."""
-    table = _value_table("Scores", results, [c for c in columns(results) if not c.is_ratio])
-    table.notes.append("± is the standard deviation over seeds. The second line is the difference from the control, "
-                       "paired by seed, with its 95% t interval: it speaks of new seeds on these images.")  # fmt: skip
-    if "colorfulness" in results.study["metrics"]:
+def score_table(results: Results, compact: bool = False) -> TextTable:
+    """Mean ± SD over seeds of each metric, and the difference from the control below it.
+
+    `compact` is for a terminal: a star instead of the interval.
+    """
+    shown = [c for c in columns(results) if not c.is_ratio]
+    table = _value_table("Scores", results, shown, compact)
+    reference = reference_means(results)
+    if reference:
+        cells = [number(reference[c.key], c.decimals) if c.key in reference else "" for c in shown]
+        table.rows.append(["ground truth", "", *cells])
         table.notes.append("Colorfulness has no better end: the nearer to the ground truth's, the better.")
+    what = "a * where its 95% t interval leaves out 0" if compact else "with its 95% t interval"
+    table.notes.append(f"± is the standard deviation over seeds; below it the difference from the control, paired by "
+                       f"seed, {what}. It speaks of new seeds on these images.")  # fmt: skip
     return table
 
 
-def cost_table(results: Results) -> TextTable:
+def cost_table(results: Results, compact: bool = False) -> TextTable:
     """What each variant costs, and how many times the control's."""
-    table = _value_table("Cost and speed", results, [c for c in columns(results) if c.is_ratio])
-    table.notes.append("Parameters are the trainable ones. MACs are of one image's whole tiled forward pass as fvcore "
-                       "counts them, FLOPs are 2 x MACs. × is the ratio to the control, with the 95% t interval of "
-                       "the log ratios by seed.")  # fmt: skip
+    shown = [c for c in columns(results) if c.is_ratio and not (compact and c.key == "training_seconds")]
+    table = _value_table("Cost and speed", results, shown, compact)
+    what = "a * where its 95% t interval leaves out 1" if compact else "with the 95% t interval of the log ratios"
+    table.notes.append(f"Trainable parameters. MACs are of one image's whole tiled forward pass as fvcore counts them; "
+                       f"FLOPs are 2 x MACs. × is the ratio to the control, {what}.")  # fmt: skip
     table.notes.extend(_speed_notes(results))
     return table
 
 
-def _value_table(title: str, results: Results, shown: list[Column]) -> TextTable:
+def _value_table(title: str, results: Results, shown: list[Column], compact: bool) -> TextTable:
     values = summary(results)
     notes: list[str] = []
     rows = []
@@ -62,25 +71,37 @@ def _value_table(title: str, results: Results, shown: list[Column]) -> TextTable
         cells = [label + (" (control)" if label == results.control else ""), _runs_cell(results, label)]
         for column in shown:
             found = values[(values["label"] == label) & (values["column"] == column.key)]
-            cells.append(_cell(found.iloc[0], column) if len(found) else _missing(results, label, column, notes))
+            if len(found):
+                cells.append(_cell(found.iloc[0], column, compact))
+            else:
+                cells.append(_missing(results, label, column, notes))
         rows.append(cells)
     return TextTable(title, ["variant", "runs", *(column.heading for column in shown)], rows, notes)
 
 
-def _cell(row: Any, column: Column) -> str:
-    spread = f" ± {number(row['sd'], column.decimals)}" if row["n"] > 1 and row["sd"] > 0 else ""
+def _cell(row: Any, column: Column, compact: bool) -> str:
+    between = "\n" if compact else " "
+    spread = f"{between}± {number(row['sd'], column.decimals)}" if row["n"] > 1 and row["sd"] > 0 else ""
     text = number(row["mean"], column.decimals) + spread
     if math.isnan(row["difference"]):
         return text
-    return f"{text}\n{_comparison(row, column)}"
+    return f"{text}\n{_comparison(row, column, compact)}"
 
 
-def _comparison(row: Any, column: Column) -> str:
+def _comparison(row: Any, column: Column, compact: bool) -> str:
+    low, high, neutral = row["low"], row["high"], 1.0 if column.is_ratio else 0.0
+    if compact or math.isnan(low) or math.isclose(low, high, rel_tol=1e-9):
+        star = "*" if not math.isnan(low) and not low <= neutral <= high and compact else ""
+        text = ratio(row["difference"]) if column.is_ratio else number(row["difference"], column.decimals, signed=True)
+        return text + star
     if column.is_ratio:
-        text = f"×{number(row['difference'], 2)}"
-        exact = math.isnan(row["low"]) or math.isclose(row["low"], row["high"], rel_tol=1e-9)
-        return text if exact else f"{text} [{number(row['low'], 2)}, {number(row['high'], 2)}]"
-    return interval(row["difference"], row["low"], row["high"], column.decimals)
+        return f"{ratio(row['difference'])} [{ratio(low)[1:]}, {ratio(high)[1:]}]"
+    return interval(row["difference"], low, high, column.decimals)
+
+
+def ratio(value: float) -> str:
+    """×0.74, ×892"""
+    return f"×{value:.2f}" if value < 10 else f"×{value:,.0f}"
 
 
 def interval(mean: float, low: float, high: float, decimals: int) -> str:
@@ -158,7 +179,7 @@ def difference_table(results: Results) -> TextTable:
 
 
 def _flat(config: dict[str, Any]) -> dict[str, Any]:
-    return pd.json_normalize(config).iloc[0].to_dict()
+    return {str(path): value for path, value in pd.json_normalize(config).iloc[0].items()}
 
 
 def run_table(results: Results) -> TextTable:

@@ -88,8 +88,8 @@ def _setting(results: Results) -> str:
     ]
     if data:
         lines.append(
-            f"Data `{data['name']}` (fingerprint `{data['fingerprint']}`): {data['train_photographs']:,} photographs to "
-            f"train on, {data['val_photographs']:,} to validate, from which {images} crops are scored; "
+            f"Data `{data['name']}` (fingerprint `{data['fingerprint']}`): {data['train_photographs']:,} photographs "
+            f"to train on, {data['val_photographs']:,} to validate, from which {images} crops are scored; "
             f"{data['skipped']} files skipped. Split: {data['split_rule']}."
         )
     return "\n\n".join(lines)
@@ -119,5 +119,7 @@ def _again(results: Results) -> str:
 
 
 def _provenance(words: dict[str, str | int]) -> str:
-    packages = ", ".join(f"{name} {value}" for name, value in words.items() if name not in ("device", "threads", "code"))
+    packages = ", ".join(
+        f"{name} {value}" for name, value in words.items() if name not in ("device", "threads", "code")
+    )
     return f"{packages}; on {words['device']}, {words['threads']} threads; code {words['code']}"

@@ -28,13 +28,11 @@ class GAN:
     def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:
         self.config, self.device = config, device
         generator = Generator(in_channels, out_channels, config.generator, config.tiling)
-        discriminator = Discriminator(
-            in_channels, out_channels, config.tile_size, config.discriminator, config.tiling
-        )
+        discriminator = Discriminator(in_channels, out_channels, config.tile_size, config.discriminator, config.tiling)
         initialise(generator, config.seed, "generator")
         initialise(discriminator, config.seed, "discriminator")
-        self.generator = generator.to(device, memory_format=torch.channels_last)
-        self.discriminator = discriminator.to(device, memory_format=torch.channels_last)
+        self.generator = generator.to(device).to(memory_format=torch.channels_last)
+        self.discriminator = discriminator.to(device).to(memory_format=torch.channels_last)
         self.networks: dict[str, nn.Module] = {"generator": self.generator, "discriminator": self.discriminator}
         self.average = None
         if config.train.ema is not None:
@@ -93,8 +91,8 @@ class GAN:
             return
         for mean, value in zip(self.average.parameters(), self.generator.parameters(), strict=True):
             mean.lerp_(value, 1 - self.config.train.ema)
-        for mean, value in zip(self.average.buffers(), self.generator.buffers(), strict=True):
-            mean.copy_(value)
+        for kept, current in zip(self.average.buffers(), self.generator.buffers(), strict=True):
+            kept.copy_(current)
 
 
 def _adam(network: nn.Module, train: TrainConfig) -> Adam:

@@ -21,7 +21,7 @@ CPU_PIXELS = 256 * 256
 ST-LPIPS 1.8 times, LPIPS 0.9 times (measured on 2 Xeon cores)."""
 
 
-class Unavailable(Exception):  # noqa: N818, it is not a defect
+class Unavailable(Exception):
     """A score that cannot be had here; the message is the reason, in words, for the report to show."""
 
 

@@ -29,7 +29,7 @@ def load_lpips(device: str) -> Score:
     trunk = Path(torch.hub.get_dir(), "checkpoints", Path(AlexNet_Weights.IMAGENET1K_V1.url).name)
     if not trunk.exists() and (error := download(AlexNet_Weights.IMAGENET1K_V1.url, trunk)):
         raise Unavailable(
-            f"AlexNet weights not present and not downloadable ({error}); put {trunk.name} into {trunk.parent}"
+            f"AlexNet weights not present and not downloadable ({error}); put {trunk.name} into {_shown(trunk.parent)}"
         )
     try:
         with warnings.catch_warnings():
@@ -37,7 +37,7 @@ def load_lpips(device: str) -> Score:
             warnings.filterwarnings("ignore", message="(The parameter 'pretrained'|Arguments other than a weight)")
             network = lpips.LPIPS(net="alex", version="0.1", verbose=False).requires_grad_(False).to(device)
     except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        raise Unavailable(f"AlexNet weights: {trunk} cannot be read ({first_line(error)})") from error
+        raise Unavailable(f"AlexNet weights: {_shown(trunk)} cannot be read ({first_line(error)})") from error
 
     def score(prediction: Tensor, target: Tensor) -> Tensor:
         distance: Tensor = network(2 * prediction - 1, 2 * target - 1)  # (B, 1, 1, 1)
@@ -60,3 +60,8 @@ def download(url: str, path: Path) -> str | None:
     finally:
         socket.setdefaulttimeout(timeout)
     return None
+
+
+def _shown(path: Path) -> Path:
+    """With ~ for the home folder: reports that are passed on should not name it."""
+    return Path("~", path.relative_to(Path.home())) if path.is_relative_to(Path.home()) else path
