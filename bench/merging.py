@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
-from bench.config import InputError, RunConfig
+from bench.config import InputError, RunConfig, Section
 from bench.yaml_lines import Key, dotted, explain, nearest
 
 BUDGETS = ("steps", "images", "seconds")
@@ -32,6 +32,7 @@ def merge(layers: Sequence[Layer]) -> RunConfig:
     """
     merged: Any = OmegaConf.create(RunConfig().model_dump(mode="json"))
     for layer in layers:
+        _check_sections(layer)
         _make_way(merged, layer.values)
         try:
             merged = OmegaConf.merge(merged, OmegaConf.create(layer.values))
@@ -45,6 +46,15 @@ def merge(layers: Sequence[Layer]) -> RunConfig:
     except ValidationError as error:
         at, problem = explain(error, RunConfig)[0]
         raise blame(layers, at)(at, problem) from None
+
+
+def _check_sections(layer: Layer) -> None:
+    """A section given as a bare value would vanish under the next layer instead of being complained of."""
+    for name, value in layer.values.items():
+        default = getattr(RunConfig(), name, None) if name != "task" else None
+        if isinstance(default, Section) and not isinstance(value, dict):
+            keys = ", ".join(type(default).model_fields)
+            raise layer.error((name,), f"{value!r} is not a mapping; its keys are: {keys}")
 
 
 def _make_way(merged: Any, values: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field
 
 from bench.config import Section
 
@@ -29,6 +29,18 @@ SCALES: dict[ScaleName, dict[str, Any]] = {
 }
 
 
+def _differ(seeds: int | list[int]) -> int | list[int]:
+    if isinstance(seeds, list) and len(set(seeds)) < len(seeds):
+        raise ValueError(f"{seeds} name a seed twice")
+    return seeds
+
+
+Seed = Annotated[int, Field(ge=0)]
+Seeds = Annotated[
+    Annotated[int, Field(ge=1, le=1000)] | Annotated[list[Seed], Field(min_length=1)], AfterValidator(_differ)
+]
+
+
 class Claim(Section):
     """What the paper says, in its words."""
 
@@ -41,7 +53,7 @@ class Overlay(Section):
     """What a study changes at one scale."""
 
     base: dict[str, Any] = {}
-    seeds: int | list[int] | None = None
+    seeds: Seeds | None = None
 
 
 class Overlays(Section):
@@ -64,7 +76,7 @@ class StudyFile(Section):
     mapping, which lies over the base."""
     control: dict[str, Any]
     """Axis -> value of the variant that the others are compared with."""
-    seeds: Annotated[int, Field(ge=1, le=1000)] | Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] = 3
+    seeds: Seeds = 3
     """How many (0, 1, ...), or which."""
     baselines: list[str] = []
     """Methods to compare with, trained under the same budget if they train at all."""
@@ -72,9 +84,3 @@ class StudyFile(Section):
     hypotheses: list[dict[str, str]] = []
     """Metric: `variant > variant` or `variant < variant`, written down before the study is run."""
     scales: Overlays = Overlays()
-
-    @model_validator(mode="after")
-    def _seeds_differ(self) -> StudyFile:
-        if isinstance(self.seeds, list) and len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"seeds {self.seeds} name a seed twice")
-        return self

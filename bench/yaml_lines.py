@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -96,15 +96,17 @@ def explain(error: ValidationError, model: type[BaseModel]) -> list[tuple[Key, s
 def _real_path(model: type[BaseModel], loc: Key, unknown_key: bool) -> tuple[Key, type[BaseModel]]:
     """pydantic's loc without its names of union members, and the innermost section on the way."""
     at: list[str | int] = []
-    inner = model
+    inner, is_mapping = model, False
     for part in loc:
         field = inner.model_fields.get(str(part))
         if field is not None:
             annotation = field.annotation
             inner = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else inner
             at.append(part)
-        elif isinstance(part, int):
+            is_mapping = get_origin(annotation) is dict
+        elif isinstance(part, int) or is_mapping:
             at.append(part)
+            is_mapping = False
     if unknown_key:
         at.append(loc[-1])
     return tuple(at), inner

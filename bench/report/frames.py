@@ -29,7 +29,8 @@ class Results:
     """A study's results, free of configs and stores."""
 
     study: dict[str, Any]
-    """title, claim, name, scale, command, seeds, metrics, hypotheses, variants (label, is_baseline, differences)."""
+    """title, claim, name, scale, command, seeds, metrics, hypotheses, variants (label, is_baseline,
+    has_parameters, differences)."""
     runs: list[dict[str, Any]]
     """label, seed, id, state, and what the run's folder says: outcome, cost, throughput, training, data, ..."""
     records: pd.DataFrame
@@ -45,6 +46,11 @@ class Results:
     @property
     def control(self) -> str:
         return self.labels[0]
+
+    @property
+    def run_once(self) -> set[str]:
+        """Methods without parameters, which do not differ by seed."""
+        return {variant["label"] for variant in self.study["variants"] if not variant["has_parameters"]}
 
     def runs_of(self, label: str) -> list[dict[str, Any]]:
         return [run for run in self.runs if run["label"] == label]
@@ -111,6 +117,7 @@ def _describe(study: Study) -> dict[str, Any]:
             {
                 "label": variant.label,
                 "is_baseline": variant.is_baseline,
+                "has_parameters": variant.has_parameters,
                 "differences": {"method": variant.config.method}
                 if variant.is_baseline
                 else {path: new for path, (_, new) in difference(variant.config, study.control.config).items()},

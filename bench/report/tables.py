@@ -53,15 +53,15 @@ def _at(*path: str) -> Get:
 COSTS: dict[Column, Get] = {
     Column("parameters_generator", "params G", "", "lower", 0, True): _at("cost", "parameters_generator"),
     Column("parameters_total", "params G+D", "", "lower", 0, True): _at("cost", "parameters_total"),
-    Column("macs", "MACs / image", "M", "lower", 1, True, 1e6): _at("cost", "macs"),
-    Column("flops", "FLOPs / image", "M", "lower", 1, True, 1e6): _at("cost", "flops"),
-    Column("training_images_per_second", "training", "images/s", "higher", 0, True): _at(
+    Column("macs", "MACs", "M", "lower", 1, True, 1e6): _at("cost", "macs"),
+    Column("flops", "FLOPs", "M", "lower", 1, True, 1e6): _at("cost", "flops"),
+    Column("training_images_per_second", "training", "img/s", "higher", 0, True): _at(
         "throughput", "training", "images_per_second"
     ),
-    Column("inference_images_per_second", "inference", "images/s", "higher", 0, True): _at(
+    Column("inference_images_per_second", "inference", "img/s", "higher", 0, True): _at(
         "throughput", "inference", "images_per_second"
     ),
-    Column("training_peak_bytes", "peak memory", "MB", "lower", 1, True, 1e6): _at("throughput", "training_peak_bytes"),
+    Column("training_peak_bytes", "memory", "MB", "lower", 1, True, 1e6): _at("throughput", "training_peak_bytes"),
     Column("training_seconds", "training time", "s", "lower", 1, True): _at("training", "seconds"),
 }
 
@@ -92,54 +92,49 @@ def summary(results: Results) -> pd.DataFrame:
     """label, column, n, mean, sd, difference, low, high: a row for each variant and column that has a value.
 
     The difference is paired by seed and against the control; for costs and speeds it is the mean of log ratios,
-    given as a ratio. A variant with one run is compared with each of the control's.
+    given as a ratio; those of a method without parameters have none.
     """
     values = seed_values(results)
-    by_point = {
-        (str(label), str(column)): dict(zip(group["seed"], group["value"], strict=True))
-        for (label, column), group in values.groupby(["label", "column"], sort=False)
-    }
     rows = []
     for label in results.labels:
         for column in columns(results):
-            seeds = by_point.get((label, column.key))
+            seeds = _by_seed(values, label, column.key)
             if seeds:
                 series = pd.Series(seeds)
-                row = {
-                    "label": label,
-                    "column": column.key,
-                    "n": len(series),
-                    "mean": series.mean(),
-                    "sd": series.std(),
-                }
-                control = by_point.get((results.control, column.key), {})
-                rows.append(row | _against(seeds, control, column, label == results.control))
+                row = {"label": label, "column": column.key, "n": len(seeds), "mean": series.mean(), "sd": series.std()}
+                comparable = label != results.control and not (column.is_ratio and label in results.run_once)
+                estimate = compare(results, values, label, results.control, column) if comparable else NOTHING
+                rows.append(row | {"difference": estimate.mean, "low": estimate.low, "high": estimate.high})
     names = ["label", "column", "n", "mean", "sd", "difference", "low", "high"]
     return pd.DataFrame(rows, columns=names)
 
 
-def _against(seeds: dict[int, float], control: dict[int, float], column: Column, is_control: bool) -> dict[str, float]:
-    estimate = None if is_control else compare(seeds, control, column.is_ratio)
-    if estimate is None:
-        return {"difference": math.nan, "low": math.nan, "high": math.nan}
-    return {"difference": estimate.mean, "low": estimate.low, "high": estimate.high}
+NOTHING = Estimate(math.nan, math.nan, math.nan, 0)
 
 
-def compare(ours: dict[int, float], theirs: dict[int, float], is_ratio: bool = False) -> Estimate | None:
-    """Paired by seed, over the seeds that both have; a side with one run of no seed is held against all of the
-    other's. None where no pair is left or a ratio has no meaning."""
-    if len(ours) == 1 and len(theirs) > 1:
-        ours = dict.fromkeys(theirs, next(iter(ours.values())))
-    if len(theirs) == 1 and len(ours) > 1:
+def compare(results: Results, values: pd.DataFrame, left: str, right: str, column: Column) -> Estimate:
+    """left - right, or left / right for a ratio column, over the seeds that both finished. A method without
+    parameters has one run, which stands for every seed. NOTHING where no pair is left."""
+    ours, theirs = _by_seed(values, left, column.key), _by_seed(values, right, column.key)
+    if ours and left in results.run_once:
+        ours = dict.fromkeys(theirs or ours, next(iter(ours.values())))
+    if theirs and right in results.run_once:
         theirs = dict.fromkeys(ours, next(iter(theirs.values())))
     seeds = [seed for seed in ours if seed in theirs]
-    left, right = [ours[s] for s in seeds], [theirs[s] for s in seeds]
-    if not seeds or (is_ratio and min(left + right) <= 0):
-        return None
-    if not is_ratio:
-        return paired_difference(left, right)
-    found = paired_difference([math.log(v) for v in left], [math.log(v) for v in right])
+    if not seeds:
+        return NOTHING
+    a, b = [ours[seed] for seed in seeds], [theirs[seed] for seed in seeds]
+    if not column.is_ratio:
+        return paired_difference(a, b)
+    if min(a + b) <= 0:
+        return NOTHING
+    found = paired_difference([math.log(v) for v in a], [math.log(v) for v in b])
     return Estimate(math.exp(found.mean), math.exp(found.low), math.exp(found.high), found.n)
+
+
+def _by_seed(values: pd.DataFrame, label: str, column: str) -> dict[int, float]:
+    chosen = values[(values["label"] == label) & (values["column"] == column)]
+    return dict(zip(chosen["seed"], chosen["value"], strict=True))
 
 
 def reference_means(results: Results) -> dict[str, float]:
@@ -153,9 +148,8 @@ def hypotheses(results: Results) -> pd.DataFrame:
     values = seed_values(results)
     rows = []
     for metric, left, relation, right in results.study["hypotheses"]:
-        ours, theirs = (_seeds(values, label, metric) for label in (left, right))
-        estimate = compare(ours, theirs) if ours and theirs else None
-        estimate = estimate or Estimate(math.nan, math.nan, math.nan, 0)
+        column = next(c for c in columns(results) if c.key == metric)
+        estimate = compare(results, values, left, right, column)
         title = METRICS[metric].title
         rows.append(
             {
@@ -170,11 +164,6 @@ def hypotheses(results: Results) -> pd.DataFrame:
         )
     names = ["hypothesis", "metric", "difference", "low", "high", "n", "verdict"]
     return pd.DataFrame(rows, columns=names)
-
-
-def _seeds(values: pd.DataFrame, label: str, column: str) -> dict[int, float]:
-    chosen = values[(values["label"] == label) & (values["column"] == column)]
-    return dict(zip(chosen["seed"], chosen["value"], strict=True))
 
 
 def wide(results: Results) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -56,11 +56,17 @@ def cost_table(results: Results, compact: bool = False) -> TextTable:
     """What each variant costs, and how many times the control's."""
     shown = [c for c in columns(results) if c.is_ratio and not (compact and c.key == "training_seconds")]
     table = _value_table("Cost and speed", results, shown, compact)
+    if compact:  # it has to fit 80 columns, and the scores have said it
+        table = replace(table, headings=_without_runs(table.headings), rows=[_without_runs(row) for row in table.rows])
     what = "a * where its 95% t interval leaves out 1" if compact else "with the 95% t interval of the log ratios"
     table.notes.append(f"Trainable parameters. MACs are of one image's whole tiled forward pass as fvcore counts them; "
-                       f"FLOPs are 2 x MACs. × is the ratio to the control, {what}.")  # fmt: skip
+                       f"FLOPs are 2 x MACs; both in millions. × is the ratio to the control, {what}.")  # fmt: skip
     table.notes.extend(_speed_notes(results))
     return table
+
+
+def _without_runs(row: list[str]) -> list[str]:
+    return [row[0], *row[2:]]
 
 
 def _value_table(title: str, results: Results, shown: list[Column], compact: bool) -> TextTable:
@@ -68,7 +74,8 @@ def _value_table(title: str, results: Results, shown: list[Column], compact: boo
     notes: list[str] = []
     rows = []
     for label in results.labels:
-        cells = [label + (" (control)" if label == results.control else ""), _runs_cell(results, label)]
+        mark = ("\n" if compact else " ") + "(control)" if label == results.control else ""
+        cells = [label + mark, _runs_cell(results, label)]
         for column in shown:
             found = values[(values["label"] == label) & (values["column"] == column.key)]
             if len(found):
@@ -76,7 +83,8 @@ def _value_table(title: str, results: Results, shown: list[Column], compact: boo
             else:
                 cells.append(_missing(results, label, column, notes))
         rows.append(cells)
-    return TextTable(title, ["variant", "runs", *(column.heading for column in shown)], rows, notes)
+    headings = [column.heading.replace(" (", "\n(") if compact else column.heading for column in shown]
+    return TextTable(title, ["variant", "runs", *headings], rows, notes)
 
 
 def _cell(row: Any, column: Column, compact: bool) -> str:
@@ -140,10 +148,10 @@ def _speed_notes(results: Results) -> list[str]:
     windows = trained[0]["training"]["windows"]
     worst = max(m["training"]["spread"] for m in trained)
     notes = [
-        f"images/s: median of {windows} windows after warm-up, at batch {', '.join(map(str, batches))}, on "
-        f"{'; '.join(places)}; the widest interquartile range within a run was {worst:.0%} of its median. A training "
-        "step is all of an iteration after pretraining. Compare the ratios; the times are this machine's.",
-        "Peak memory is of all tensors alive in a training step (weights, moments, activations); on CUDA the "
+        f"img/s: images a second, median of {windows} windows after warm-up at batch {', '.join(map(str, batches))}, "
+        f"on {'; '.join(places)}; the widest interquartile range within a run was {worst:.0%} of its median. A "
+        "training step is all of an iteration after pretraining. Compare the ratios; the times are this machine's.",
+        "Memory is the peak of all tensors alive in a training step (weights, moments, activations); on CUDA the "
         "allocator's peak.",
     ]
     if len(places) > 1:

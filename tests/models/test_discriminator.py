@@ -1,0 +1,106 @@
+"""The discriminator: the paper's parameter count, its depths, and what it is shown."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bench.config import DiscriminatorConfig, RunConfig, TilingConfig
+from bench.models.discriminator import Discriminator, full_depth
+from bench.models.generator import Generator
+from bench.models.tiling import cut, cut_with_context
+
+
+def parameters(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def small(tile_size: int, depth: int | str = "full", **tiling: object) -> Discriminator:
+    config = DiscriminatorConfig.model_validate({"width": 4, "depth": depth})
+    return Discriminator(1, 2, tile_size, config, TilingConfig.model_validate(tiling))
+
+
+def test_the_default_model_has_2_767_553_parameters_and_with_the_generator_those_of_table_1() -> None:
+    config = RunConfig()
+    network = Discriminator(1, 2, config.tile_size, config.discriminator, config.tiling)
+    counts = [parameters(layer) for layer in network.layers if parameters(layer)]
+    assert counts == [
+        4 * 64 * 16 + 64,  # tile, whole, a and b; no norm
+        *(64 * 128 * 16 + 128, 2 * 128),
+        *(128 * 256 * 16 + 256, 2 * 256),
+        *(256 * 512 * 16 + 512, 2 * 512),
+        512 * 1 * 16 + 1,
+    ]
+    assert sum(counts) == 2_767_553
+    assert sum(counts) + parameters(Generator(1, 2, config.generator, config.tiling)) == 4_081_027
+
+
+@pytest.mark.parametrize(("size", "depth"), [(8, 1), (16, 2), (32, 3), (48, 3), (64, 4), (256, 6)])
+def test_full_depth(size: int, depth: int) -> None:
+    assert full_depth(size) == depth
+    strided = [layer for layer in small(size).layers if isinstance(layer, nn.Conv2d) and layer.stride == (2, 2)]
+    assert len(strided) == depth
+
+
+@pytest.mark.parametrize(("size", "side"), [(8, 1), (16, 1), (48, 3), (64, 1)])  # 48 is halved to 6x6, then 3x3
+def test_full_depth_reaches_1x1_at_powers_of_two(size: int, side: int) -> None:
+    assert small(size).layers(noise(2, 4, size, size)).shape == (2, 1, side, side)
+
+
+@pytest.mark.parametrize("grid", [1, 2, 4])
+@pytest.mark.parametrize("context", ["none", "channel", "vector"])
+def test_one_score_a_tile(grid: int, context: str) -> None:
+    network = small(32 // grid, grid=grid, context=context)
+    x, y = noise(3, 1, 32, 32), noise(3, 2, 32, 32, seed=1).requires_grad_()
+    condition = network.condition(x)
+    assert condition.shape == (3 * grid**2, 1 if context == "none" else 2, 32 // grid, 32 // grid)
+    assert torch.equal(condition, cut_with_context(x, grid, context != "none"))
+    scores = network(condition, y)
+    assert scores.shape == (3 * grid**2,)
+    scores.sum().backward()
+    assert y.grad is not None
+    assert y.grad.abs().sum() > 0
+
+
+def test_a_score_is_of_its_own_tile() -> None:
+    network = small(16, grid=2, context="none").eval()
+    x, y = noise(2, 1, 32, 32), noise(2, 2, 32, 32, seed=1)
+    changed = y.clone()
+    changed[1, :, 16:, :16] = 0  # image 1, the lower left of its tiles: the seventh of eight
+    condition = network.condition(x)
+    differs = (network(condition, y) - network(condition, changed)).abs() > 1e-6
+    assert differs.tolist() == [False] * 6 + [True, False]
+
+
+def test_a_shallower_discriminator_averages_its_outputs() -> None:
+    network = small(32, depth=2, grid=2, context="vector").eval()
+    x, y = noise(2, 1, 64, 64), noise(2, 2, 64, 64, seed=1)
+    *body, last = network.layers
+    features = nn.Sequential(*body)(torch.cat([network.condition(x), cut(y, 2)], dim=1))
+    assert features.shape == (8, 8, 8, 8)  # 32 halved twice, 8 channels
+    patches = features.unfold(2, 4, 1).unfold(3, 4, 1)  # (8, 8, 5, 5, 4, 4): 25 outputs a tile
+    assert isinstance(last, nn.Conv2d)
+    assert last.bias is not None
+    outputs = torch.einsum("nchwij,cij->nhw", patches, last.weight[0]) + last.bias
+    expected = outputs.sum(dim=(1, 2)) / 25
+    torch.testing.assert_close(network(network.condition(x), y), expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("activation", "at_minus_1"), [("leaky_relu", -0.2), ("relu", 0.0)])
+def test_activation(activation: str, at_minus_1: float) -> None:
+    config = DiscriminatorConfig.model_validate({"width": 4, "activation": activation})
+    network = Discriminator(1, 2, 8, config, TilingConfig())
+    assert network.layers[2](torch.tensor([-1.0, 2.0])).tolist() == pytest.approx([at_minus_1, 2.0])
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance", "none"])
+def test_every_norm_gives_finite_scores(norm: str) -> None:
+    config = DiscriminatorConfig.model_validate({"width": 4, "norm": norm})
+    network = Discriminator(1, 2, 8, config, TilingConfig(grid=2))
+    x, y = noise(1, 1, 16, 16), noise(1, 2, 16, 16, seed=1)
+    assert network(network.condition(x), y).isfinite().all()

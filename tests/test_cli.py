@@ -1,0 +1,192 @@
+"""The contract of the command line: what it prints, writes and exits with."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import STUDIES, Bench, WriteStudy
+
+TINY = ("--scale", "tiny")
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.stem)
+def test_every_shipped_study_runs_at_tiny_and_a_second_time_trains_nothing(
+    bench: Bench, tmp_path: Path, study: Path
+) -> None:
+    first = bench("run", study, *TINY)
+    assert first.returncode == 0, first.stderr
+    assert first.stderr == ""
+    report = tmp_path / "reports" / study.stem
+    table = pd.read_csv(report / "table.csv")
+    assert table["done"].tolist() == table["runs"].tolist()
+    for name in ("report.md", "table.tex", "figures/samples.png", "figures/curves.png"):
+        assert (report / name).stat().st_size > 0
+    runs, reports = _files(tmp_path / "runs"), _files(report)
+
+    second = bench("run", study, *TINY)
+    assert second.returncode == 0
+    assert ", 0 to do" in second.stdout
+    assert _files(tmp_path / "runs") == runs
+    assert _files(report) == reports  # the same store gives the same bytes
+
+
+def test_the_table_has_what_a_reader_needs(bench: Bench, write_study: WriteStudy, tmp_path: Path) -> None:
+    metrics = ["psnr", "ssim", "lpips", "st_lpips", "colorfulness"]
+    study = write_study(seeds=2, baselines=["gray"], metrics=metrics)
+    assert bench("run", study, *TINY, "train.steps=10").returncode == 0
+    table = pd.read_csv(tmp_path / "reports/study/table.csv", index_col="variant")
+    assert table.index.tolist() == ["strided_conv", "max_pool", "gray"]
+    assert table.loc["gray", "colorfulness_mean"] == 0
+    assert table["parameters_total_mean"].tolist() == [32_243, 32_243, 0]
+    assert (table["flops_mean"] == 2 * table["macs_mean"]).all()
+    assert table["lpips_mean"].isna().all()
+    for key in ("psnr", "ssim", "st_lpips", "training_images_per_second", "training_peak_bytes"):
+        assert (table.loc[["strided_conv", "max_pool"], f"{key}_mean"] > 0).all()
+    report = (tmp_path / "reports/study/report.md").read_text()
+    assert "LPIPS is missing: AlexNet weights not present and not downloadable" in report
+    assert "| max\\_pool | generator.downsample | strided\\_conv | max\\_pool |" in report
+    assert f"bench run {study} --scale tiny train.steps=10" in report
+
+
+def test_a_new_metric_scores_the_stored_weights_and_trains_nothing(
+    bench: Bench, write_study: WriteStudy, tmp_path: Path
+) -> None:
+    assert bench("run", write_study(), *TINY).returncode == 0
+    before = {name: data for name, data in _files(tmp_path / "runs").items() if "weights" in name or "psnr" in name}
+    again = bench("run", write_study(metrics=["psnr", "colorfulness", "ssim"]), *TINY)
+    assert again.returncode == 0
+    after = _files(tmp_path / "runs")
+    assert {name: after[name] for name in before} == before
+    assert sum(name.endswith("ssim.v1.csv") for name in after) == 2
+
+
+def test_a_report_made_again_is_the_same_from_the_store_and_from_its_records(
+    bench: Bench, write_study: WriteStudy, tmp_path: Path
+) -> None:
+    study = write_study(seeds=2)
+    assert bench("run", study, *TINY).returncode == 0
+    texts = {name: data for name, data in _files(tmp_path / "reports").items() if not name.endswith(".png")}
+    for arguments in ([study, *TINY], [], [study, *TINY, "--runs", "elsewhere"]):
+        (tmp_path / "reports/study/report.md").write_text("changed")
+        check = bench("report", *arguments, "--check")
+        assert check.returncode == 1
+        assert check.stderr == "reports/study/report.md differs from what its records give; run bench report\n"
+        assert bench("report", *arguments).returncode == 0
+        assert bench("report", *arguments, "--check").returncode == 0
+        files = _files(tmp_path / "reports")
+        assert {name: files[name] for name in texts} == texts
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_local_processes_give_the_same_weights_as_one_after_the_other(
+    bench: Bench, write_study: WriteStudy, tmp_path: Path
+) -> None:
+    study = write_study(seeds=2)
+    assert bench("run", study, *TINY, "--workers", "2", "--runs", "two", OMP_NUM_THREADS="1").returncode == 0
+    assert bench("run", study, *TINY, "--runs", "one", OMP_NUM_THREADS="1").returncode == 0
+    one, two = _files(tmp_path / "one"), _files(tmp_path / "two")
+    weights = [name for name in one if name.endswith("weights.safetensors")]
+    assert len(weights) == 4
+    for name in weights:
+        assert one[name] == two[name]
+    folders = [json.loads(data) for name, data in two.items() if name.endswith("throughput.json")]
+    assert all(record["concurrent_runs"] == 2 for record in folders)
+
+
+def test_a_run_that_diverges_is_recorded_with_its_step_and_the_study_goes_on(
+    bench: Bench, write_study: WriteStudy, tmp_path: Path
+) -> None:
+    rates = [2e-4, 1e30]
+    study = write_study(axes={"train.learning_rate": rates}, control={"train.learning_rate": rates[0]})
+    for _ in range(2):  # a divergence is a result: it is not tried again
+        result = bench("run", study, *TINY)
+        assert result.returncode == 1
+        assert "Traceback" not in result.stderr + result.stdout
+    report = (tmp_path / "reports/study/report.md").read_text()
+    table = pd.read_csv(tmp_path / "reports/study/table.csv")
+    assert table[["done", "diverged"]].to_numpy().tolist() == [[1, 0], [0, 1]]
+    assert "| diverged | " in report
+    assert " at step " in report
+
+
+def test_a_run_that_fails_is_tried_again(bench: Bench, write_study: WriteStudy, tmp_path: Path) -> None:
+    study = write_study()
+    weights = {"BENCH_STLPIPS_WEIGHTS": str(tmp_path / "broken.pth")}
+    (tmp_path / "broken.pth").write_bytes(b"not weights")
+    assert bench("run", study, *TINY).returncode == 0
+    run = next((tmp_path / "runs").iterdir())
+    (run / "weights.safetensors").write_bytes(b"not weights")
+    study = write_study(metrics=["psnr", "ssim", "colorfulness"])
+    failed = bench("run", study, *TINY, **weights)
+    assert failed.returncode == 1
+    assert "failed" in failed.stdout
+    assert "Traceback" not in failed.stdout + failed.stderr
+    assert json.loads((run / "outcome.json").read_text())["state"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "none.yaml"], "error: none.yaml: cannot be read (No such file or directory)"),
+        (["run", "train.steps=5"], "error: command line: no study; give a YAML file such as ablations/pooling.yaml"),
+        (
+            ["run", "study.yaml", "train.stepz=5"],
+            "error: command line: train.stepz=5: train.stepz: unknown key; did you",
+        ),
+        (["run", "study.yaml", "--data", "nowhere"], "error: nowhere: "),
+        (["run", "study.yaml", "--data", "places365"], "bench data places365 --download"),
+        (["run", "study.yaml", "--device", "gpu"], "error: --device gpu: unknown; allowed: auto, cpu, cuda, cuda:N"),
+        (["run", "study.yaml", "--device", "cuda:99"], "error: --device cuda:99: "),
+        (["run", "study.yaml", "--scale", "huge"], "'huge' is not one of 'tiny', 'small', 'paper'"),
+        (["run", "study.yaml", "study.yaml"], "several studies are named study"),
+        (["report"], "error: reports: no reports here; bench run a study first"),
+        (["report", "study.yaml"], "has results; bench run it first"),
+        (["data", "nowhere"], "error: nowhere: "),
+    ],
+)
+def test_bad_input_is_said_in_words_and_writes_nothing(
+    bench: Bench, write_study: WriteStudy, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    write_study()
+    result = bench(*arguments)
+    assert result.returncode == 2
+    assert message in " ".join(result.stderr.split())
+    assert "Traceback" not in result.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["study.yaml"]
+
+
+def test_an_empty_folder_is_an_error_and_unreadable_files_are_counted(
+    bench: Bench, write_study: WriteStudy, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    result = bench("run", write_study(), *TINY, "--data", "empty")
+    assert result.returncode == 2
+    assert "empty" in result.stderr
+
+
+def test_plan_says_what_would_run_and_writes_nothing(bench: Bench, write_study: WriteStudy, tmp_path: Path) -> None:
+    study = write_study(baselines=["gray"])
+    result = bench("plan", study, *TINY)
+    assert result.returncode == 0
+    assert "3 new" in result.stdout
+    assert "generator.downsample: strided_conv -> max_pool" in result.stdout
+    assert [p.name for p in tmp_path.iterdir()] == ["study.yaml"]
+    bench("run", study, *TINY)
+    assert "3 cached" in bench("plan", study, *TINY).stdout
+
+
+def test_help_is_quick(bench: Bench) -> None:
+    took = []
+    for _ in range(3):
+        started = time.perf_counter()
+        assert "Usage" in bench("--help").stdout
+        took.append(time.perf_counter() - started)
+    assert min(took) < 1.5  # 0.3 s on a free machine; torch alone takes longer than this

@@ -1,0 +1,111 @@
+"""Killed for real: SIGKILL, SIGINT and two processes at once, and the weights are those of a quiet run, bit by bit."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import WriteStudy
+
+STEPS = 60
+
+
+def _start(study: Path, runs: str, *more: str) -> subprocess.Popen[str]:
+    command = ["run", str(study), "--scale", "tiny", "--runs", runs, "--checkpoint-every", "0", f"train.steps={STEPS}"]
+    return subprocess.Popen(
+        [sys.executable, "-m", "bench", *command, *more],
+        cwd=study.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+
+
+def _finish(process: subprocess.Popen[str]) -> str:
+    out, error = process.communicate(timeout=300)
+    assert "Traceback" not in out + error
+    return out + error
+
+
+def _outcomes(runs: Path) -> dict[str, tuple[bytes, list[str]]]:
+    """Run -> its weights, and its curve without the times."""
+    found = {}
+    for path in sorted(runs.glob("*/weights.safetensors")):
+        rows = [line.split(",") for line in (path.parent / "curve.csv").read_text().splitlines()]
+        found[path.parent.name] = (path.read_bytes(), [",".join([*row[:2], *row[3:]]) for row in rows])
+    return found
+
+
+@pytest.fixture
+def study(write_study: WriteStudy) -> Path:
+    return write_study(metrics=["psnr"])
+
+
+@pytest.fixture
+def quiet(study: Path) -> dict[str, tuple[bytes, list[str]]]:
+    process = _start(study, "quiet")
+    _finish(process)
+    assert process.returncode == 0
+    return _outcomes(study.parent / "quiet")
+
+
+def _wait_for(runs: Path, pattern: str) -> None:
+    deadline = time.monotonic() + 120
+    while not list(runs.glob(pattern)):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@pytest.mark.slow
+def test_killed_again_and_again_it_ends_bitwise_equal(study: Path, quiet: dict[str, object]) -> None:
+    killed = 0
+    for delay in (0.0, 0.15, 0.4):
+        process = _start(study, "killed")
+        _wait_for(study.parent / "killed", "*/checkpoint.safetensors" if killed else "*/run.json")
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        killed += process.returncode == -signal.SIGKILL
+    assert killed == 3
+    process = _start(study, "killed")
+    _finish(process)
+    assert process.returncode == 0
+    assert _outcomes(study.parent / "killed") == quiet
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_interrupted_it_says_so_keeps_what_is_done_and_goes_on(
+    study: Path, quiet: dict[str, object], workers: str
+) -> None:
+    process = _start(study, "interrupted", "--workers", workers, "--checkpoint-every", "1000")
+    _wait_for(study.parent / "interrupted", "*/run.json")
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    said = _finish(process)
+    assert process.returncode == 130
+    assert "interrupted; what is done is kept" in said
+    process = _start(study, "interrupted")
+    _finish(process)
+    assert process.returncode == 0
+    assert _outcomes(study.parent / "interrupted").keys() == quiet.keys()
+    if workers == "1":  # with another number of threads sums may round differently
+        assert _outcomes(study.parent / "interrupted") == quiet
+
+
+@pytest.mark.slow
+def test_two_processes_on_one_store_share_the_work_and_train_nothing_twice(
+    study: Path, quiet: dict[str, object]
+) -> None:
+    both = [_start(study, "shared"), _start(study, "shared", "--reports", "other")]
+    said = [_finish(process) for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert _outcomes(study.parent / "shared") == quiet
+    trained = sum(line.startswith("done") for text in said for line in text.splitlines())
+    assert trained >= 2

@@ -1,0 +1,85 @@
+"""The rooms of the house: imports only go down, and what must be quick does not import torch."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+FLOORS = [  # from the roof down; a module may import from its own line or from those below
+    ["bench.__main__"],
+    ["bench.cli"],
+    ["bench.report"],
+    ["bench.runner"],
+    ["bench.progress"],
+    ["bench.executors"],
+    ["bench.run", "bench.provenance"],
+    ["bench.study"],
+    ["bench.merging", "bench.study_file"],
+    ["bench.yaml_lines"],
+    ["bench.measure"],
+    ["baselines"],
+    ["bench.training"],
+    ["bench.models"],
+    ["bench.data"],
+    ["bench.store"],
+    ["bench.config"],
+]
+MODULES = sorted([*(ROOT / "bench").rglob("*.py"), *(ROOT / "baselines").rglob("*.py")])
+
+
+def _module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _floor(module: str) -> int:
+    return next(i for i, floor in enumerate(FLOORS) if any(f"{module}.".startswith(f"{room}.") for room in floor))
+
+
+def _imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return {name for name in found if name.split(".")[0] in ("bench", "baselines")}
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if _module(p) != "bench"], ids=_module)
+def test_imports_only_go_down(path: Path) -> None:
+    for imported in _imports(path):
+        assert _floor(imported) >= _floor(_module(path)), f"{_module(path)} imports {imported}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_module)
+def test_every_file_says_what_it_is_for(path: Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "bench" / "report").glob("*.py")), ids=_module)
+def test_reports_name_no_torch(path: Path) -> None:
+    assert "torch" not in {name for node in ast.walk(ast.parse(path.read_text())) for name in _names(node)}
+
+
+def _names(node: ast.AST) -> set[str]:
+    if isinstance(node, ast.Import):
+        return {alias.name.split(".")[0] for alias in node.names}
+    return {(node.module or "").split(".")[0]} if isinstance(node, ast.ImportFrom) else set()
+
+
+@pytest.mark.parametrize(
+    "command", [["--help"], ["plan", "ablations/pooling.yaml"], ["report", "--check"], ["data", "photos"]]
+)
+def test_commands_that_must_be_quick_do_not_import_torch(command: list[str]) -> None:
+    code = (
+        "import sys; from bench.cli import app\n"
+        "try: app(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "assert 'torch' not in sys.modules and 'rich' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, *command], cwd=ROOT, check=True, capture_output=True)

@@ -1,0 +1,216 @@
+"""YAML in, variants and runs out: merging order, names, ids, and every mistake with its file, line and fix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import STUDIES, WriteStudy
+
+from bench.config import InputError, RunConfig
+from bench.merging import difference
+from bench.store import run_id
+from bench.study import load_study
+
+
+def test_the_id_of_the_default_run_is_this_one() -> None:
+    """It changes only with what a run's numbers mean; then bench.store.SCHEMA goes up, and this value with it."""
+    assert run_id(RunConfig(), "0123456789abcdef") == "75b04d8aea892e13"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 1},
+        {"data": {"image_size": 128}},
+        {"generator": {"downsample": "max_pool"}},
+        {"loss": {"l1": 10}},
+        {"train": {"precision": "bf16"}},
+        {"train": {"steps": None, "images": 160_000}},
+    ],
+)
+def test_whatever_changes_the_numbers_changes_the_id(change: dict[str, object]) -> None:
+    assert run_id(RunConfig.model_validate(change), "data") != run_id(RunConfig(), "data")
+
+
+def test_where_the_data_lies_and_how_often_it_is_validated_do_not_change_the_id() -> None:
+    moved = RunConfig.model_validate({"data": {"path": "/elsewhere"}, "train": {"validations": 3}})
+    assert run_id(moved, "data") == run_id(RunConfig(), "data") != run_id(RunConfig(), "other data")
+
+
+def test_a_value_written_out_and_the_default_give_the_same_id() -> None:
+    written = RunConfig.model_validate({"loss": {"l1": {"kind": "linear", "start": 100, "end": 10}}})
+    assert run_id(written, "data") == run_id(RunConfig(), "data")
+
+
+def test_layers_lie_in_order_defaults_scale_study_scale_overlay_command_line(write_study: WriteStudy) -> None:
+    path = write_study(
+        base={"train": {"batch_size": 3}}, scales={"tiny": {"base": {"train": {"d_steps": 4}}, "seeds": 5}}
+    )
+    tiny = load_study(path, "tiny", overrides=("generator.width=12",))
+    config = tiny.control.config
+    assert (config.train.learning_rate, config.train.steps) == (2e-4, 20)  # default, scale
+    assert (config.train.batch_size, config.train.d_steps) == (3, 4)  # base, the base's overlay for this scale
+    assert (config.generator.width, tiny.seeds) == (12, [0, 1, 2, 3, 4])  # command line, overlay
+    assert load_study(path, "small").control.config.train.d_steps == 2
+
+
+def test_a_new_budget_or_schedule_replaces_the_old_one(write_study: WriteStudy) -> None:
+    study = load_study(write_study(), "tiny", overrides=("train.images=64", "loss.l1=3"))
+    assert (study.control.config.train.steps, study.control.config.train.images) == (None, 64)
+    assert study.control.config.loss.l1.kind == "constant"
+    only_start = load_study(write_study(), "tiny", overrides=("loss.l1.start=50",)).control.config.loss.l1
+    assert (only_start.kind, only_start.start, only_start.end) == ("linear", 50, 10)
+
+
+def test_every_combination_is_a_variant_and_the_control_comes_first(write_study: WriteStudy) -> None:
+    axes = {"generator.norm": ["none", "batch"], "discriminator.norm": ["none", "batch"], "train.d_steps": [1, 2]}
+    control = {"generator.norm": "batch", "discriminator.norm": "batch", "train.d_steps": 2}
+    study = load_study(write_study(axes=axes, control=control), "tiny")
+    assert study.control.label == "generator.norm=batch, discriminator.norm=batch, d_steps=2"
+    assert len({variant.label for variant in study.variants}) == 8
+    for variant in study.variants:
+        expected = {path: (control[path], value) for path, value in variant.axes.items() if value != control[path]}
+        assert difference(variant.config, study.control.config) == expected
+
+
+def test_an_axis_value_may_be_a_mapping(write_study: WriteStudy) -> None:
+    axis = [{"grid": 2, "context": "vector"}, {"grid": 1, "context": "none"}]
+    study = load_study(write_study(axes={"tiling": axis}, control={"tiling": axis[0]}), "tiny")
+    assert [v.label for v in study.variants] == ["grid=2 context=vector", "grid=1 context=none"]
+    assert difference(study.variants[1].config, study.control.config) == {
+        "tiling.grid": (2, 1),
+        "tiling.context": ("vector", "none"),
+    }
+
+
+def test_runs_go_seed_by_seed_and_a_method_without_parameters_runs_once(write_study: WriteStudy) -> None:
+    study = load_study(write_study(seeds=[7, 3], baselines=["gray"]), "tiny")
+    runs = [(run.label, run.config.seed) for run in study.runs()]
+    assert runs == [("strided_conv", 7), ("max_pool", 7), ("gray", 0), ("strided_conv", 3), ("max_pool", 3)]
+
+
+def test_a_run_asked_for_by_two_studies_is_one_run(write_study: WriteStudy) -> None:
+    one = load_study(write_study("one"), "tiny").runs()
+    axes = {"loss.adversarial": ["bce", "l2"]}
+    other = load_study(write_study("other", axes=axes, control={"loss.adversarial": "bce"}), "tiny").runs()
+    assert one[0].id == other[0].id
+    assert one[1].id != other[1].id
+
+
+def test_a_baseline_without_parameters_is_the_same_run_whatever_the_model_is(write_study: WriteStudy) -> None:
+    runs = load_study(write_study(baselines=["gray"]), "tiny").runs()
+    wider = load_study(write_study(baselines=["gray"]), "tiny", overrides=("generator.width=16",)).runs()
+    assert runs[-1].label == wider[-1].label == "gray"
+    assert runs[-1].id == wider[-1].id
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("scale", ["tiny", "small", "paper"])
+def test_every_shipped_study_loads_at_every_scale(path: Path, scale: str) -> None:
+    study = load_study(path, scale)  # type: ignore[arg-type]
+    assert study.control.label == study.variants[0].label
+
+
+MISTAKES = [  # the key of the study that is replaced, its value, the line of the mistake, what the message says
+    ("tilte", "x", "tilte: unknown key; did you mean title? allowed: title, claim,"),
+    ("metrics", ["psnr", "lipps"], "metrics[1]: 'lipps' is unknown; did you mean lpips? allowed: psnr, ssim,"),
+    ("metrics", ["psnr", "psnr"], "metrics[1]: 'psnr' is given twice"),
+    ("metrics", [], "metrics: list should have at least 1 item"),
+    ("baselines", ["grey"], "baselines[0]: 'grey' is unknown; did you mean gray? allowed: gan, gray"),
+    ("base", {"generator": {"dept": 3}}, "base.generator.dept: unknown key; did you mean depth? allowed: downsample,"),
+    ("base", {"generator": 3}, "base.generator: 3 is not a mapping; its keys are: downsample,"),
+    ("base", {"method": "gam"}, "base.method: 'gam' is unknown; did you mean gan?"),
+    ("base", {"task": "colorisation"}, "base.task.name: 'colorisation' is not allowed; did you mean colorization?"),
+    ("base", {"loss": {"adversarial": "bca"}}, "base.loss.adversarial: 'bca' is not allowed; did you mean bce?"),
+    ("base", {"discriminator": {"depth": "ful"}}, "base.discriminator.depth: 'ful' is not allowed; did you mean full?"),
+    ("base", {"loss": {"l1": {"kind": "linear", "start": 1}}}, "base.loss.l1: a linear schedule needs an end"),
+    ("base", {"train": {"steps": 9, "images": 9}}, "base.train: exactly one of steps, images, seconds is the budget"),
+    ("base", {"train": {"steps": 4, "pretrain_steps": 5}}, "base.train: pretrain_steps (5) is more than the budget"),
+    ("base", {"train": {"learning_rate": -1}}, "base.train.learning_rate: input should be greater than 0, not -1"),
+    ("base", {"tiling": {"grid": 3}}, "data.image_size (64) is not a multiple of tiling.grid (3)"),
+    ("base", {"generator": {"depth": 7}}, "cannot be halved generator.depth = 7 times; it must be a multiple of 128"),
+    ("base", {"discriminator": {"depth": 9}}, "the deepest is 3, or write full"),
+    ("axes", {"generator.downsmaple": ["a"]}, "axes.generator.downsmaple: unknown key; did you mean downsample?"),
+    ("axes", {"generator.norm": ["batch", "btach"]}, "norm[1]: 'btach' is not allowed; did you mean batch?"),
+    ("axes", {"generator.norm": ["batch", "batch"]}, "axes: the variants norm=batch and norm=batch are the same"),
+    ("axes", {"generator.norm": []}, "axes.generator.norm: list should have at least 1 item"),
+    ("axes", {"train.d_steps": list(range(1, 1002))}, "axes: these are 1,001 variants; the most is 1,000"),
+    ("control", {"generator.norm": "batch"}, "control.generator.norm: is not an axis; did you mean generator."),
+    ("control", {}, "control: does not say the value of the axis generator.downsample"),
+    ("control", {"generator.downsample": "pool"}, "'pool' is not on the axis; allowed: strided_conv, max_pool"),
+    ("seeds", [1, 1], "seeds: [1, 1] name a seed twice"),
+    ("seeds", 0, "seeds: input should be greater than or equal to 1, not 0"),
+    ("hypotheses", [{"ssim": "a > b"}], "hypotheses[0].ssim: is not a metric of this study"),
+    ("hypotheses", [{"psnr": "strided_conv beats max_pool"}], "compares nothing; write `variant > variant`"),
+    ("hypotheses", [{"psnr": "strided_conv > max_poll"}], "'max_poll' is not a variant; did you mean max_pool?"),
+    ("scales", {"smal": {}}, "scales.smal: unknown key; did you mean small?"),
+    ("scales", {"tiny": {"base": {"train": {"stepz": 1}}}}, "tiny.base.train.stepz: unknown key; did you mean steps?"),
+    ("claim", None, "claim: is required"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "value", "message"), MISTAKES, ids=[f"{m[0]}-{i}" for i, m in enumerate(MISTAKES)])
+def test_a_mistake_is_named_with_file_line_path_and_fix(
+    write_study: WriteStudy, key: str, value: object, message: str
+) -> None:
+    path = write_study(**_with_matching_control(key, value))
+    with pytest.raises(InputError) as error:
+        load_study(path, "tiny")
+    assert message in str(error.value)
+    file, line, _ = str(error.value).split(":", 2)
+    assert file == str(path)
+    lines = path.read_text().splitlines()
+    assert key in lines[int(line) - 1] or key in "\n".join(lines[: int(line)]) or value is None
+
+
+def _with_matching_control(key: str, value: object) -> dict[str, object]:
+    if key == "axes" and isinstance(value, dict):
+        return {"axes": value, "control": {axis: values[0] for axis, values in value.items() if values}}
+    return {key: value}
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.stepz=5", "command line: train.stepz=5: train.stepz: unknown key; did you mean steps?"),
+        ("trian.steps=5", "command line: trian.steps: unknown key; did you mean train?"),
+        ("train.steps=many", "train.steps: input should be a valid integer"),
+        ("train.steps", "'train.steps' is not an override; write it as key=value"),
+        ("generator.downsample=max_pool", "generator.downsample is an axis of"),
+        ("generator={}", "generator.downsample is an axis of"),
+        ("seeds=0", "command line: seeds: input should be greater than or equal to 1"),
+        ("train.steps=[", "command line: 'train.steps=[': not a YAML value"),
+        ("train.steps=${nothing}", "nothing"),
+    ],
+)
+def test_a_bad_override_is_named(write_study: WriteStudy, override: str, message: str) -> None:
+    with pytest.raises(InputError, match=r".") as error:
+        load_study(write_study(), "tiny", overrides=(override,))
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("title: [", ":1: not valid YAML"),
+        ("- a\n- b\n", ":1: a study is a mapping"),
+        ("", ":1: a study is a mapping"),
+        ("title: a\nclaim: b\ntitle: c\n", ":3: title: is given twice, the first time on line 1"),
+        ("title: !!python/object/apply:os.system [ls]\n", "not valid YAML"),
+        ("a: &x [*x]\n", ":1: an alias that contains itself"),
+    ],
+)
+def test_a_file_that_is_no_study_is_named(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError) as error:
+        load_study(path)
+    assert str(error.value).startswith(str(path))
+    assert message in str(error.value)
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.yaml", tmp_path):
+        with pytest.raises(InputError, match="cannot be read"):
+            load_study(path)
