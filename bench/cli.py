@@ -64,7 +64,11 @@ def run(
     console, store = Console(), RunStore(runs)
     loaded = _load(studies, scale, data)
     jobs = jobs_of(loaded)
-    states = run_jobs(jobs, store, _known_device(device), workers, checkpoint_every, console)
+    try:
+        states = run_jobs(jobs, store, _known_device(device), workers, checkpoint_every, console)
+    except KeyboardInterrupt:
+        _say("interrupted; what is done is kept, and the same command goes on from there")
+        raise typer.Exit(INTERRUPTED) from None
     for study in loaded:
         results = collect(study, store)
         write_report(results, reports / study.name, store)
@@ -156,6 +160,3 @@ def main() -> None:
     except InputError as error:
         _say(f"error: {error}")
         sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
-        _say("interrupted; what is done is kept, and the same command goes on from there")
-        sys.exit(INTERRUPTED)

@@ -77,8 +77,9 @@ def execute(run: Run, metrics: Sequence[str], store: RunStore, machine: Machine,
         except Interrupted:
             raise
         except Exception as error:  # whatever went wrong in this run, the others go on
-            trace = traceback.format_exc()
-            return _finish(store, run, "failed", f"{type(error).__name__}: {error}", traceback=trace)
+            what = str(error).strip().splitlines() or [""]
+            reason = f"{type(error).__name__}: {what[0]} (traceback in {store.folder(run.id) / 'outcome.json'})"
+            return _finish(store, run, "failed", reason, traceback=traceback.format_exc())
         return "done" if outcome["state"] == "done" else _finish(store, run, "done", "")
 
 

@@ -14,6 +14,8 @@ import yaml
 ROOT = Path(__file__).parents[1]
 STUDIES = sorted((ROOT / "ablations").glob("*.yaml"))
 
+QUIET = {"COLUMNS": "200", "OMP_NUM_THREADS": "1"}  # two processes with two threads each would fight over two cores
+
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 WriteStudy = Callable[..., Path]
 
@@ -31,7 +33,7 @@ def bench(tmp_path: Path) -> Bench:
         return subprocess.run(
             [sys.executable, "-m", "bench", *map(str, arguments)],
             cwd=tmp_path,
-            env={**os.environ, **offline, "COLUMNS": "200", **environment},
+            env={**os.environ, **offline, **QUIET, **environment},
             capture_output=True,
             text=True,
         )

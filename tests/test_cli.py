@@ -44,7 +44,7 @@ def test_the_table_has_what_a_reader_needs(bench: Bench, write_study: WriteStudy
     assert bench("run", study, *TINY, "train.steps=10").returncode == 0
     table = pd.read_csv(tmp_path / "reports/study/table.csv", index_col="variant")
     assert table.index.tolist() == ["strided_conv", "max_pool", "gray"]
-    assert table.loc["gray", "colorfulness_mean"] == 0
+    assert table.loc["gray", "colorfulness_mean"] < 0.01  # of 0 to about 100; fp32 Lab is that far from gray
     assert table["parameters_total_mean"].tolist() == [32_243, 32_243, 0]
     assert (table["flops_mean"] == 2 * table["macs_mean"]).all()
     assert table["lpips_mean"].isna().all()
@@ -90,8 +90,8 @@ def test_local_processes_give_the_same_weights_as_one_after_the_other(
     bench: Bench, write_study: WriteStudy, tmp_path: Path
 ) -> None:
     study = write_study(seeds=2)
-    assert bench("run", study, *TINY, "--workers", "2", "--runs", "two", OMP_NUM_THREADS="1").returncode == 0
-    assert bench("run", study, *TINY, "--runs", "one", OMP_NUM_THREADS="1").returncode == 0
+    assert bench("run", study, *TINY, "--workers", "2", "--runs", "two").returncode == 0
+    assert bench("run", study, *TINY, "--runs", "one").returncode == 0
     one, two = _files(tmp_path / "one"), _files(tmp_path / "two")
     weights = [name for name in one if name.endswith("weights.safetensors")]
     assert len(weights) == 4
@@ -141,7 +141,7 @@ def test_a_run_that_fails_is_tried_again(bench: Bench, write_study: WriteStudy, 
             ["run", "study.yaml", "train.stepz=5"],
             "error: command line: train.stepz=5: train.stepz: unknown key; did you",
         ),
-        (["run", "study.yaml", "--data", "nowhere"], "error: nowhere: "),
+        (["run", "study.yaml", "--data", "nowhere"], "error: data.path (--data): nowhere does not exist"),
         (["run", "study.yaml", "--data", "places365"], "bench data places365 --download"),
         (["run", "study.yaml", "--device", "gpu"], "error: --device gpu: unknown; allowed: auto, cpu, cuda, cuda:N"),
         (["run", "study.yaml", "--device", "cuda:99"], "error: --device cuda:99: "),
@@ -149,7 +149,7 @@ def test_a_run_that_fails_is_tried_again(bench: Bench, write_study: WriteStudy, 
         (["run", "study.yaml", "study.yaml"], "several studies are named study"),
         (["report"], "error: reports: no reports here; bench run a study first"),
         (["report", "study.yaml"], "has results; bench run it first"),
-        (["data", "nowhere"], "error: nowhere: "),
+        (["data", "nowhere"], "error: data.path (--data): nowhere does not exist"),
     ],
 )
 def test_bad_input_is_said_in_words_and_writes_nothing(

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import WriteStudy
+from conftest import QUIET, WriteStudy
 
 STEPS = 60
 
@@ -23,7 +23,7 @@ def _start(study: Path, runs: str, *more: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "COLUMNS": "200"},
+        env={**os.environ, **QUIET},
     )
 
 

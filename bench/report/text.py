@@ -201,13 +201,14 @@ def run_table(results: Results) -> TextTable:
 
 def markdown(table: TextTable) -> str:
     """A GitHub table with its notes."""
-    lines = ["| " + " | ".join(map(_md, table.headings)) + " |", "|" + "---|" * len(table.headings)]
-    lines += ["| " + " | ".join(map(_md, row)) + " |" for row in table.rows]
-    notes = [f"{index}. {_md(note)}" for index, note in enumerate(table.notes, 1)]
+    lines = ["| " + " | ".join(map(escape_markdown, table.headings)) + " |", "|" + "---|" * len(table.headings)]
+    lines += ["| " + " | ".join(map(escape_markdown, row)) + " |" for row in table.rows]
+    notes = [f"{index}. {escape_markdown(note)}" for index, note in enumerate(table.notes, 1)]
     return "\n".join([*lines, "", *notes]).rstrip() + "\n"
 
 
-def _md(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """Text as it is, whatever Markdown or HTML it looks like."""
     for plain, escaped in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("*", "\\*"), ("_", "\\_")):
         text = text.replace(plain, escaped)
     return " ".join(text.split("\r")).replace("\n", "<br>")

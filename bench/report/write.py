@@ -12,6 +12,7 @@ from bench.report.tables import wide
 from bench.report.text import (
     cost_table,
     difference_table,
+    escape_markdown,
     hypothesis_table,
     latex,
     markdown,
@@ -62,8 +63,12 @@ def texts(results: Results, folder: Path) -> dict[str, str]:
 
 def _markdown(results: Results, folder: Path) -> str:
     study = results.study
-    claim = textwrap.fill(study["claim"]["text"], 110, initial_indent="> ", subsequent_indent="> ")
-    parts = [f"# {study['title']}", f"{claim}\n>\n> (section {study['claim']['section']})", _setting(results)]
+    claim = textwrap.fill(escape_markdown(study["claim"]["text"]), 110, initial_indent="> ", subsequent_indent="> ")
+    parts = [
+        f"# {escape_markdown(study['title'])}",
+        f"{claim}\n>\n> (section {escape_markdown(study['claim']['section'])})",
+        _setting(results),
+    ]
     if study["hypotheses"]:
         parts.append("## Hypotheses\n\n" + markdown(hypothesis_table(results)))
     for table in (score_table(results), cost_table(results)):

@@ -1,0 +1,211 @@
+"""The GAN against a plain loop, and against itself."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bench.config import RunConfig
+from bench.data.tasks import Batch
+from bench.training.gan import GAN
+from bench.training.method import Progress
+
+TINY: dict[str, dict[str, Any]] = {
+    "data": {"image_size": 16},
+    "generator": {"width": 4, "depth": 2},
+    "tiling": {"grid": 2},
+    "discriminator": {"width": 4},
+    "train": {"steps": 10, "pretrain_steps": 0, "batch_size": 3},
+}
+STEPS = 10
+RATE = 1e-2  # fifty times the default, so that a wrong step shows in the next losses
+
+
+def build(seed: int = 0, **sections: dict[str, Any]) -> GAN:
+    """A GAN on 16x16 images cut into 2x2 tiles, without pretraining."""
+    merged = {name: TINY.get(name, {}) | sections.get(name, {}) for name in {*TINY, *sections}}
+    return GAN(RunConfig.model_validate({**merged, "seed": seed}), 1, 2, torch.device("cpu"))
+
+
+def batch(step: int, n: int = 3) -> Batch:
+    noise = torch.rand((n, 3, 16, 16), generator=torch.Generator().manual_seed(step)) * 2 - 1
+    return Batch(noise[:, :1], noise[:, 1:])
+
+
+def run(gan: GAN, steps: int) -> list[dict[str, float]]:
+    """Losses of the first steps."""
+    return [
+        {name: loss.item() for name, loss in gan.update(batch(step), Progress(step, step / STEPS)).items()}
+        for step in range(steps)
+    ]
+
+
+def snapshot(network: nn.Module) -> dict[str, Tensor]:
+    return copy.deepcopy(network.state_dict())
+
+
+def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_pretraining_is_l1_alone_and_leaves_d_untouched() -> None:
+    gan = build(train={"pretrain_steps": 2})
+    d, g = snapshot(gan.discriminator), snapshot(gan.generator)
+    assert [list(losses) for losses in run(gan, 2)] == [["l1"], ["l1"]]
+    assert same(snapshot(gan.discriminator), d)
+    assert not gan.optimizers["discriminator"].state
+    assert not same(snapshot(gan.generator), g)
+    assert set(gan.update(batch(2), Progress(2, 0.2))) == {"l1", "d_real", "d_fake", "g_adversarial"}
+    assert not same(snapshot(gan.discriminator), d)
+
+
+def test_losses_are_detached_scalars() -> None:
+    for loss in build().update(batch(0), Progress(0, 0)).values():
+        assert (loss.shape, loss.dtype, loss.requires_grad) == ((), torch.float32, False)
+
+
+@pytest.mark.parametrize("adversarial", ["bce", "l2"])
+def test_update_is_the_plain_loop(adversarial: str) -> None:
+    schedule = {"kind": "linear", "start": 3, "end": 1}
+    ours = build(loss={"adversarial": adversarial, "l1": schedule}, train={"pretrain_steps": 1, "learning_rate": RATE})
+    g, d = copy.deepcopy(ours.generator), copy.deepcopy(ours.discriminator)
+    adam_g = torch.optim.Adam(g.parameters(), lr=RATE, betas=(0.5, 0.999), foreach=False)
+    adam_d = torch.optim.Adam(d.parameters(), lr=RATE, betas=(0.5, 0.999), foreach=False)
+
+    def to(value: float, score: Tensor) -> Tensor:
+        measure = F.binary_cross_entropy_with_logits if adversarial == "bce" else F.mse_loss
+        return measure(score, torch.full_like(score, value))
+
+    for step, losses in enumerate(run(ours, 6)):
+        x, y = batch(step).input, batch(step).target
+        plain = {}
+        if step >= 1:
+            for _ in range(2):
+                plain["d_real"] = to(1, d(d.condition(x), y))
+                plain["d_fake"] = to(0, d(d.condition(x), g(x).detach()))
+                adam_d.zero_grad()
+                (plain["d_real"] + plain["d_fake"]).backward()
+                adam_d.step()
+        fake = g(x)
+        plain["l1"] = objective = (fake - y).abs().mean()
+        if step >= 1:
+            plain["g_adversarial"] = to(1, d(d.condition(x), fake))
+            objective = plain["g_adversarial"] + (3 - 2 * step / STEPS) * plain["l1"]
+        adam_g.zero_grad()
+        objective.backward()
+        adam_g.step()
+        assert losses == pytest.approx({name: loss.item() for name, loss in plain.items()}, rel=0, abs=1e-5)
+
+
+def test_d_steps() -> None:
+    once, twice = build(train={"d_steps": 1}), build(train={"d_steps": 2})
+    run(once, 1)
+    run(twice, 1)
+    for gan, expected in ((once, 1), (twice, 2)):
+        steps = {moments["step"].item() for moments in gan.optimizers["discriminator"].state.values()}
+        assert steps == {expected}
+        assert {moments["step"].item() for moments in gan.optimizers["generator"].state.values()} == {1}
+
+
+def test_without_an_average_there_is_none() -> None:
+    assert list(build().networks) == ["generator", "discriminator"]
+
+
+def test_the_average_is_the_lerp_of_the_weights() -> None:
+    gan = build(train={"ema": 0.9})
+    assert list(gan.networks) == ["generator", "discriminator", "average"]
+    average = gan.networks["average"]
+    assert not any(p.requires_grad for p in average.parameters())
+    expected = [p.detach().clone() for p in gan.generator.parameters()]
+    for step in range(3):
+        gan.update(batch(step), Progress(step, 0))
+        expected = [0.9 * mean + 0.1 * p.detach() for mean, p in zip(expected, gan.generator.parameters(), strict=True)]
+    torch.testing.assert_close(list(average.parameters()), expected, rtol=1e-6, atol=1e-7)
+    assert same(dict(average.named_buffers()), dict(gan.generator.named_buffers()))  # not averaged: copied
+
+
+def test_the_average_is_what_predicts() -> None:
+    gan = build(train={"ema": 0.999})
+    run(gan, 3)
+    x = batch(9)
+    with torch.no_grad():
+        assert torch.equal(gan.predict(x), gan.networks["average"].eval()(x.input))
+        assert not torch.equal(gan.predict(x), gan.generator.eval()(x.input))
+
+
+@pytest.mark.parametrize("ema", [None, 0.9])
+def test_predicting_changes_nothing(ema: float | None) -> None:
+    looked, blind = build(train={"ema": ema}), build(train={"ema": ema})
+    assert run(looked, 2) == run(blind, 2)
+    before = {name: snapshot(network) for name, network in looked.networks.items()}
+    rng = torch.get_rng_state()
+    output = looked.predict(batch(9))
+    assert output.shape == (3, 2, 16, 16)
+    assert output.dtype == torch.float32
+    assert not output.requires_grad
+    assert output.abs().max() <= 1
+    assert torch.equal(torch.get_rng_state(), rng)
+    for name, network in looked.networks.items():
+        assert same(snapshot(network), before[name])
+    assert run(looked, 2) == run(blind, 2)  # nor what is learned next
+
+
+def test_a_prediction_does_not_depend_on_the_rest_of_the_batch() -> None:
+    gan = build()
+    run(gan, 3)
+    images = batch(9, n=5)
+    alone = torch.cat([gan.predict(Batch(x[None], y[None])) for x, y in zip(images.input, images.target, strict=True)])
+    torch.testing.assert_close(gan.predict(images), alone, rtol=1e-5, atol=1e-6)
+
+
+def test_bf16_is_close_to_fp32_and_gives_fp32() -> None:
+    exact, rough = build(), build(train={"precision": "bf16"})
+    for expected, losses in zip(run(exact, 3), run(rough, 3), strict=True):
+        assert losses == pytest.approx(expected, rel=0.02)
+        assert losses != expected
+    output = rough.predict(batch(9))
+    assert output.dtype == torch.float32
+    torch.testing.assert_close(output, exact.predict(batch(9)), rtol=0, atol=0.01)
+    assert all(p.dtype == torch.float32 for network in rough.networks.values() for p in network.parameters())
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"tiling": {"grid": 1}, "train": {"batch_size": 1}},
+        {"generator": {"norm": "instance"}, "discriminator": {"norm": "instance"}, "train": {"batch_size": 1}},
+        {"generator": {"norm": "none"}, "discriminator": {"norm": "none", "depth": 1}},
+        {"tiling": {"context": "channel", "merge": "learned"}, "train": {"precision": "bf16"}},
+        {"tiling": {"context": "none"}, "generator": {"downsample": "max_pool"}, "loss": {"adversarial": "l2"}},
+    ],
+)
+def test_corners_learn_and_predict(sections: dict[str, dict[str, Any]]) -> None:
+    gan = build(**sections)
+    n = gan.config.train.batch_size
+    for step in range(2):
+        losses = gan.update(batch(step, n), Progress(step, 0))
+        assert all(loss.isfinite() for loss in losses.values())
+    assert gan.predict(batch(9, n)).isfinite().all()
+
+
+def test_the_same_seed_gives_the_same_losses_bit_by_bit() -> None:
+    first = run(build(seed=3), 3)
+    torch.rand(17)  # the global random state has no say
+    assert run(build(seed=3), 3) == first
+    assert run(build(seed=4), 3) != first
+
+
+def test_golden_losses() -> None:
+    """A change here means that every stored run is of another model: raise the schema version with it."""
+    golden = [
+        {"l1": 0.507546},
+        {"l1": 0.499778, "d_real": 0.680842, "d_fake": 0.693060, "g_adversarial": 0.694933},
+        {"l1": 0.504305, "d_real": 0.675663, "d_fake": 0.691469, "g_adversarial": 0.698792},
+    ]
+    gan = build(train={"pretrain_steps": 1, "learning_rate": RATE})
+    assert run(gan, 3) == [pytest.approx(losses, rel=1e-4) for losses in golden]
