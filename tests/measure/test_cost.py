@@ -47,7 +47,7 @@ def batch(n: int, size: int) -> Batch:
 
 def tiny(**train: Any) -> GAN:
     fields = {
-        "data": {"image_size": 16},
+        "data": {"image_size": 32},
         "generator": {"width": 4, "depth": 2},
         "tiling": {"grid": 2},
         "discriminator": {"width": 4},
@@ -104,22 +104,22 @@ def test_pooling_computes_four_times_the_encoder() -> None:
 
 def test_counting_moves_nothing() -> None:
     gan = tiny(ema=0.9)
-    gan.update(batch(2, 16), Progress(0, 0))
+    gan.update(batch(2, 32), Progress(0, 0))
     before = {name: copy.deepcopy(network.state_dict()) for name, network in gan.networks.items()}
-    count_cost(gan, batch(1, 16))
+    count_cost(gan, batch(1, 32))
     for name, network in gan.networks.items():
         assert all(torch.equal(value, before[name][key]) for key, value in network.state_dict().items())
 
 
 def test_a_moving_average_is_not_counted_twice() -> None:
-    assert count_cost(tiny(ema=0.9), batch(1, 16)) == count_cost(tiny(), batch(1, 16))
+    assert count_cost(tiny(ema=0.9), batch(1, 32)) == count_cost(tiny(), batch(1, 32))
 
 
 def test_bf16_does_the_same_work() -> None:
-    assert count_cost(tiny(precision="bf16"), batch(1, 16)) == count_cost(tiny(), batch(1, 16))
+    assert count_cost(tiny(precision="bf16"), batch(1, 32)) == count_cost(tiny(), batch(1, 32))
 
 
 def test_gray_costs_nothing() -> None:
-    cost = count_cost(Gray(RunConfig(), 1, 2, CPU), batch(1, 16))
+    cost = count_cost(Gray(RunConfig(), 1, 2, CPU), batch(1, 32))
     assert cost == Cost(parameters_generator=0, parameters_total=0, macs=0)
     assert cost.flops == 0

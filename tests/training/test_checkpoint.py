@@ -23,7 +23,7 @@ STATE: dict[str, Any] = {"step": 4, "seconds": 0.1 + 0.2, "window": [{"l1": 1 / 
 
 def build(seed: int = 0, pretrain_steps: int = 1, ema: float | None = 0.9, width: int = 4) -> GAN:
     fields = {
-        "data": {"image_size": 16},
+        "data": {"image_size": 32},
         "generator": {"width": width, "depth": 2},
         "tiling": {"grid": 2},
         "discriminator": {"width": 4},
@@ -36,7 +36,7 @@ def build(seed: int = 0, pretrain_steps: int = 1, ema: float | None = 0.9, width
 def learn(gan: GAN, first: int, steps: int) -> list[dict[str, float]]:
     losses = []
     for step in range(first, first + steps):
-        noise = torch.rand((2, 3, 16, 16), generator=torch.Generator().manual_seed(step)) * 2 - 1
+        noise = torch.rand((2, 3, 32, 32), generator=torch.Generator().manual_seed(step)) * 2 - 1
         update = gan.update(Batch(noise[:, :1], noise[:, 1:]), Progress(step, step / 10))
         losses.append({name: loss.item() for name, loss in update.items()})
     return losses

@@ -1,4 +1,4 @@
-"""The loop with the real GAN on random 16x16 images: budgets, the curve, stopping, resuming, diverging."""
+"""The loop with the real GAN on random 32x32 images: budgets, the curve, stopping, resuming, diverging."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NEVER = math.inf
 
 def build(**train_fields: Any) -> GAN:
     fields = {
-        "data": {"image_size": 16},
+        "data": {"image_size": 32},
         "generator": {"width": 2, "depth": 1},
         "tiling": {"grid": 2},
         "discriminator": {"width": 2},
@@ -32,7 +32,7 @@ def build(**train_fields: Any) -> GAN:
 
 
 def draw(step: int) -> Batch:
-    noise = torch.rand((4, 3, 16, 16), generator=torch.Generator().manual_seed(step)) * 2 - 1
+    noise = torch.rand((4, 3, 32, 32), generator=torch.Generator().manual_seed(step)) * 2 - 1
     return Batch(noise[:, :1], noise[:, 1:])
 
 
