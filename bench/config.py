@@ -18,7 +18,7 @@ class InputError(ValueError):
 class Section(BaseModel):
     """A frozen group of fields that refuses unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class TaskConfig(Section):
@@ -149,7 +149,7 @@ class TrainConfig(Section):
     """Leading iterations, within the budget, that train the generator with L1 alone (section 4.1.1)."""
     learning_rate: Annotated[float, Field(gt=0)] = 2e-4
     """Adam's, for both networks."""
-    betas: tuple[float, float] = (0.5, 0.999)
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.5, 0.999)
     """Adam's, as in DCGAN and pix2pix."""
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Decay of an exponential moving average of the generator's weights, which is then what is scored."""
@@ -166,8 +166,9 @@ class TrainConfig(Section):
             raise ValueError(
                 f"exactly one of steps, images, seconds is the budget, here {have}; set the others to null"
             )
-        if self.steps is not None and self.pretrain_steps > self.steps:
-            raise ValueError(f"pretrain_steps ({self.pretrain_steps}) is more than the budget of {self.steps} steps")
+        steps = self.steps if self.images is None else -(-self.images // self.batch_size)
+        if steps is not None and self.pretrain_steps > steps:
+            raise ValueError(f"pretrain_steps ({self.pretrain_steps}) is more than the budget of {steps} steps")
         return self
 
 
@@ -206,6 +207,11 @@ class RunConfig(Section):
             )
         if self.generator.norm == "instance" and self.tile_size == 2**depth:
             raise ValueError("generator.norm = instance has nothing to normalise at 1x1; lower generator.depth")
+        if self.generator.norm == "batch" and self.tile_size == 2**depth and grid == self.train.batch_size == 1:
+            raise ValueError(
+                "generator.norm = batch has nothing to normalise over in one latent of 1x1; "
+                "lower generator.depth, or raise train.batch_size or tiling.grid"
+            )
         down = self.discriminator.depth
         if down != "full" and self.tile_size >> down < 4:
             raise ValueError(

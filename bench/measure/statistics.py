@@ -27,7 +27,7 @@ def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> Estimat
 
     Over seed means it speaks of new seeds on the same images, not of new images.
     """
-    difference = np.asarray(ours, dtype=float) - np.asarray(theirs, dtype=float)
+    difference = np.array([a - b for a, b in zip(ours, theirs, strict=True)])
     n = len(difference)
     mean = float(difference.mean())
     if n < 2:

@@ -87,4 +87,4 @@ def _alive(method: Method, ring: Sequence[Batch]) -> Iterator[torch.Tensor]:
         for moments in optimizer.state.values():
             yield from (value for value in moments.values() if isinstance(value, torch.Tensor))
     for batch in ring:
-        yield from (batch.input, batch.target)
+        yield from (tensor for tensor in (batch.input, batch.target, batch.mask) if tensor is not None)

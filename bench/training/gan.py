@@ -45,6 +45,7 @@ class GAN:
 
     def update(self, batch: Batch, progress: Progress) -> dict[str, Tensor]:
         self.generator.train()
+        self.discriminator.train()
         with self._autocast():
             fake = self.generator(batch.input.contiguous(memory_format=torch.channels_last)).float()
         l1 = F.l1_loss(fake, batch.target)

@@ -78,7 +78,7 @@ def train(method: Method, config: TrainConfig, hooks: Hooks, checkpoint: Path, e
         if row_is_full or fraction >= 1:
             _collect(state, pending)
             _log_window(state, config.batch_size)
-        if (due := math.floor(min(fraction, 1) * config.validations)) > state.validated:
+        if (due := math.floor(min(fraction, 1) * config.validations + 1e-9)) > state.validated:
             state.validated = due
             _log(state, config.batch_size, hooks.validate())
         stop = fraction < 1 and hooks.told_to_stop()

@@ -111,6 +111,13 @@ def test_counting_moves_nothing() -> None:
         assert all(torch.equal(value, before[name][key]) for key, value in network.state_dict().items())
 
 
+def test_a_counted_method_learns_as_one_that_was_not() -> None:
+    counted, plain = tiny(), tiny()
+    count_cost(counted, batch(1, 32))  # traces in eval mode
+    for step in range(2):
+        assert counted.update(batch(2, 32), Progress(step, 0)) == plain.update(batch(2, 32), Progress(step, 0))
+
+
 def test_a_moving_average_is_not_counted_twice() -> None:
     assert count_cost(tiny(ema=0.9), batch(1, 32)) == count_cost(tiny(), batch(1, 32))
 

@@ -58,6 +58,11 @@ def test_no_difference_at_all_is_inconclusive() -> None:
     assert verdict(paired_difference([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]), ">") == "inconclusive"
 
 
+def test_what_is_not_in_pairs_is_refused() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        paired_difference([1.0, 2.0, 3.0], [1.0])
+
+
 def test_a_missing_value_is_inconclusive() -> None:
     assert verdict(paired_difference([1.0, math.nan, 3.0], [0.0, 0.0, 0.0]), ">") == "inconclusive"
 

@@ -193,6 +193,31 @@ def test_corners_learn_and_predict(sections: dict[str, dict[str, Any]]) -> None:
     assert gan.predict(batch(9, n)).isfinite().all()
 
 
+@pytest.mark.parametrize("norm", ["batch", "instance"])
+def test_a_latent_that_cannot_be_normalised_is_refused(norm: str) -> None:
+    with pytest.raises(ValueError, match="has nothing to normalise"):
+        build(generator={"depth": 5, "norm": norm}, tiling={"grid": 1}, train={"batch_size": 1})
+
+
+@pytest.mark.parametrize(("images", "fits"), [(7, True), (6, False)])
+def test_pretraining_fits_into_a_budget_in_images(images: int, fits: bool) -> None:
+    fields: dict[str, Any] = {"steps": None, "images": images, "batch_size": 3, "pretrain_steps": 3}
+    if fits:
+        build(train=fields)
+    else:
+        with pytest.raises(ValueError, match=r"pretrain_steps \(3\) is more than the budget of 2 steps"):
+            build(train=fields)
+
+
+@pytest.mark.parametrize(
+    ("field", "match"),
+    [({"betas": (0.5, 1.0)}, "less than 1"), ({"learning_rate": float("inf")}, "finite number")],
+)
+def test_what_adam_cannot_use_is_refused(field: dict[str, Any], match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        build(train=field)
+
+
 def test_the_same_seed_gives_the_same_losses_bit_by_bit() -> None:
     first = run(build(seed=3), 3)
     torch.rand(17)  # the global random state has no say

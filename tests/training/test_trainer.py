@@ -139,6 +139,11 @@ def test_validation_is_spread_over_the_budget(tmp_path: Path, validations: int, 
     assert run.validations == validations
 
 
+def test_a_validation_after_every_step_leaves_none_out(tmp_path: Path) -> None:
+    run = Run(tmp_path, steps=100, validations=100)  # 29 / 100 * 100 is 28.999999999999996
+    assert [row["step"] for row in rows(run.train(), "val_spread")] == list(range(1, 101))
+
+
 def test_no_more_validations_than_steps(tmp_path: Path) -> None:
     run = Run(tmp_path, steps=3, validations=10)
     assert [row["step"] for row in rows(run.train(), "val_spread")] == [1, 2, 3]
