@@ -50,7 +50,10 @@ def run(
     data: Data = None,
     runs: Runs = Path("runs"),
     reports: Reports = Path("reports"),
-    workers: Annotated[int, typer.Option(min=1, help="Runs at a time, each with its share of the cores.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Runs at a time.  [default: as many as the cores bear; 1 on CUDA]")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each run on the CPU.")] = 1,
     device: Device = "auto",
     checkpoint_every: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time between checkpoints.")] = 20,
 ) -> None:
@@ -65,7 +68,7 @@ def run(
     loaded = _load(studies, scale, data)
     jobs = jobs_of(loaded)
     try:
-        states = run_jobs(jobs, store, _known_device(device), workers, checkpoint_every, console)
+        states = run_jobs(jobs, store, console, _known_device(device), threads, workers, checkpoint_every)
     except KeyboardInterrupt:
         _say("interrupted; what is done is kept, and the same command goes on from there")
         raise typer.Exit(INTERRUPTED) from None

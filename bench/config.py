@@ -93,7 +93,7 @@ class DiscriminatorConfig(Section):
 
 
 class ScheduleConfig(Section):
-    """A value over the run's progress p in [0, 1]."""
+    """A value over the run's progress p in [0, 1]: the share of the whole budget, pretraining included."""
 
     kind: Literal["constant", "linear", "cosine", "step"] = "constant"
     """constant: start; linear and cosine: from start to end; step: start while p < at, then end."""
@@ -101,8 +101,8 @@ class ScheduleConfig(Section):
     """Value at p = 0."""
     end: Annotated[float, Field(ge=0)] | None = None
     """Value at p = 1; every kind but constant needs it."""
-    at: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """Where `step` changes."""
+    at: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Where `step` changes; no other kind has it."""
 
     @model_validator(mode="after")
     def _end_is_given(self) -> ScheduleConfig:
@@ -110,6 +110,10 @@ class ScheduleConfig(Section):
             raise ValueError("a constant schedule has no end; remove it, or set kind: linear")
         if self.kind != "constant" and self.end is None:
             raise ValueError(f"a {self.kind} schedule needs an end")
+        if (self.kind == "step") != (self.at is not None):
+            raise ValueError(
+                "a step schedule needs an at" if self.kind == "step" else f"a {self.kind} schedule has no at"
+            )
         return self
 
 
@@ -154,7 +158,7 @@ class TrainConfig(Section):
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Decay of an exponential moving average of the generator's weights, which is then what is scored."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """Of the networks under autocast; colour conversion, losses and scores stay in fp32."""
+    """Of the networks under autocast; colour conversion, losses and scores stay in fp32. fp32 is without TF32."""
     validations: Annotated[int, Field(ge=1)] = 10
     """How often the validation set is scored during training. Not part of a run's id."""
 

@@ -3,38 +3,36 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import replace
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.store import RunStore, State
 from bench.study import Run
+
+if TYPE_CHECKING:
+    from bench.run import Machine
 
 Job = tuple[Run, tuple[str, ...]]
 """A run and the metrics it is asked for."""
 Tell = Callable[[str, str, float], None]
 """Run id, phase, share done."""
-Executor = Callable[[Sequence[Job], RunStore, str, float, Tell], Iterator[tuple[Run, State]]]
-"""Jobs, store, device, seconds between checkpoints, progress -> runs with their states as they end. Raises
-KeyboardInterrupt after SIGINT or SIGTERM, when every run has saved where it is."""
+Executor = Callable[[Sequence[Job], RunStore, "Machine", Tell], Iterator[tuple[Run, State]]]
+"""Gives runs with their states as they end. Raises KeyboardInterrupt after SIGINT or SIGTERM, when every run has saved
+where it is."""
 
 
-def in_process(
-    jobs: Sequence[Job], store: RunStore, device: str, checkpoint_seconds: float, tell: Tell
-) -> Iterator[tuple[Run, State]]:
-    """One run after the other, each with all threads."""
-    from bench.run import Machine, Watch, execute
+def in_process(jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tell) -> Iterator[tuple[Run, State]]:
+    """One run after the other."""
+    from bench.run import Watch, execute
     from bench.training.trainer import Interrupted
 
     stop = threading.Event()
-    machine = Machine(device=device, checkpoint_seconds=checkpoint_seconds)
     with _signals_set(stop):
         for run, metrics in jobs:
             if stop.is_set():
@@ -47,23 +45,19 @@ def in_process(
 
 
 def local_processes(workers: int) -> Executor:
-    """`workers` runs at a time, each with its share of the threads."""
+    """`workers` runs at a time, each in a process of its own."""
 
-    def execute_all(
-        jobs: Sequence[Job], store: RunStore, device: str, checkpoint_seconds: float, tell: Tell
-    ) -> Iterator[tuple[Run, State]]:
+    def execute_all(jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tell) -> Iterator[tuple[Run, State]]:
         context = multiprocessing.get_context("spawn")
         stop, news = context.Event(), context.Queue()
-        threads = max(1, (os.cpu_count() or 1) // workers)
-        setup = (stop, news, device, workers, checkpoint_seconds, threads)
         listener = threading.Thread(target=_pass_on, args=(news, tell), daemon=True)
         listener.start()
         try:
             with (
                 _signals_set(stop),
-                ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=setup) as pool,
+                ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(stop, news)) as pool,
             ):
-                yield from _outcomes(pool, jobs, store)
+                yield from _outcomes(pool, jobs, store, machine)
             if stop.is_set():
                 raise KeyboardInterrupt
         finally:
@@ -73,8 +67,10 @@ def local_processes(workers: int) -> Executor:
     return execute_all
 
 
-def _outcomes(pool: ProcessPoolExecutor, jobs: Sequence[Job], store: RunStore) -> Iterator[tuple[Run, State]]:
-    futures = {pool.submit(_work, job, store): job[0] for job in jobs}
+def _outcomes(
+    pool: ProcessPoolExecutor, jobs: Sequence[Job], store: RunStore, machine: Machine
+) -> Iterator[tuple[Run, State]]:
+    futures = {pool.submit(_work, job, store, machine): job[0] for job in jobs}
     for future in as_completed(futures):
         run = futures[future]
         try:
@@ -86,30 +82,26 @@ def _outcomes(pool: ProcessPoolExecutor, jobs: Sequence[Job], store: RunStore) -
             yield run, state
 
 
-_setup: tuple[Any, ...] = ()
+_worker: tuple[Any, Any] = (None, None)  # the event that says stop, the queue of news
 
 
-def _start_worker(*setup: Any) -> None:
-    global _setup
-    _setup = setup
+def _start_worker(stop: Any, news: Any) -> None:
+    global _worker
+    _worker = stop, news
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and says so through the event
-    import torch
-
-    torch.set_num_threads(setup[-1])
 
 
-def _work(job: Job, store: RunStore) -> State | None:
+def _work(job: Job, store: RunStore, machine: Machine) -> State | None:
     """Execute a run in a worker; None when it was told to stop before the end."""
-    from bench.run import Machine, Watch, execute
+    from bench.run import Watch, execute
     from bench.training.trainer import Interrupted
 
-    stop, news, device, workers, checkpoint_seconds, _ = _setup
+    stop, news = _worker
     if stop.is_set():
         return None
-    machine = replace(Machine(), device=device, concurrent_runs=workers, checkpoint_seconds=checkpoint_seconds)
     run, metrics = job
     try:
-        return execute(run, metrics, store, machine, Watch(lambda *news_item: news.put(news_item), stop.is_set))
+        return execute(run, metrics, store, machine, Watch(lambda *item: news.put(item), stop.is_set))
     except Interrupted:
         return None
 

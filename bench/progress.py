@@ -10,10 +10,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.progress import TimeRemainingColumn as Eta
 
 from bench.executors import Job
-from bench.store import State
 from bench.study import Run
 
-MARKS: dict[State, str] = {"done": "[green]done[/]", "diverged": "[yellow]diverged[/]", "failed": "[red]failed[/]"}
+MARKS = {"done": "[green]done[/]", "diverged": "[yellow]diverged[/]", "failed": "[red]failed[/]"}
 TRAINING_SHARE = 0.85  # of a run's time, roughly; the rest is measuring and scoring
 
 
@@ -21,13 +20,17 @@ class Display:
     """Shows what `tell` is told, inside a `with`. Without a terminal it prints a line when a run ends."""
 
     def __init__(self, console: Console, jobs: Sequence[Job]) -> None:
-        self.console = console
         self.runs = {run.id: run for run, _ in jobs}
         self.bars: dict[str, TaskID] = {}
-        self.ended = 0
+        self.ended = self.count = 0
         columns = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[shown]}")]
         self.progress = Progress(*columns, TimeElapsedColumn(), Eta(), console=console, transient=True)
-        self.total = self.progress.add_task("runs", total=len(jobs) or 1, shown=f"0/{len(jobs)}")
+        self.total = self.progress.add_task("", total=1, shown="")
+
+    def begin(self, what: str, count: int) -> None:
+        """Start counting to `count` runs."""
+        self.ended, self.count = 0, count
+        self.progress.reset(self.total, description=what, total=count, shown=f"0/{count}")
 
     def __enter__(self) -> Display:
         self.progress.start()
@@ -51,13 +54,15 @@ class Display:
     def _index(self, bar: TaskID) -> int:
         return self.progress.task_ids.index(bar)
 
-    def end(self, run: Run, state: State, reason: str) -> None:
-        """A run ended."""
+    def end(self, run: Run, state: str, reason: str) -> None:
+        """A run ended, or its measuring did, which is told only if it failed."""
         self.ended += 1
         bar = self.bars.pop(run.id, None)
         if bar is not None:
             self.progress.remove_task(bar)
-        self.progress.update(self.total, completed=self.ended, shown=f"{self.ended}/{len(self.runs)}")
+        self.progress.update(self.total, completed=self.ended, shown=f"{self.ended}/{self.count}")
+        if state == "measured":
+            return
         note = f": {reason}" if reason else ""
         self.progress.print(f"{MARKS.get(state, state)} {name(run)}{note}", highlight=False)
 

@@ -36,11 +36,11 @@ TRAINING_WINDOW, INFERENCE_WINDOW = 0.1, 0.04  # seconds
 
 @dataclass(frozen=True)
 class Machine:
-    """How a run is executed; nothing in it changes a run's id."""
+    """How runs are executed; nothing in it changes a run's id."""
 
     device: str = "cpu"
-    concurrent_runs: int = 1
-    """How many runs share the device; throughput is recorded with it."""
+    threads: int = 1
+    """Of each run, on the CPU. A run repeats bit by bit at the same number of threads."""
     checkpoint_seconds: float = 20.0
 
 
@@ -59,6 +59,21 @@ def execute(run: Run, metrics: Sequence[str], store: RunStore, machine: Machine,
     `running` means that another process has it. A failure is recorded, and tried again the next time it is asked
     for; a divergence is a result. Raises trainer.Interrupted when told to stop.
     """
+
+    def stages(work: _Work) -> None:
+        work.train()
+        work.keep_samples()
+        work.score(metrics)
+
+    return _attempt(run, store, machine, watch, stages)
+
+
+def measure(run: Run, store: RunStore, machine: Machine, watch: Watch) -> State:
+    """Count the cost of a finished run and measure its speed and memory; nothing else should be at work meanwhile."""
+    return _attempt(run, store, machine, watch, _Work.measure)
+
+
+def _attempt(run: Run, store: RunStore, machine: Machine, watch: Watch, stages: Callable[[_Work], None]) -> State:
     with store.claim(run.id) as mine:
         if not mine:
             return "running"
@@ -67,10 +82,7 @@ def execute(run: Run, metrics: Sequence[str], store: RunStore, machine: Machine,
             return "diverged"
         try:
             work = _Work(run, store, machine, watch)
-            work.train()
-            work.measure()
-            work.keep_samples()
-            work.score(metrics)
+            stages(work)
         except Diverged as error:
             work.write_curve(error.state.curve)
             return _finish(store, run, "diverged", str(error), step=error.step)
@@ -95,7 +107,7 @@ class _Work:
 
     def __init__(self, run: Run, store: RunStore, machine: Machine, watch: Watch) -> None:
         self.run, self.store, self.machine, self.watch = run, store, machine, watch
-        self.device = torch.device(machine.device)
+        self.device = _set_up(machine)
         self.folder = store.prepare(run.id)
         self.task = build_task(run.config.task)
 
@@ -179,6 +191,7 @@ class _Work:
         if self._is_there("throughput.json"):
             return
         self.watch.tell(self.run.id, "measure", 0)
+        train = self.run.config.train
         batch, _ = self.validation[0]
         cost = count_cost(self.method, one_image(batch))
         self.store.write(self.run.id, "cost", {**asdict(cost), "flops": cost.flops})
@@ -187,14 +200,14 @@ class _Work:
         record: dict[str, Any] = {"inference": asdict(inference), "training": None, "training_peak_bytes": None}
         if self.method.networks:
             again = build_method(self.run.config, self.task, self.device)
-            step = self.run.config.train.pretrain_steps
+            last = train.steps - 1 if train.steps else train.pretrain_steps
+            step = min(train.pretrain_steps, last)  # the first step behind pretraining, if any is
             training, peak = measure_training(again, ring, step, self.device, TRAINING_WINDOW)
             record |= {"training": asdict(training), "training_peak_bytes": peak}
         record |= {
             "device": device_name(self.device),
             "threads": torch.get_num_threads(),
-            "concurrent_runs": self.machine.concurrent_runs,
-            "precision": self.run.config.train.precision,
+            "precision": train.precision,
         }
         self.store.write(self.run.id, "throughput", record)
 
@@ -236,6 +249,16 @@ class _Work:
                 truth = self._score(metric, [rgb for _, rgb in self.validation])
                 rows = [row | {"reference": value} for row, value in zip(rows, truth, strict=True)]
             self.store.write_rows(self.run.id, METRICS[metric].records, rows)
+
+
+def _set_up(machine: Machine) -> torch.device:
+    device = torch.device(machine.device)
+    if device.type == "cuda":
+        cudnn: Any = torch.backends.cudnn  # mypy does not see what is inside
+        cudnn.conv.fp32_precision = "ieee"  # fp32 is what it says; cuDNN's default is TF32
+    else:
+        torch.set_num_threads(machine.threads)
+    return device
 
 
 def build_method(config: RunConfig, task: Task, device: torch.device) -> Method:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -14,7 +16,11 @@ from bench.progress import Display
 from bench.store import RunStore, State
 from bench.study import Run, Study
 
+if TYPE_CHECKING:
+    from bench.run import Machine
+
 POLL_SECONDS = 0.5  # for runs that another process is training
+MOST_WORKERS = 8  # by default: each takes about 1 GB for torch alone
 
 
 def jobs_of(studies: Sequence[Study]) -> list[Job]:
@@ -73,27 +79,68 @@ def resolve_device(name: str) -> str:
 
 
 def run_jobs(
-    jobs: Sequence[Job], store: RunStore, device: str, workers: int, checkpoint_seconds: float, console: Console
+    jobs: Sequence[Job],
+    store: RunStore,
+    console: Console,
+    device: str,
+    threads: int,
+    workers: int | None,
+    checkpoint_seconds: float,
 ) -> dict[str, State]:
-    """Train and score what is missing; give every run's state. Waits for runs that other processes hold, and takes
-    them over if those processes die. Raises KeyboardInterrupt when told to stop, InputError for a bad device."""
+    """Train and score what is missing, then measure what is not measured, one run at a time; give every run's state.
+
+    workers: None takes as many as there are cores for on the CPU, one on CUDA. Waits for runs that other processes
+    hold, and takes them over if those processes die. Raises KeyboardInterrupt when told to stop, InputError for a bad
+    device.
+    """
     missing = missing_jobs(jobs, store)
-    cached = len(jobs) - len(missing)
-    console.print(f"{len(jobs)} runs: {cached} cached, {len(missing)} to do", highlight=False)
-    if not missing:
-        return {run.id: store.state(run.id) for run, _ in jobs}
-    device = resolve_device(device)
-    executor = in_process if workers == 1 else local_processes(workers)
-    with Display(console, missing) as display:
-        while missing:
-            held = []
-            for run, state in executor(missing, store, device, checkpoint_seconds, display.tell):
-                if state == "running":
-                    held.append(run.id)
-                else:
-                    outcome = store.read(run.id, "outcome") or {}
-                    display.end(run, state, outcome.get("reason", ""))
-            missing = [job for job in missing if job[0].id in held]
+    left = {run.id for run, _ in missing} | {run.id for run in unmeasured(jobs, store)}
+    console.print(f"{len(jobs)} runs: {len(jobs) - len(left)} cached, {len(left)} to do", highlight=False)
+    if left:
+        from bench.run import Machine
+
+        machine = Machine(resolve_device(device), threads, checkpoint_seconds)
+        with Display(console, jobs) as display:
             if missing:
-                time.sleep(POLL_SECONDS)
+                _train(missing, store, machine, workers or _workers(machine, len(missing)), display)
+            _measure(unmeasured(jobs, store), store, machine, display)
     return {run.id: store.state(run.id) for run, _ in jobs}
+
+
+def _workers(machine: Machine, jobs: int) -> int:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores // machine.threads, jobs, MOST_WORKERS)) if machine.device == "cpu" else 1
+
+
+def _train(missing: list[Job], store: RunStore, machine: Machine, workers: int, display: Display) -> None:
+    executor = in_process if workers == 1 else local_processes(workers)
+    display.begin("runs", len(missing))
+    while missing:
+        held = set()
+        for run, state in executor(missing, store, machine, display.tell):
+            if state == "running":
+                held.add(run.id)
+            else:
+                outcome = store.read(run.id, "outcome") or {}
+                display.end(run, state, outcome.get("reason", ""))
+        missing = [job for job in missing if job[0].id in held]
+        if missing:
+            time.sleep(POLL_SECONDS)
+
+
+def unmeasured(jobs: Sequence[Job], store: RunStore) -> list[Run]:
+    """Finished runs without cost and speed."""
+    return [run for run, _ in jobs if store.state(run.id) == "done" and store.read(run.id, "throughput") is None]
+
+
+def _measure(runs: list[Run], store: RunStore, machine: Machine, display: Display) -> None:
+    from bench.run import Watch, measure
+
+    if not runs:
+        return
+    display.begin("measuring speed", len(runs))
+    for run in runs:
+        while (state := measure(run, store, machine, Watch(display.tell))) == "running":
+            time.sleep(POLL_SECONDS)
+        outcome = store.read(run.id, "outcome") or {}
+        display.end(run, "measured" if state == "done" else state, outcome.get("reason", ""))

@@ -23,7 +23,7 @@ SCALES: dict[ScaleName, dict[str, Any]] = {
         "tiling": {"grid": 2},
         "generator": {"width": 16},
         "discriminator": {"width": 16},
-        "train": {"steps": 300, "batch_size": 16, "pretrain_steps": 75},
+        "train": {"steps": 200, "batch_size": 16, "pretrain_steps": 50},
     },
     "paper": {},  # RunConfig's defaults
 }

@@ -5,19 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
+from harness import QUIET, ROOT, Bench, WriteStudy
 
-ROOT = Path(__file__).parents[1]
-STUDIES = sorted((ROOT / "ablations").glob("*.yaml"))
-
-QUIET = {"COLUMNS": "200", "OMP_NUM_THREADS": "1"}  # two processes with two threads each would fight over two cores
-
-Bench = Callable[..., subprocess.CompletedProcess[str]]
-WriteStudy = Callable[..., Path]
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: spinning threads on shared cores are thirty times slower
 
 
 @pytest.fixture

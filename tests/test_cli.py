@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import STUDIES, Bench, WriteStudy
+from harness import STUDIES, Bench, WriteStudy
 
 TINY = ("--scale", "tiny")
 
@@ -91,14 +91,12 @@ def test_local_processes_give_the_same_weights_as_one_after_the_other(
 ) -> None:
     study = write_study(seeds=2)
     assert bench("run", study, *TINY, "--workers", "2", "--runs", "two").returncode == 0
-    assert bench("run", study, *TINY, "--runs", "one").returncode == 0
+    assert bench("run", study, *TINY, "--workers", "1", "--runs", "one").returncode == 0
     one, two = _files(tmp_path / "one"), _files(tmp_path / "two")
     weights = [name for name in one if name.endswith("weights.safetensors")]
     assert len(weights) == 4
     for name in weights:
         assert one[name] == two[name]
-    folders = [json.loads(data) for name, data in two.items() if name.endswith("throughput.json")]
-    assert all(record["concurrent_runs"] == 2 for record in folders)
 
 
 def test_a_run_that_diverges_is_recorded_with_its_step_and_the_study_goes_on(

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import QUIET, WriteStudy
+from harness import QUIET, WriteStudy
 
 STEPS = 60
 
@@ -94,9 +94,7 @@ def test_interrupted_it_says_so_keeps_what_is_done_and_goes_on(
     process = _start(study, "interrupted")
     _finish(process)
     assert process.returncode == 0
-    assert _outcomes(study.parent / "interrupted").keys() == quiet.keys()
-    if workers == "1":  # with another number of threads sums may round differently
-        assert _outcomes(study.parent / "interrupted") == quiet
+    assert _outcomes(study.parent / "interrupted") == quiet
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from harness import ROOT
 
 FLOORS = [  # from the roof down; a module may import from its own line or from those below
     ["bench.__main__"],

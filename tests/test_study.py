@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import STUDIES, WriteStudy
+from harness import STUDIES, WriteStudy
 
 from bench.config import InputError, RunConfig
 from bench.merging import difference
@@ -15,7 +15,7 @@ from bench.study import load_study
 
 def test_the_id_of_the_default_run_is_this_one() -> None:
     """It changes only with what a run's numbers mean; then bench.store.SCHEMA goes up, and this value with it."""
-    assert run_id(RunConfig(), "0123456789abcdef") == "75b04d8aea892e13"
+    assert run_id(RunConfig(), "0123456789abcdef") == "e2cc29f84415ae44"
 
 
 @pytest.mark.parametrize(
@@ -125,6 +125,7 @@ MISTAKES = [  # the key of the study that is replaced, its value, the line of th
     ("base", {"loss": {"adversarial": "bca"}}, "base.loss.adversarial: 'bca' is not allowed; did you mean bce?"),
     ("base", {"discriminator": {"depth": "ful"}}, "base.discriminator.depth: 'ful' is not allowed; did you mean full?"),
     ("base", {"loss": {"l1": {"kind": "linear", "start": 1}}}, "base.loss.l1: a linear schedule needs an end"),
+    ("base", {"loss": {"l1": {"kind": "cosine", "start": 2, "end": 1, "at": 0.1}}}, "a cosine schedule has no at"),
     ("base", {"train": {"steps": 9, "images": 9}}, "base.train: exactly one of steps, images, seconds is the budget"),
     ("base", {"train": {"steps": 4, "pretrain_steps": 5}}, "base.train: pretrain_steps (5) is more than the budget"),
     ("base", {"train": {"learning_rate": -1}}, "base.train.learning_rate: input should be greater than 0, not -1"),

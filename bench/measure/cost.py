@@ -28,7 +28,7 @@ class Cost:
 
 def count_cost(method: Method, image: Batch) -> Cost:
     """image: a batch of one. MACs as fvcore counts them over the whole tiled forward pass: convolutions and
-    transposed convolutions exactly, BatchNorm as 2 a value, activations and additions not at all."""
+    transposed convolutions exactly, BatchNorm as 2 a value and instance norm as 5, activations not at all."""
     parameters = {name: _trainable(network) for name, network in method.networks.items()}
     return Cost(
         parameters_generator=parameters.get("generator", 0),

@@ -15,15 +15,17 @@ from torch.utils._pytree import tree_leaves
 def peak_bytes(call: Callable[[], Any], alive: Iterable[Tensor], device: torch.device) -> int:
     """Most bytes held at once while `call` runs, `alive` (weights, moments, batch) included.
 
-    On CUDA: torch.cuda.max_memory_allocated. Elsewhere: the storages of all tensors that operators return, which
-    leaves out the scratch memory inside an operator.
+    On CUDA: what the allocator's peak adds to `alive`, whatever else the process keeps there. Elsewhere: the storages
+    of all tensors that operators return, which leaves out the scratch memory inside an operator.
     """
     if device.type == "cuda":
         torch.cuda.synchronize(device)
         torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
         call()
         torch.cuda.synchronize(device)
-        return int(torch.cuda.max_memory_allocated(device))
+        kept = {storage.data_ptr(): storage.nbytes() for storage in (tensor.untyped_storage() for tensor in alive)}
+        return int(torch.cuda.max_memory_allocated(device)) - before + sum(kept.values())
     tracker = _Tracker(alive)
     with tracker:
         call()

@@ -17,6 +17,8 @@ from bench.training.method import Method, Progress
 
 WINDOWS = 7
 WARM_UP_CALLS = 3
+WARM_UP_SECONDS = 2.0  # at the most
+STEADY = 0.02  # by how much two windows of a warm machine may differ
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,20 @@ def _measure(call: Callable[[], Any], batch_size: int, device: torch.device, win
     clock(call, WARM_UP_CALLS)
     once = max(clock(call, 2) / 2, 1e-6)
     calls = max(1, round(window_seconds / once))
+    _warm_up(lambda: clock(call, calls))
     rates = [calls * batch_size / clock(call, calls) for _ in range(WINDOWS)]
     low, middle, high = statistics.quantiles(rates, n=4)
     return Rate(middle, (high - low) / middle, batch_size, WINDOWS)
+
+
+def _warm_up(window: Callable[[], float]) -> None:
+    """Run windows until two in a row agree, which caches, clocks and allocators may need some for."""
+    before, deadline = window(), time.monotonic() + WARM_UP_SECONDS
+    while time.monotonic() < deadline:
+        now = window()
+        if abs(now - before) <= STEADY * before:
+            return
+        before = now
 
 
 def _wall_seconds(call: Callable[[], Any], times: int) -> float:

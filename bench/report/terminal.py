@@ -31,7 +31,7 @@ def print_results(results: Results, folder: Path, console: Console) -> None:
 
 
 def _rich(table: TextTable) -> Table:
-    shown = Table(title=escape(table.title), title_justify="left", title_style="bold", box=SIMPLE, padding=(0, 1, 0, 0))
+    shown = Table(title=escape(table.title), title_justify="left", title_style="bold", box=SIMPLE, padding=0)
     for index, heading in enumerate(table.headings):
         shown.add_column(escape(heading), justify="left" if index == 0 else "right", overflow="fold")
     for row in table.rows:

@@ -143,7 +143,7 @@ def _speed_notes(results: Results) -> list[str]:
     trained = [m for m in measured if m["training"]]
     if not trained:
         return []
-    places = sorted({f"{m['device']}, {m['threads']} threads, {m['precision']}" for m in trained})
+    places = sorted({f"{m['device']}, {_threads(m['threads'])}, {m['precision']}" for m in trained})
     batches = sorted({m["training"]["batch_size"] for m in trained})
     windows = trained[0]["training"]["windows"]
     worst = max(m["training"]["spread"] for m in trained)
@@ -156,10 +156,11 @@ def _speed_notes(results: Results) -> list[str]:
     ]
     if len(places) > 1:
         notes.append("These runs were measured on different machines: their speeds do not compare.")
-    shared = max(m["concurrent_runs"] for m in trained)
-    if shared > 1:
-        notes.append(f"Measured while up to {shared} runs shared the machine.")
     return notes
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread{'' if count == 1 else 's'}"
 
 
 def hypothesis_table(results: Results) -> TextTable:

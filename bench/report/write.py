@@ -127,4 +127,4 @@ def _provenance(words: dict[str, str | int]) -> str:
     packages = ", ".join(
         f"{name} {value}" for name, value in words.items() if name not in ("device", "threads", "code")
     )
-    return f"{packages}; on {words['device']}, {words['threads']} threads; code {words['code']}"
+    return f"{packages}; on {words['device']}, threads {words['threads']}; code {words['code']}"

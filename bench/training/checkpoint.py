@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
 from bench.training.method import Method
+
+
+class Damaged(Exception):
+    """A file of weights that cannot be read; the message names it."""
 
 
 def save_checkpoint(path: Path, method: Method, state: dict[str, Any]) -> None:
@@ -27,10 +31,9 @@ def save_checkpoint(path: Path, method: Method, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path, method: Method) -> dict[str, Any]:
-    """Fill the method in place and give back the state."""
-    with safe_open(path, framework="pt") as file:
-        state: dict[str, Any] = json.loads(file.metadata()["state"])
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    """Fill the method in place and give back the state. Raises Damaged."""
+    tensors, metadata = _load(path)
+    state: dict[str, Any] = json.loads(metadata["state"])
     _load_networks(method, tensors)
     for name, optimizer in method.optimizers.items():
         prefix = f"optimizers/{name}/"
@@ -44,9 +47,8 @@ def save_weights(path: Path, method: Method) -> None:
 
 
 def load_weights(path: Path, method: Method) -> None:
-    """Fill the networks in place; a missing or misshapen tensor raises RuntimeError with its name."""
-    with safe_open(path, framework="pt") as file:
-        _load_networks(method, {key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
+    """Fill the networks in place. Raises Damaged, and RuntimeError with the name of a missing or misshapen tensor."""
+    _load_networks(method, _load(path)[0])
 
 
 def _network_tensors(method: Method) -> dict[str, Tensor]:
@@ -71,6 +73,14 @@ def _load_optimizer(optimizer: Optimizer, moments: dict[str, Tensor]) -> None:
         parameter = parameters[int(index)]
         like = torch.empty_like(parameter) if value.shape == parameter.shape else value.to(parameter.device)
         optimizer.state[parameter][name] = like.detach().copy_(value)
+
+
+def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata()  # noqa: SIM118
+    except SafetensorError as error:
+        raise Damaged(f"{path} is damaged ({error})") from error
 
 
 def _save(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:

@@ -47,7 +47,7 @@ class GAN:
         self.generator.train()
         self.discriminator.train()
         with self._autocast():
-            fake = self.generator(batch.input.contiguous(memory_format=torch.channels_last)).float()
+            fake = self.generator(batch.input).float()
         l1 = F.l1_loss(fake, batch.target)
         losses = {"l1": l1}
         if progress.step < self.config.train.pretrain_steps:
@@ -66,10 +66,10 @@ class GAN:
 
     @torch.inference_mode()
     def predict(self, batch: Batch) -> Tensor:
-        network = self.average or self.generator
+        network = self.generator if self.average is None else self.average
         network.eval()
         with self._autocast():
-            output: Tensor = network(batch.input.contiguous(memory_format=torch.channels_last))
+            output: Tensor = network(batch.input)
         return output.float()
 
     def _autocast(self) -> torch.autocast:

@@ -13,6 +13,7 @@ def value_at(schedule: ScheduleConfig, progress: float) -> float:
     if end is None:
         return start
     if schedule.kind == "step":
+        assert schedule.at is not None
         return start if progress < schedule.at else end
     if schedule.kind == "cosine":
         return end + (start - end) * (1 + math.cos(math.pi * progress)) / 2

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from bench.config import TrainConfig
 from bench.data.tasks import Batch
-from bench.training.checkpoint import load_checkpoint, save_checkpoint
+from bench.training.checkpoint import Damaged, load_checkpoint, save_checkpoint
 from bench.training.method import Method, Progress
 
 LOG_EVERY = 10  # iterations; losses are read from the device only then
@@ -59,11 +59,11 @@ class Hooks:
 
 
 def train(method: Method, config: TrainConfig, hooks: Hooks, checkpoint: Path, every_seconds: float) -> State:
-    """Train until the budget is spent, going on from the checkpoint if there is one.
+    """Train until the budget is spent, going on from the checkpoint if there is a whole one.
 
     Raises Diverged and Interrupted.
     """
-    state = State(**load_checkpoint(checkpoint, method)) if checkpoint.exists() else State()
+    state = _start(checkpoint, method)
     pending: list[dict[str, Tensor]] = []
     saved = time.monotonic()
     while (fraction := _spent(config, state)) < 1:
@@ -90,6 +90,14 @@ def train(method: Method, config: TrainConfig, hooks: Hooks, checkpoint: Path, e
             raise Interrupted
         hooks.advanced(min(fraction, 1.0))
     return state
+
+
+def _start(checkpoint: Path, method: Method) -> State:
+    try:
+        return State(**load_checkpoint(checkpoint, method)) if checkpoint.exists() else State()
+    except Damaged:  # a run from the start ends with the same weights, only later
+        checkpoint.unlink()
+        return State()
 
 
 def _spent(config: TrainConfig, state: State) -> float:

@@ -33,7 +33,6 @@ def _run(label: str, seed: int, state: str = "done") -> dict[str, Any]:
         "device": "CPU x",
         "threads": 2,
         "precision": "fp32",
-        "concurrent_runs": 1,
     }
     parameters = 1000 if label in SPEED else 0
     return {

@@ -21,7 +21,7 @@ COSINE = math.sqrt(2) / 2  # of pi / 4
         ({"kind": "linear", "start": 100, "end": 10}, (100, 77.5, 55, 10)),
         ({"kind": "linear", "start": 0, "end": 4}, (0, 1, 2, 4)),
         ({"kind": "cosine", "start": 100, "end": 10}, (100, 10 + 45 * (1 + COSINE), 55, 10)),
-        ({"kind": "step", "start": 100, "end": 10}, (100, 100, 10, 10)),
+        ({"kind": "step", "start": 100, "end": 10, "at": 0.5}, (100, 100, 10, 10)),
         ({"kind": "step", "start": 100, "end": 10, "at": 0.25}, (100, 10, 10, 10)),
         ({"kind": "step", "start": 100, "end": 0, "at": 0.9}, (100, 100, 100, 0)),
     ],

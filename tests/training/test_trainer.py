@@ -269,3 +269,17 @@ def test_divergence_is_found_before_a_checkpoint_is_written(tmp_path: Path) -> N
         run.train(stop_at=5, draw=draw_one_bad)
     assert error.value.step == 2
     assert not run.checkpoint.exists()
+
+
+def test_a_damaged_checkpoint_costs_time_but_no_bit(tmp_path: Path) -> None:
+    (tmp_path / "whole").mkdir()
+    whole = Run(tmp_path / "whole", steps=12)
+    whole_state = whole.train()
+    run = Run(tmp_path, steps=12)
+    with pytest.raises(Interrupted):
+        run.train(stop_at=5)
+    run.checkpoint.write_bytes(run.checkpoint.read_bytes()[:-10])
+    again = Run(tmp_path, steps=12)
+    state = again.train()
+    assert again.drawn[0] == 0
+    assert_same_run((again, state), (whole, whole_state))
