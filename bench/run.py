@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from baselines import METHODS, PARAMETER_FREE
+from bench.allocator import keep_freed_memory
 from bench.config import DataConfig, RunConfig, TaskConfig
 from bench.data.dataset import Dataset, open_dataset
 from bench.data.tasks import Batch, Task, build_task
@@ -258,6 +259,7 @@ def _set_up(machine: Machine) -> torch.device:
         cudnn.conv.fp32_precision = "ieee"  # fp32 is what it says; cuDNN's default is TF32
     else:
         torch.set_num_threads(machine.threads)
+        keep_freed_memory()
     return device
 
 

@@ -17,7 +17,7 @@ FLOORS = [  # from the roof down; a module may import from its own line or from 
     ["bench.runner"],
     ["bench.progress"],
     ["bench.executors"],
-    ["bench.run", "bench.provenance"],
+    ["bench.run", "bench.provenance", "bench.allocator"],
     ["bench.study"],
     ["bench.merging", "bench.study_file"],
     ["bench.yaml_lines"],

@@ -52,8 +52,9 @@ def test_training_is_measured_in_whole_updates_of_the_given_method() -> None:
     gan = GAN(CONFIG, 1, 2, CPU)
     rate, peak = measure_training(gan, ring(2), 4, CPU, ONCE)
     check(rate)
-    calls = WARM_UP_CALLS + 2 + WINDOWS + 1  # two to size the windows, one a window, one for the memory
-    assert updates(gan, "generator") == {calls}
+    (steps,) = updates(gan, "generator")
+    calls = int(steps)
+    assert calls >= WARM_UP_CALLS + 2 + 2 + WINDOWS + 1  # sizing, steadying, windows of one call, one for the memory
     assert updates(gan, "discriminator") == {2 * calls}
     # the same updates by hand end at the same weights, so the ring was walked in turn
     plain = GAN(CONFIG, 1, 2, CPU)
