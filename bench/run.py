@@ -6,8 +6,8 @@ import importlib
 import os
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property, lru_cache
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,9 @@ from torch import Tensor
 
 from baselines import METHODS, PARAMETER_FREE
 from bench.allocator import keep_freed_memory
-from bench.config import DataConfig, RunConfig, TaskConfig
-from bench.data.dataset import Dataset, open_dataset
+from bench.config import RunConfig
+from bench.data.batches import BATCH, dataset_of, one_image, to_images, validation_batches, validation_names
+from bench.data.dataset import Dataset
 from bench.data.tasks import Batch, Task, build_task
 from bench.measure.cost import count_cost
 from bench.measure.metrics import METRICS, Unavailable, load
@@ -29,7 +30,6 @@ from bench.training.checkpoint import load_weights, save_weights
 from bench.training.method import Method
 from bench.training.trainer import Diverged, Hooks, Interrupted, train
 
-SCORING_BATCH = 16
 SAMPLES = 16
 RING = 8  # batches that throughput is measured on
 TRAINING_WINDOW, INFERENCE_WINDOW = 0.1, 0.04  # seconds
@@ -125,12 +125,12 @@ class _Work:
 
     @cached_property
     def dataset(self) -> Dataset:
-        return _dataset(self.run.config.data)
+        return dataset_of(self.run.config.data)
 
     @cached_property
     def validation(self) -> list[tuple[Batch, Tensor]]:
         """Batches with their images: (B, 3, H, W) in [0, 1]."""
-        return _validation(self.run.config.data, self.run.config.task, self.device)
+        return validation_batches(self.run.config.data, self.run.config.task, self.device)
 
     def train(self) -> None:
         """Train from the start or the checkpoint, unless it is done or there is nothing to train."""
@@ -218,7 +218,7 @@ class _Work:
             return
         names = validation_names(self.run.config.data)
         shown: dict[str, list[Tensor]] = {"input": [], "prediction": [], "target": []}
-        for batch, rgb in self.validation[: -(-SAMPLES // SCORING_BATCH)]:
+        for batch, rgb in self.validation[: -(-SAMPLES // BATCH)]:
             shown["input"].append(self.task.to_rgb(torch.zeros_like(batch.target), batch))
             shown["prediction"].append(self.task.to_rgb(self.method.predict(batch), batch))
             shown["target"].append(rgb)
@@ -271,33 +271,5 @@ def build_method(config: RunConfig, task: Task, device: torch.device) -> Method:
     return method
 
 
-def one_image(batch: Batch) -> Batch:
-    """The batch's first image alone."""
-    mask = None if batch.mask is None else batch.mask[:1]
-    return replace(batch, input=batch.input[:1], target=batch.target[:1], mask=mask)
-
-
-def to_images(pixels: np.ndarray, device: torch.device) -> Tensor:
-    """uint8 (B, H, W, 3) -> fp32 (B, 3, H, W) in [0, 1] on the device."""
-    return torch.from_numpy(pixels).to(device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
-
-
 def _to_uint8(rgb: Tensor) -> np.ndarray:
     return (rgb.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-
-
-@lru_cache(maxsize=4)
-def _dataset(config: DataConfig) -> Dataset:
-    return open_dataset(config)
-
-
-@lru_cache(maxsize=4)
-def _validation(config: DataConfig, task: TaskConfig, device: torch.device) -> list[tuple[Batch, Tensor]]:
-    _, pixels = _dataset(config).val_crops(config.val_images)
-    images = to_images(pixels, device).split(SCORING_BATCH)
-    return [(build_task(task).batch(rgb), rgb) for rgb in images]
-
-
-def validation_names(config: DataConfig) -> list[str]:
-    """Names of the validation crops, in the order of the records."""
-    return _dataset(config).val_crops(config.val_images)[0]

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from baselines import METHODS, PARAMETER_FREE
 from bench.config import InputError, RunConfig
 from bench.data.dataset import open_dataset
+from bench.hypothesis import Hypothesis, parse_hypotheses
 from bench.measure.metrics import METRICS
 from bench.merging import Layer, check_top, difference, merge, nested, parse_override
 from bench.store import run_id
@@ -22,19 +23,6 @@ from bench.yaml_lines import Key, Located, dotted, explain, nearest
 
 MOST_VARIANTS = 1_000
 NO_MODEL: dict[str, Any] = {"tiling": {"grid": 1, "context": "none"}, "generator": {"depth": 1}}  # fits every size
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """`metric: left > right`."""
-
-    metric: str
-    left: str
-    relation: str
-    right: str
-
-    def __str__(self) -> str:
-        return f"{self.metric}: {self.left} {self.relation} {self.right}"
 
 
 @dataclass(frozen=True)
@@ -94,11 +82,13 @@ class Study:
         """Every run, seed by seed, so that an interruption leaves whole comparisons behind and what is timed is
         interleaved. A method without parameters has one run. Opens the data set, for its fingerprint."""
         found = []
+        data = {variant.config.data for variant in self.variants}
+        fingerprints = {config: open_dataset(config).fingerprint for config in data}
         for seed in self.seeds:
             for variant in self.variants:
                 if variant.has_parameters or seed == self.seeds[0]:
                     config = variant.config.model_copy(update={"seed": seed if variant.has_parameters else 0})
-                    found.append(Run(run_id(config, open_dataset(config.data).fingerprint), variant.label, config))
+                    found.append(Run(run_id(config, fingerprints[config.data]), variant.label, config))
         return found
 
 
@@ -115,6 +105,7 @@ def load_study(
     file, config_overrides = _apply_to_study(file, located, scale, overrides)
     layers = _layers(file, located, scale, data, config_overrides)
     _check_names(file, located)
+    _check_axes(file, located)
     control_values = _control_values(file, located)
     variants = _variants(file, located, layers, control_values)
     arguments = ([f"--data {data}"] if data else []) + list(overrides)
@@ -126,7 +117,7 @@ def load_study(
         variants=variants,
         seeds=list(range(file.seeds)) if isinstance(file.seeds, int) else file.seeds,
         metrics=file.metrics,
-        hypotheses=_hypotheses(file, located, [v.label for v in variants]),
+        hypotheses=parse_hypotheses(file, located, [v.label for v in variants]),
         arguments=arguments,
     )
 
@@ -187,6 +178,19 @@ def _check_names(file: StudyFile, located: Located) -> None:
                 raise located.error((field_name, index), f"{name!r} is given twice")
 
 
+def _check_axes(file: StudyFile, located: Located) -> None:
+    """Every axis is the path of a config field."""
+    for axis in file.axes:
+        if axis == "seed":
+            raise located.error(("axes", axis), "is what `seeds` varies; write seeds: [0, 1, ...] instead")
+        section: Any = RunConfig
+        for part in axis.split("."):
+            fields = list(getattr(section, "model_fields", {}))
+            if part not in fields:
+                raise located.error(("axes", axis), f"unknown key; {nearest(part, fields)}")
+            section = section.model_fields[part].annotation
+
+
 def _control_values(file: StudyFile, located: Located) -> dict[str, Any]:
     for axis in file.control:
         if axis not in file.axes:
@@ -227,8 +231,6 @@ def _axis_layer(located: Located, axis: str, index: int, value: Any) -> Layer:
     def error(at: Key, problem: str) -> InputError:
         if len(at) < depth:  # a sum of several fields is wrong, not this one alone
             return located.error(("axes", axis, index), f"with this value {problem}")
-        if problem.startswith("unknown key"):
-            return located.error(("axes", axis), problem)
         return located.error(("axes", axis, index, *at[depth:]), problem)
 
     return Layer(nested(axis, value), error)
@@ -283,23 +285,3 @@ def _label(value: Any) -> str:
     if isinstance(value, dict):
         return " ".join(f"{key}={_label(inner)}" for key, inner in value.items())
     return value if isinstance(value, str) else json.dumps(value, default=str)
-
-
-def _hypotheses(file: StudyFile, located: Located, labels: list[str]) -> list[Hypothesis]:
-    found = []
-    for index, item in enumerate(file.hypotheses):
-        at: Key = ("hypotheses", index)
-        if len(item) != 1:
-            raise located.error(at, "a hypothesis has one metric, as in `colorfulness: strided_conv > max_pool`")
-        metric, text = next(iter(item.items()))
-        if metric not in file.metrics:
-            raise located.error((*at, metric), f"is not a metric of this study; {nearest(metric, file.metrics)}")
-        relation = next((sign for sign in (">", "<") if sign in text), None)
-        if relation is None:
-            raise located.error((*at, metric), f"{text!r} compares nothing; write `variant > variant` or `<`")
-        left, right = (side.strip() for side in text.split(relation, 1))
-        for side in (left, right):
-            if side not in labels:
-                raise located.error((*at, metric), f"{side!r} is not a variant; {nearest(side, labels)}")
-        found.append(Hypothesis(metric, left, relation, right))
-    return found
