@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.connection
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -89,6 +91,15 @@ def _start_worker(stop: Any, news: Any) -> None:
     global _worker
     _worker = stop, news
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and says so through the event
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    """A parent that is killed cannot say stop; its workers would train on, then wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    multiprocessing.connection.wait([parent.sentinel])
+    os._exit(1)
 
 
 def _work(job: Job, store: RunStore, machine: Machine) -> State | None:

@@ -63,14 +63,15 @@ def _wait_for(runs: Path, pattern: str) -> None:
 
 
 @pytest.mark.slow
-def test_killed_again_and_again_it_ends_bitwise_equal(study: Path, quiet: dict[str, object]) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_killed_again_and_again_it_ends_bitwise_equal(study: Path, quiet: dict[str, object], workers: str) -> None:
     killed = 0
     for delay in (0.0, 0.15, 0.4):
-        process = _start(study, "killed")
+        process = _start(study, "killed", "--workers", workers)
         _wait_for(study.parent / "killed", "*/checkpoint.safetensors" if killed else "*/run.json")
         time.sleep(delay)
         process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process.communicate(timeout=30)  # its workers die with it, or they would hold the pipes
         killed += process.returncode == -signal.SIGKILL
     assert killed == 3
     process = _start(study, "killed")
