@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
-import yaml
-from harness import QUIET, ROOT, Bench, WriteStudy
+from harness import QUIET, Bench, WriteStudy, small_study
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: spinning threads on shared cores are thirty times slower
 
@@ -37,13 +37,5 @@ def bench(tmp_path: Path) -> Bench:
 
 @pytest.fixture
 def write_study(tmp_path: Path) -> WriteStudy:
-    """write_study(axes=..., ...): the pooling study with some keys replaced (None: left out), as small as it gets."""
-
-    def write(name: str = "study", **changes: object) -> Path:
-        content = yaml.safe_load((ROOT / "ablations" / "pooling.yaml").read_text())
-        content |= {"seeds": 1, "baselines": [], "metrics": ["psnr", "colorfulness"], "hypotheses": []} | changes
-        path = tmp_path / f"{name}.yaml"
-        path.write_text(yaml.safe_dump({k: v for k, v in content.items() if v is not None}, sort_keys=False))
-        return path
-
-    return write
+    """write_study(axes=..., ...): `small_study` in tmp_path."""
+    return partial(small_study, tmp_path)

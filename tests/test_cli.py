@@ -11,6 +11,7 @@ import pytest
 from harness import STUDIES, Bench, WriteStudy
 
 TINY = ("--scale", "tiny")
+RUN = (*TINY, "--workers", "1")  # starting workers takes longer than such runs
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -31,7 +32,7 @@ def test_every_shipped_study_runs_at_tiny_and_a_second_time_trains_nothing(
         assert (report / name).stat().st_size > 0
     runs, reports = _files(tmp_path / "runs"), _files(report)
 
-    second = bench("run", study, *TINY)
+    second = bench("run", study, *RUN)
     assert second.returncode == 0
     assert ", 0 to do" in second.stdout
     assert _files(tmp_path / "runs") == runs
@@ -41,7 +42,7 @@ def test_every_shipped_study_runs_at_tiny_and_a_second_time_trains_nothing(
 def test_the_table_has_what_a_reader_needs(bench: Bench, write_study: WriteStudy, tmp_path: Path) -> None:
     metrics = ["psnr", "ssim", "lpips", "st_lpips", "colorfulness"]
     study = write_study(seeds=2, baselines=["gray"], metrics=metrics)
-    assert bench("run", study, *TINY, "train.steps=10").returncode == 0
+    assert bench("run", study, *RUN, "train.steps=10").returncode == 0
     table = pd.read_csv(tmp_path / "reports/study/table.csv", index_col="variant")
     assert table.index.tolist() == ["strided_conv", "max_pool", "gray"]
     assert table.loc["gray", "colorfulness_mean"] < 0.01  # of 0 to about 100; fp32 Lab is that far from gray
@@ -59,9 +60,9 @@ def test_the_table_has_what_a_reader_needs(bench: Bench, write_study: WriteStudy
 def test_a_new_metric_scores_the_stored_weights_and_trains_nothing(
     bench: Bench, write_study: WriteStudy, tmp_path: Path
 ) -> None:
-    assert bench("run", write_study(), *TINY).returncode == 0
+    assert bench("run", write_study(), *RUN).returncode == 0
     before = {name: data for name, data in _files(tmp_path / "runs").items() if "weights" in name or "psnr" in name}
-    again = bench("run", write_study(metrics=["psnr", "colorfulness", "ssim"]), *TINY)
+    again = bench("run", write_study(metrics=["psnr", "colorfulness", "ssim"]), *RUN)
     assert again.returncode == 0
     after = _files(tmp_path / "runs")
     assert {name: after[name] for name in before} == before
@@ -72,7 +73,7 @@ def test_a_report_made_again_is_the_same_from_the_store_and_from_its_records(
     bench: Bench, write_study: WriteStudy, tmp_path: Path
 ) -> None:
     study = write_study(seeds=2)
-    assert bench("run", study, *TINY).returncode == 0
+    assert bench("run", study, *RUN).returncode == 0
     texts = {name: data for name, data in _files(tmp_path / "reports").items() if not name.endswith(".png")}
     for arguments in ([study, *TINY], [], [study, *TINY, "--runs", "elsewhere"]):
         (tmp_path / "reports/study/report.md").write_text("changed")
@@ -91,7 +92,7 @@ def test_local_processes_give_the_same_weights_as_one_after_the_other(
 ) -> None:
     study = write_study(seeds=2)
     assert bench("run", study, *TINY, "--workers", "2", "--runs", "two").returncode == 0
-    assert bench("run", study, *TINY, "--workers", "1", "--runs", "one").returncode == 0
+    assert bench("run", study, *RUN, "--runs", "one").returncode == 0
     one, two = _files(tmp_path / "one"), _files(tmp_path / "two")
     weights = [name for name in one if name.endswith("weights.safetensors")]
     assert len(weights) == 4
@@ -105,7 +106,7 @@ def test_a_run_that_diverges_is_recorded_with_its_step_and_the_study_goes_on(
     rates = [2e-4, 1e30]
     study = write_study(axes={"train.learning_rate": rates}, control={"train.learning_rate": rates[0]})
     for _ in range(2):  # a divergence is a result: it is not tried again
-        result = bench("run", study, *TINY)
+        result = bench("run", study, *RUN)
         assert result.returncode == 1
         assert "Traceback" not in result.stderr + result.stdout
     report = (tmp_path / "reports/study/report.md").read_text()
@@ -119,11 +120,11 @@ def test_a_run_that_fails_is_tried_again(bench: Bench, write_study: WriteStudy, 
     study = write_study()
     weights = {"BENCH_STLPIPS_WEIGHTS": str(tmp_path / "broken.pth")}
     (tmp_path / "broken.pth").write_bytes(b"not weights")
-    assert bench("run", study, *TINY).returncode == 0
+    assert bench("run", study, *RUN).returncode == 0
     run = next((tmp_path / "runs").iterdir())
     (run / "weights.safetensors").write_bytes(b"not weights")
     study = write_study(metrics=["psnr", "ssim", "colorfulness"])
-    failed = bench("run", study, *TINY, **weights)
+    failed = bench("run", study, *RUN, **weights)
     assert failed.returncode == 1
     assert "failed" in failed.stdout
     assert "Traceback" not in failed.stdout + failed.stderr
@@ -165,7 +166,7 @@ def test_an_empty_folder_is_an_error_and_unreadable_files_are_counted(
     bench: Bench, write_study: WriteStudy, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").mkdir()
-    result = bench("run", write_study(), *TINY, "--data", "empty")
+    result = bench("run", write_study(), *RUN, "--data", "empty")
     assert result.returncode == 2
     assert "empty" in result.stderr
 
@@ -177,7 +178,7 @@ def test_plan_says_what_would_run_and_writes_nothing(bench: Bench, write_study: 
     assert "3 new" in result.stdout
     assert "generator.downsample: strided_conv -> max_pool" in result.stdout
     assert [p.name for p in tmp_path.iterdir()] == ["study.yaml"]
-    bench("run", study, *TINY)
+    bench("run", study, *RUN)
     assert "3 cached" in bench("plan", study, *TINY).stdout
 
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import QUIET, WriteStudy
+from harness import QUIET, WriteStudy, small_study
 
 STEPS = 60
 
@@ -47,8 +47,9 @@ def study(write_study: WriteStudy) -> Path:
     return write_study(metrics=["psnr"])
 
 
-@pytest.fixture
-def quiet(study: Path) -> dict[str, tuple[bytes, list[str]]]:
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[bytes, list[str]]]:
+    study = small_study(tmp_path_factory.mktemp("quiet"), metrics=["psnr"])
     process = _start(study, "quiet")
     _finish(process)
     assert process.returncode == 0
