@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import re
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from bench.config import InputError
 from bench.study_file import ScaleName
@@ -39,6 +42,7 @@ def plan(studies: Studies, scale: Scale = "small", data: Data = None, runs: Runs
     from bench.report.terminal import print_plan
     from bench.store import RunStore
 
+    _check_folder("--runs", runs)
     for study in _load(studies, scale, data):
         print_plan(study, RunStore(runs), Console())
 
@@ -66,6 +70,8 @@ def run(
 
     console, store = Console(), RunStore(runs)
     loaded = _load(studies, scale, data)
+    _check_folder("--runs", runs)
+    _check_folder("--reports", reports)
     jobs = jobs_of(loaded)
     try:
         states = run_jobs(jobs, store, console, _known_device(device), threads, workers, checkpoint_every)
@@ -124,12 +130,15 @@ def describe_data(
             raise InputError(f"--download fetches places365, not {name}")
         from bench.data.places365_download import download_places365
 
-        download_places365("data/places365")
+        try:
+            download_places365("data/places365")
+        except (OSError, RuntimeError) as error:
+            raise InputError(f"--download: {error}") from None
     known = name in ("photos", "places365")
     config = DataConfig(name=name if known else "folder", path=None if known else name, image_size=image_size)  # type: ignore[arg-type]
     described = open_dataset(config).describe()
     for key, value in described.items():
-        Console().print(f"[bold]{key}[/]: {value}", highlight=False, soft_wrap=True)
+        Console().print(f"[bold]{key}[/]: {escape(str(value))}", highlight=False, soft_wrap=True)
 
 
 def _load(arguments: list[str], scale: ScaleName, data: str | None, may_be_empty: bool = False) -> list[Any]:
@@ -146,6 +155,13 @@ def _load(arguments: list[str], scale: ScaleName, data: str | None, may_be_empty
     return [load_study(path, scale, data, overrides) for path in paths]
 
 
+def _check_folder(option: str, path: Path) -> None:
+    """Before hours of work, not after: a folder that is there, or can be made."""
+    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise InputError(f"{option} {path}: {there} is not a folder that can be written")
+
+
 def _known_device(name: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise InputError(f"--device {name}: unknown; allowed: auto, cpu, cuda, cuda:N")
@@ -158,8 +174,14 @@ def _say(text: str) -> None:
 
 def main() -> None:
     """Entry point: errors in words, exit codes as README says."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an arrow is no reason to fail where the terminal knows none
     try:
         app()
     except InputError as error:
         _say(f"error: {error}")
         sys.exit(BAD_INPUT)
+    except BrokenPipeError:  # what read our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(SOME_FAILED)

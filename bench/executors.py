@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.store import RunStore, State
 from bench.study import Run
@@ -22,14 +22,16 @@ if TYPE_CHECKING:
 
 Job = tuple[Run, tuple[str, ...]]
 """A run and the metrics it is asked for."""
+End = State | Literal["lost"]
+"""How a job ended; lost: with its process."""
 Tell = Callable[[str, str, float], None]
 """Run id, phase, share done."""
-Executor = Callable[[Sequence[Job], RunStore, "Machine", Tell], Iterator[tuple[Run, State]]]
+Executor = Callable[[Sequence[Job], RunStore, "Machine", Tell], Iterator[tuple[Run, End]]]
 """Gives runs with their states as they end. Raises KeyboardInterrupt after SIGINT or SIGTERM, when every run has saved
 where it is."""
 
 
-def in_process(jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tell) -> Iterator[tuple[Run, State]]:
+def in_process(jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tell) -> Iterator[tuple[Run, End]]:
     """One run after the other."""
     from bench.run import Watch, execute
     from bench.training.trainer import Interrupted
@@ -49,7 +51,7 @@ def in_process(jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tel
 def local_processes(workers: int) -> Executor:
     """`workers` runs at a time, each in a process of its own."""
 
-    def execute_all(jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tell) -> Iterator[tuple[Run, State]]:
+    def execute_all(jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tell) -> Iterator[tuple[Run, End]]:
         context = multiprocessing.get_context("spawn")
         stop, news = context.Event(), context.Queue()
         listener = threading.Thread(target=_pass_on, args=(news, tell), daemon=True)
@@ -64,22 +66,23 @@ def local_processes(workers: int) -> Executor:
                 raise KeyboardInterrupt
         finally:
             news.put(None)
-            listener.join()
+            listener.join(2)  # a killed worker may have taken the queue's lock with it
+            news.cancel_join_thread()
 
     return execute_all
 
 
 def _outcomes(
     pool: ProcessPoolExecutor, jobs: Sequence[Job], store: RunStore, machine: Machine
-) -> Iterator[tuple[Run, State]]:
-    futures = {pool.submit(_work, job, store, machine): job[0] for job in jobs}
+) -> Iterator[tuple[Run, End]]:
+    with _sigint_blocked():  # workers inherit that until they ignore it
+        futures = {pool.submit(_work, job, store, machine): job[0] for job in jobs}
     for future in as_completed(futures):
         run = futures[future]
         try:
-            state = future.result()
-        except BrokenProcessPool:  # a worker was killed; what it had saved is there
-            state = store.state(run.id)
-            state = "failed" if state == "new" else state
+            state: End | None = future.result()
+        except BrokenProcessPool:  # a worker was killed, and all jobs of the pool with it; what they saved is there
+            state = "lost"
         if state is not None:
             yield run, state
 
@@ -120,6 +123,18 @@ def _work(job: Job, store: RunStore, machine: Machine) -> State | None:
 def _pass_on(news: Any, tell: Tell) -> None:
     while (item := news.get()) is not None:
         tell(*item)
+
+
+@contextmanager
+def _sigint_blocked() -> Iterator[None]:
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def merge(layers: Sequence[Layer]) -> RunConfig:
         _make_way(merged, layer.values)
         try:
             merged = OmegaConf.merge(merged, OmegaConf.create(layer.values))
-        except OmegaConfBaseException as error:
+        except (OmegaConfBaseException, TypeError) as error:
             raise layer.error((), str(error).splitlines()[0]) from None
     try:
         values = OmegaConf.to_container(merged, resolve=True)
@@ -45,14 +45,26 @@ def merge(layers: Sequence[Layer]) -> RunConfig:
         raise blame(layers, ())((), str(error).splitlines()[0]) from None
     except ValidationError as error:
         at, problem = explain(error, RunConfig)[0]
-        raise blame(layers, at)(at, problem) from None
+        raise _earliest(layers, problem) or blame(layers, at)(at, problem) from None
+
+
+def _earliest(layers: Sequence[Layer], problem: str) -> InputError | None:
+    """The complaint as it is without the last layer, if it is there already: then that layer is not at fault."""
+    if len(layers) < 2:
+        return None
+    try:
+        merge(layers[:-1])
+    except InputError as earlier:
+        return earlier if str(earlier).endswith(problem) else None
+    return None
 
 
 def _check_sections(layer: Layer) -> None:
     """A section given as a bare value would vanish under the next layer instead of being complained of."""
     for name, value in layer.values.items():
-        default = getattr(RunConfig(), name, None) if name != "task" else None
-        if isinstance(default, Section) and not isinstance(value, dict):
+        default = getattr(RunConfig(), name, None)
+        named = name == "task" and isinstance(value, str)
+        if isinstance(default, Section) and not isinstance(value, dict) and not named:
             keys = ", ".join(type(default).model_fields)
             raise layer.error((name,), f"{value!r} is not a mapping; its keys are: {keys}")
 
@@ -72,9 +84,10 @@ def _make_way(merged: Any, values: dict[str, Any]) -> None:
 
 def blame(layers: Sequence[Layer], at: Key) -> Callable[[Key, str], InputError]:
     """Who to speak through of a mistake at a path: the last layer that says something on that path."""
-    for layer in reversed(layers):
-        if layer.values and _says(layer.values, at):
-            return layer.error
+    for length in range(len(at), -1, -1):  # who says this; else who says something of what it lies in
+        for layer in reversed(layers):
+            if layer.values and _says(layer.values, at[:length]):
+                return layer.error
     return lambda at, problem: InputError(f"{dotted(at)}: {problem}")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import TimeRemainingColumn as Eta
 
@@ -45,7 +46,7 @@ class Display:
         """A run's news: what it does, and the share of it that is done."""
         run = self.runs[run_id]
         if run_id not in self.bars:
-            self.bars[run_id] = self.progress.add_task(name(run), total=1.0, shown="")
+            self.bars[run_id] = self.progress.add_task(escape(name(run)), total=1.0, shown="")
         shown = _steps(run, fraction) if phase == "train" else phase
         self.progress.update(self.bars[run_id], completed=fraction if phase == "train" else 1.0, shown=shown)
         shares = [(self.progress.tasks[self._index(bar)].completed or 0) * TRAINING_SHARE for bar in self.bars.values()]
@@ -64,7 +65,7 @@ class Display:
         if state == "measured":
             return
         note = f": {reason}" if reason else ""
-        self.progress.print(f"{MARKS.get(state, state)} {name(run)}{note}", highlight=False)
+        self.progress.print(f"{MARKS.get(state, state)} {escape(name(run) + note)}", highlight=False)
 
 
 def name(run: Run) -> str:

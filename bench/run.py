@@ -70,8 +70,21 @@ def execute(run: Run, metrics: Sequence[str], store: RunStore, machine: Machine,
 
 
 def measure(run: Run, store: RunStore, machine: Machine, watch: Watch) -> State:
-    """Count the cost of a finished run and measure its speed and memory; nothing else should be at work meanwhile."""
-    return _attempt(run, store, machine, watch, _Work.measure)
+    """Count the cost of a finished run and measure its speed and memory; nothing else should be at work meanwhile.
+
+    A failure leaves the run done and its scores as they are; it is tried again the next time.
+    """
+    with store.claim(run.id) as mine:
+        if not mine:
+            return "running"
+        try:
+            _Work(run, store, machine, watch).measure()
+        except Exception as error:
+            store.write(
+                run.id, "throughput.missing", {"reason": _first_line(error), "traceback": traceback.format_exc()}
+            )
+            return "failed"
+        return "done"
 
 
 def _attempt(run: Run, store: RunStore, machine: Machine, watch: Watch, stages: Callable[[_Work], None]) -> State:
@@ -90,10 +103,13 @@ def _attempt(run: Run, store: RunStore, machine: Machine, watch: Watch, stages: 
         except Interrupted:
             raise
         except Exception as error:  # whatever went wrong in this run, the others go on
-            what = str(error).strip().splitlines() or [""]
-            reason = f"{type(error).__name__}: {what[0]} (traceback in {store.folder(run.id) / 'outcome.json'})"
+            reason = f"{_first_line(error)} (traceback in {store.folder(run.id) / 'outcome.json'})"
             return _finish(store, run, "failed", reason, traceback=traceback.format_exc())
         return "done" if outcome["state"] == "done" else _finish(store, run, "done", "")
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
 
 
 def _finish(store: RunStore, run: Run, state: State, reason: str, **more: Any) -> State:

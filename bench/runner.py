@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bench.run import Machine
 
 POLL_SECONDS = 0.5  # for runs that another process is training
+MOST_LOSSES = 2  # of worker processes, before their runs are given up
 MOST_WORKERS = 8  # by default: each takes about 1 GB for torch alone
 
 
@@ -51,7 +52,8 @@ def missing_jobs(jobs: Sequence[Job], store: RunStore) -> list[Job]:
             continue
         metrics = unscored(job, store)
         if state == "done" and all(store.read(run.id, f"{METRICS[m].records}.missing") for m in metrics):
-            metrics = [metric for metric in metrics if _is_available(metric)]
+            side = run.config.data.image_size
+            metrics = [metric for metric in metrics if METRICS[metric].min_side <= side and _is_available(metric)]
         if state != "done" or metrics:
             found.append(job)
     return found
@@ -115,15 +117,26 @@ def _workers(machine: Machine, jobs: int) -> int:
 def _train(missing: list[Job], store: RunStore, machine: Machine, workers: int, display: Display) -> None:
     executor = in_process if workers == 1 else local_processes(workers)
     display.begin("runs", len(missing))
+    losses = 0
     while missing:
-        held = set()
+        held, lost = set(), set()
         for run, state in executor(missing, store, machine, display.tell):
             if state == "running":
                 held.add(run.id)
+            elif state == "lost":
+                lost.add(run.id)
             else:
                 outcome = store.read(run.id, "outcome") or {}
                 display.end(run, state, outcome.get("reason", ""))
-        missing = [job for job in missing if job[0].id in held]
+        losses += bool(lost)
+        if losses > MOST_LOSSES:
+            for run, _ in missing:
+                if run.id in lost:
+                    reason = "worker processes were killed again and again (out of memory?); try fewer --workers"
+                    store.write(run.id, "outcome", {"state": "failed", "reason": reason})
+                    display.end(run, "failed", reason)
+            lost = set()
+        missing = [job for job in missing if job[0].id in held | lost]
         if missing:
             time.sleep(POLL_SECONDS)
 
@@ -142,5 +155,5 @@ def _measure(runs: list[Run], store: RunStore, machine: Machine, display: Displa
     for run in runs:
         while (state := measure(run, store, machine, Watch(display.tell))) == "running":
             time.sleep(POLL_SECONDS)
-        outcome = store.read(run.id, "outcome") or {}
-        display.end(run, "measured" if state == "done" else state, outcome.get("reason", ""))
+        failure = store.read(run.id, "throughput.missing") or {}
+        display.end(run, "measured" if state == "done" else "not measured", failure.get("reason", ""))

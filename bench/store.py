@@ -56,9 +56,11 @@ class RunStore:
             return state
         if (folder / "claim").exists() and self._is_claimed(run):
             return "running"
+        if outcome is not None:
+            return "failed"
         if (folder / "checkpoint.safetensors").exists() or (folder / "weights.safetensors").exists():
             return "resumable"
-        return "new" if outcome is None else "failed"
+        return "new"
 
     @contextmanager
     def claim(self, run: str) -> Iterator[bool]:
@@ -92,7 +94,7 @@ class RunStore:
         """Read NAME.json of a run, None if there is none."""
         try:
             return json.loads((self.folder(run) / f"{name}.json").read_text())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def write_rows(self, run: str, name: str, rows: list[dict[str, Any]]) -> None:

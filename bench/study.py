@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from bench.config import InputError, RunConfig
 from bench.data.dataset import open_dataset
 from bench.hypothesis import Hypothesis, parse_hypotheses
 from bench.measure.metrics import METRICS
-from bench.merging import Layer, check_top, difference, merge, nested, parse_override
+from bench.merging import Layer, blame, check_top, difference, merge, nested, parse_override
 from bench.store import run_id
 from bench.study_file import SCALES, Claim, Overlay, ScaleName, StudyFile
 from bench.yaml_lines import Key, Located, dotted, explain, nearest
@@ -76,7 +77,7 @@ class Study:
     @property
     def command(self) -> str:
         """The command that regenerates the report."""
-        return " ".join(["bench run", self.path.as_posix(), f"--scale {self.scale}", *self.arguments])
+        return shlex.join(["bench", "run", self.path.as_posix(), "--scale", self.scale, *self.arguments])
 
     def runs(self) -> list[Run]:
         """Every run, seed by seed, so that an interruption leaves whole comparisons behind and what is timed is
@@ -108,7 +109,7 @@ def load_study(
     _check_axes(file, located)
     control_values = _control_values(file, located)
     variants = _variants(file, located, layers, control_values)
-    arguments = ([f"--data {data}"] if data else []) + list(overrides)
+    arguments = (["--data", data] if data is not None else []) + list(overrides)
     return Study(
         path=path,
         title=file.title,
@@ -133,6 +134,8 @@ def _apply_to_study(
     for text in overrides:
         key, value = parse_override(text)
         check_top(key, own)
+        if key == "seed":
+            raise InputError(f"command line: {text}: write seeds=[...] instead")
         for axis in file.axes:
             if f"{axis}.".startswith(f"{key}.") or f"{key}.".startswith(f"{axis}."):
                 raise InputError(f"command line: {text}: {axis} is an axis of {located.path}; change it there")
@@ -179,7 +182,9 @@ def _check_names(file: StudyFile, located: Located) -> None:
 
 
 def _check_axes(file: StudyFile, located: Located) -> None:
-    """Every axis is the path of a config field."""
+    """Every axis is the path of a config field, and the seed is not set apart from `seeds`."""
+    if "seed" in file.base:
+        raise located.error(("base", "seed"), "is what `seeds` varies; write seeds: [0, 1, ...] instead")
     for axis in file.axes:
         if axis == "seed":
             raise located.error(("axes", axis), "is what `seeds` varies; write seeds: [0, 1, ...] instead")
@@ -187,7 +192,10 @@ def _check_axes(file: StudyFile, located: Located) -> None:
         for part in axis.split("."):
             fields = list(getattr(section, "model_fields", {}))
             if part not in fields:
-                raise located.error(("axes", axis), f"unknown key; {nearest(part, fields)}")
+                what = (
+                    f"unknown key; {nearest(part, fields)}" if fields else "lies inside a value; name the field itself"
+                )
+                raise located.error(("axes", axis), what)
             section = section.model_fields[part].annotation
 
 
@@ -214,7 +222,7 @@ def _variants(file: StudyFile, located: Located, layers: list[Layer], control_va
         chosen = {axis: values[i] for (axis, values), i in zip(file.axes.items(), indices, strict=True)}
         over = [_axis_layer(located, axis, i, chosen[axis]) for axis, i in zip(file.axes, indices, strict=True)]
         label = ", ".join(labels[axis][i] for axis, i in zip(file.axes, indices, strict=True))
-        made.append(Variant(label, _checked(merge([*layers, *over]), located), chosen))
+        made.append(Variant(label, _merged([*layers, *over]), chosen))
     made.sort(key=lambda variant: variant.axes != control_values)  # the control first, the rest in the file's order
     control = made[0]
     for index, variant in enumerate(made):
@@ -222,7 +230,21 @@ def _variants(file: StudyFile, located: Located, layers: list[Layer], control_va
         same = next((v for v in made[:index] if v.config.identity() == variant.config.identity()), None)
         if same is not None:
             raise located.error(("axes",), f"the variants {same.label} and {variant.label} are the same")
-    return made + [_baseline(name, layers, located) for name in file.baselines]
+    for name in file.baselines:
+        baseline = _baseline(name, layers, located)
+        if any(v.label == name or v.config.identity() == baseline.config.identity() for v in made):
+            raise located.error(("baselines",), f"{name} is a variant already")
+        made.append(baseline)
+    return made
+
+
+def _merged(layers: list[Layer]) -> RunConfig:
+    """The config, with a method that there is."""
+    config = merge(layers)
+    if config.method not in METHODS:
+        unknown = f"{config.method!r} is unknown; {nearest(config.method, list(METHODS))}"
+        raise blame(layers, ("method",))(("method",), unknown)
+    return config
 
 
 def _axis_layer(located: Located, axis: str, index: int, value: Any) -> Layer:
@@ -234,14 +256,6 @@ def _axis_layer(located: Located, axis: str, index: int, value: Any) -> Layer:
         return located.error(("axes", axis, index, *at[depth:]), problem)
 
     return Layer(nested(axis, value), error)
-
-
-def _checked(config: RunConfig, located: Located) -> RunConfig:
-    if config.method not in METHODS:
-        raise located.error(
-            ("base", "method"), f"{config.method!r} is unknown; {nearest(config.method, list(METHODS))}"
-        )
-    return config
 
 
 def _check_difference(variant: Variant, control: Variant, located: Located) -> None:

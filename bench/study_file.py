@@ -35,9 +35,10 @@ def _differ(seeds: int | list[int]) -> int | list[int]:
     return seeds
 
 
-Seed = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, strict=True)]
 Seeds = Annotated[
-    Annotated[int, Field(ge=1, le=1000)] | Annotated[list[Seed], Field(min_length=1)], AfterValidator(_differ)
+    Annotated[int, Field(ge=1, le=1000, strict=True)] | Annotated[list[Seed], Field(min_length=1)],
+    AfterValidator(_differ),
 ]
 
 

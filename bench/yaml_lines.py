@@ -33,15 +33,17 @@ class Located:
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             raise InputError(f"{path}:{line}: not valid YAML: {error.problem}") from None
-        except yaml.YAMLError as error:
-            raise InputError(f"{path}: not valid YAML: {error}") from None
+        except (yaml.YAMLError, RecursionError) as error:
+            raise InputError(f"{path}: not valid YAML: {_in_short(error)}") from None
         if not isinstance(root, MappingNode):
             raise InputError(f"{path}:1: a study is a mapping with the keys title, claim, base, axes, ...")
         self._walk(root, (), frozenset())
         try:
             self.content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, ValueError) as error:  # a tag or a date that the safe loader does not build
-            raise InputError(f"{path}: not valid YAML: {error}") from None
+        except (yaml.YAMLError, ValueError, RecursionError) as error:  # a tag or a date that the safe loader refuses
+            mark = getattr(error, "problem_mark", None)
+            where = f"{path}:{mark.line + 1}" if mark else f"{path}"
+            raise InputError(f"{where}: not valid YAML: {_in_short(error)}") from None
 
     def _walk(self, node: Node, at: Key, above: frozenset[int]) -> None:
         if id(node) in above:
@@ -68,6 +70,10 @@ class Located:
         return InputError(f"{self.path}:{line}: {dotted(at)}: {problem}")
 
 
+def _in_short(error: Exception) -> str:
+    return getattr(error, "problem", None) or (str(error).splitlines() or ["unreadable"])[0]
+
+
 def dotted(at: Key) -> str:
     """("axes", "loss.l1", 0) -> axes.loss.l1[0]"""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in at).lstrip(".")
@@ -86,7 +92,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> list[tuple[Key, s
     A value that may be of several types gives one complaint, not one a type.
     """
     found: dict[Key, str] = {}
-    for item in error.errors(include_url=False):
+    for item in sorted(error.errors(include_url=False), key=lambda item: item["type"] != "extra_forbidden"):
         at, section = _real_path(model, item["loc"], unknown_key=item["type"] == "extra_forbidden")
         sentence = _sentence(item, at, section)
         found[at] = f"{found[at]}, or: {sentence}" if at in found else sentence

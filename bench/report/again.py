@@ -24,7 +24,12 @@ def all_results(
             if any(store.state(run.id) != "new" for run in study.runs()):
                 yield collect(study, store), folder, store
             elif (folder / ARCHIVE).exists():
-                yield load(folder), folder, None
+                results = load(folder)
+                if results.study["command"] != study.command:
+                    raise InputError(
+                        f"{folder} holds the results of `{results.study['command']}`, not of `{study.command}`"
+                    )
+                yield results, folder, None
             else:
                 raise InputError(f"{study.path}: neither {store.root} nor {folder} has results; bench run it first")
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ def sample_grid(results: Results, store: RunStore) -> list[tuple[str, np.ndarray
             path = store.folder(run["id"]) / "samples.npz"
             if run["state"] == "done" and path.exists():
                 with np.load(path, allow_pickle=False) as arrays:
-                    title = f"{label}\n(control)" if label == results.control else label
+                    title = textwrap.fill(label, 16) + ("\n(control)" if label == results.control else "")
                     middle.append((title, arrays["prediction"][:SHOWN]))
                     ends = ends or (arrays["input"][:SHOWN], arrays["target"][:SHOWN])
                 break
@@ -36,14 +38,15 @@ def draw_samples(columns: list[tuple[str, np.ndarray]], path: Path) -> None:
     """Draw the grid: a row an image."""
     from matplotlib.figure import Figure
 
-    rows = len(columns[0][1])
+    rows = max(len(images) for _, images in columns)
     figure = Figure(figsize=(CELL * len(columns), CELL * rows + 0.45), dpi=130, layout="constrained")
     axes = figure.subplots(rows, len(columns), squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
     for x, (title, images) in enumerate(columns):
-        axes[0, x].set_title(title, fontsize=9)
+        axes[0, x].set_title(title, fontsize=8)
         for y, image in enumerate(images):
             axes[y, x].imshow(image, interpolation="nearest")
-            axes[y, x].set_axis_off()
     _save(figure, path)
 
 
@@ -60,7 +63,8 @@ def draw_curves(curves: pd.DataFrame, results: Results, path: Path) -> None:
     from matplotlib.figure import Figure
 
     names = list(dict.fromkeys(curves["name"]))
-    figure = Figure(figsize=(4.2 * len(names), 3.2), dpi=130, layout="constrained")
+    height = 3.2 + 0.2 * math.ceil(len(results.labels) / 4)
+    figure = Figure(figsize=(4.2 * len(names), height), dpi=130, layout="constrained")
     axes: Any = figure.subplots(1, len(names), squeeze=False)[0]
     for axis, name in zip(axes, names, strict=True):
         metric = METRICS[name.removeprefix("val_")]
@@ -74,7 +78,8 @@ def draw_curves(curves: pd.DataFrame, results: Results, path: Path) -> None:
         axis.set_ylabel(f"{metric.title} ({metric.unit})" if metric.unit else metric.title)
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(alpha=0.25)
-    axes[0].legend(frameon=False, fontsize=8)
+        axis.ticklabel_format(axis="y", useOffset=False)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     _save(figure, path)
 
 

@@ -63,9 +63,10 @@ def collect(study: Study, store: RunStore) -> Results:
     for run in study.runs():
         at = {"label": run.label, "seed": run.config.seed}
         rows = _rows(store, run.id, study.metrics)
-        missing = {m: _reason(store, run.id, m) for m in study.metrics if m not in rows}
+        state = store.state(run.id)
+        missing = {m: _reason(store, run.id, state, m) for m in study.metrics if m not in rows}
         parts = ("outcome", "cost", "throughput", "training", "run")
-        runs.append(at | {"id": run.id, "state": store.state(run.id), "missing": missing} | _read(store, run.id, parts))
+        runs.append(at | {"id": run.id, "state": state, "missing": missing} | _read(store, run.id, parts))
         records += [at | {"metric": metric, **row} for metric, found in rows.items() for row in found]
         references = references or _references(rows)
         curves += [at | row for row in store.read_rows(run.id, "curve") or []]
@@ -98,7 +99,9 @@ def _references(rows: dict[str, list[dict[str, str]]]) -> list[dict[str, Any]]:
     ]
 
 
-def _reason(store: RunStore, run: str, metric: str) -> str:
+def _reason(store: RunStore, run: str, state: str, metric: str) -> str:
+    if state in ("diverged", "failed"):
+        return f"the run {state}"
     recorded = store.read(run, f"{METRICS[metric].records}.missing")
     return recorded["reason"] if recorded else "the run has not been scored"
 
@@ -138,7 +141,7 @@ def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
 def save(results: Results, folder: Path) -> None:
     """Write the archive that the report can be made from again."""
     content = {"study": results.study, "runs": results.runs}
-    write_atomically(folder / ARCHIVE, json.dumps(content, indent=1, sort_keys=True) + "\n")
+    write_atomically(folder / ARCHIVE, json.dumps(content, indent=1) + "\n")  # in the report's order
     _save_frame(results.records, folder / RECORDS)
     _save_frame(results.curves, folder / CURVES)
 
@@ -153,10 +156,13 @@ def load(folder: Path) -> Results:
     try:
         content = json.loads((folder / ARCHIVE).read_text())
         records, curves = _load_frame(folder / RECORDS), _load_frame(folder / CURVES)
-        return Results(content["study"], content["runs"], records, curves)
+        results = Results(content["study"], content["runs"], records, curves)
+        if not results.labels or "value" not in records or "value" not in curves:
+            raise ValueError("they lack variants or values")
+        return results
     except FileNotFoundError as error:
         raise InputError(f"{folder}: no records to report on ({Path(error.filename).name} is not there)") from None
-    except (OSError, EOFError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder}: the records cannot be read: {error}") from None
 
 

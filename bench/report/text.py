@@ -31,6 +31,8 @@ def number(value: float, decimals: int, signed: bool = False) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     text = f"{value:{'+' if signed else ''},.{decimals}f}"
+    if not text.strip("+-0.,"):  # a minus of a rounded zero says nothing
+        text = text.replace("-", "+" if signed else "")
     return text.replace("-", "−")
 
 
@@ -210,7 +212,17 @@ def markdown(table: TextTable) -> str:
 
 def escape_markdown(text: str) -> str:
     """Text as it is, whatever Markdown or HTML it looks like."""
-    for plain, escaped in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("*", "\\*"), ("_", "\\_")):
+    for plain, escaped in (
+        ("\\", "\\\\"),
+        ("`", "\\`"),
+        ("[", "\\["),
+        ("&", "&amp;"),
+        ("<", "&lt;"),
+        (">", "&gt;"),
+        ("|", "\\|"),
+        ("*", "\\*"),
+        ("_", "\\_"),
+    ):
         text = text.replace(plain, escaped)
     return " ".join(text.split("\r")).replace("\n", "<br>")
 

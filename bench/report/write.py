@@ -28,6 +28,9 @@ def write_report(results: Results, folder: Path, store: RunStore | None) -> None
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot write the report ({error.strerror}); use --reports DIR") from None
+    if store:  # pictures of other runs are worse than none
+        for name in ("samples.png", "curves.png"):
+            (folder / "figures" / name).unlink(missing_ok=True)
     grid = sample_grid(results, store) if store else []
     if grid:
         draw_samples(grid, folder / "figures" / "samples.png")
@@ -88,7 +91,7 @@ def _setting(results: Results) -> str:
     lines = [
         f"Scale `{results.study['scale']}`: {config['data']['image_size']}x{config['data']['image_size']} images, "
         f"{tiling['grid']}x{tiling['grid']} sub-images, {budget} at batch {train['batch_size']} "
-        f"({train['pretrain_steps']:,} of them L1 pretraining), {train['precision']}, the same for all variants; "
+        f"({train['pretrain_steps']:,} of them L1 pretraining), {train['precision']}, {_for_whom(results)}; "
         f"seeds {', '.join(map(str, results.study['seeds']))}.",
     ]
     if data:
@@ -98,6 +101,17 @@ def _setting(results: Results) -> str:
             f"{data['skipped']} files skipped. Split: {data['split_rule']}."
         )
     return "\n\n".join(lines)
+
+
+SETTING = ("data.", "tiling.", "train.")
+"""Where the fields lie that the report's first lines speak of."""
+
+
+def _for_whom(results: Results) -> str:
+    varied = {path for v in results.study["variants"] if not v["is_baseline"] for path in v["differences"]}
+    if any(path.startswith(SETTING) for path in varied):
+        return "which is the control's setting, the variants differ as listed below"
+    return "the same for all variants"
 
 
 def _data(results: Results) -> dict[str, str | int]:
