@@ -87,6 +87,20 @@ def test_a_report_made_again_is_the_same_from_the_store_and_from_its_records(
     assert not (tmp_path / "elsewhere").exists()
 
 
+def test_several_axes_survive_the_archive_and_another_setting_is_not_passed_off(
+    bench: Bench, write_study: WriteStudy, tmp_path: Path
+) -> None:
+    tiling = [{"grid": 2, "context": "vector"}, {"context": "none", "grid": 1}]
+    axes = {"tiling": tiling, "loss.l1": [{"kind": "step", "start": 9, "end": 1, "at": 0.5}, 3]}
+    study = write_study(axes=axes, control={axis: values[0] for axis, values in axes.items()}, metrics=["psnr"])
+    small = ("train.steps=4", "train.pretrain_steps=1")
+    assert bench("run", study, *RUN, *small).returncode == 0
+    assert bench("report", "--check").returncode == 0
+    other = bench("report", study, "--check", "--runs", "elsewhere", "--scale", "small")
+    assert other.returncode == 2
+    assert "holds the results of" in other.stderr
+
+
 def test_local_processes_give_the_same_weights_as_one_after_the_other(
     bench: Bench, write_study: WriteStudy, tmp_path: Path
 ) -> None:
@@ -148,6 +162,9 @@ def test_a_run_that_fails_is_tried_again(bench: Bench, write_study: WriteStudy, 
         (["run", "study.yaml", "study.yaml"], "several studies are named study"),
         (["report"], "error: reports: no reports here; bench run a study first"),
         (["report", "study.yaml"], "has results; bench run it first"),
+        (["run", "study.yaml", "--runs", "study.yaml"], "error: --runs study.yaml: "),
+        (["run", "study.yaml", "--reports", "study.yaml/x"], "error: --reports study.yaml/x: "),
+        (["plan", "study.yaml", "--runs", "study.yaml"], "error: --runs study.yaml: "),
         (["data", "nowhere"], "error: data.path (--data): nowhere does not exist"),
     ],
 )

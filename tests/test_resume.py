@@ -109,3 +109,15 @@ def test_two_processes_on_one_store_share_the_work_and_train_nothing_twice(
     assert _outcomes(study.parent / "shared") == quiet
     trained = sum(line.startswith("done") for text in said for line in text.splitlines())
     assert trained >= 2
+
+
+@pytest.mark.slow
+def test_a_killed_worker_costs_no_run(study: Path, quiet: dict[str, object]) -> None:
+    process = _start(study, "worker", "--workers", "2")
+    _wait_for(study.parent / "worker", "*/checkpoint.safetensors")
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    workers = [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    os.kill(workers[0], signal.SIGKILL)
+    said = _finish(process)
+    assert process.returncode == 0, said
+    assert _outcomes(study.parent / "worker") == quiet
