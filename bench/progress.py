@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from types import TracebackType
 
@@ -23,14 +24,17 @@ class Display:
     def __init__(self, console: Console, jobs: Sequence[Job]) -> None:
         self.runs = {run.id: run for run, _ in jobs}
         self.bars: dict[str, TaskID] = {}
-        self.ended = self.count = 0
+        self.shares: dict[str, float] = {}
+        self.over: set[str] = set()
+        self.count = 0
+        self.lock = threading.Lock()
         columns = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[shown]}")]
         self.progress = Progress(*columns, TimeElapsedColumn(), Eta(), console=console, transient=True)
         self.total = self.progress.add_task("", total=1, shown="")
 
     def begin(self, what: str, count: int) -> None:
         """Start counting to `count` runs."""
-        self.ended, self.count = 0, count
+        self.over, self.count = set(), count
         self.progress.reset(self.total, description=what, total=count, shown=f"0/{count}")
 
     def __enter__(self) -> Display:
@@ -43,29 +47,31 @@ class Display:
         self.progress.stop()
 
     def tell(self, run_id: str, phase: str, fraction: float) -> None:
-        """A run's news: what it does, and the share of it that is done."""
-        run = self.runs[run_id]
-        if run_id not in self.bars:
-            self.bars[run_id] = self.progress.add_task(escape(name(run)), total=1.0, shown="")
-        shown = _steps(run, fraction) if phase == "train" else phase
-        self.progress.update(self.bars[run_id], completed=fraction if phase == "train" else 1.0, shown=shown)
-        shares = [(self.progress.tasks[self._index(bar)].completed or 0) * TRAINING_SHARE for bar in self.bars.values()]
-        self.progress.update(self.total, completed=self.ended + sum(shares))
-
-    def _index(self, bar: TaskID) -> int:
-        return self.progress.task_ids.index(bar)
+        """A run's news: what it does, and the share of it that is done. Workers' news come in another thread, and may
+        come after the end of their run."""
+        with self.lock:
+            if run_id in self.over:
+                return
+            run = self.runs[run_id]
+            if run_id not in self.bars:
+                self.bars[run_id] = self.progress.add_task(escape(name(run)), total=1.0, shown="")
+            share = fraction if phase == "train" else 1.0
+            shown = _steps(run, fraction) if phase == "train" else phase
+            self.shares[run_id] = TRAINING_SHARE * share
+            self.progress.update(self.bars[run_id], completed=share, shown=shown)
+            self.progress.update(self.total, completed=len(self.over) + sum(self.shares.values()))
 
     def end(self, run: Run, state: str, reason: str) -> None:
         """A run ended, or its measuring did, which is told only if it failed."""
-        self.ended += 1
-        bar = self.bars.pop(run.id, None)
-        if bar is not None:
-            self.progress.remove_task(bar)
-        self.progress.update(self.total, completed=self.ended, shown=f"{self.ended}/{self.count}")
-        if state == "measured":
-            return
-        note = f": {reason}" if reason else ""
-        self.progress.print(f"{MARKS.get(state, state)} {escape(name(run) + note)}", highlight=False)
+        with self.lock:
+            self.over.add(run.id)
+            self.shares.pop(run.id, None)
+            if run.id in self.bars:
+                self.progress.remove_task(self.bars.pop(run.id))
+            self.progress.update(self.total, completed=len(self.over), shown=f"{len(self.over)}/{self.count}")
+        if state != "measured":
+            note = f": {reason}" if reason else ""
+            self.progress.print(f"{MARKS.get(state, state)} {escape(name(run) + note)}", highlight=False)
 
 
 def name(run: Run) -> str:

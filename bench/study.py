@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 import shlex
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from baselines import METHODS, PARAMETER_FREE
 from bench.config import InputError, RunConfig
 from bench.data.dataset import open_dataset
 from bench.hypothesis import Hypothesis, parse_hypotheses
+from bench.labels import value_labels
 from bench.measure.metrics import METRICS
 from bench.merging import Layer, blame, check_top, difference, merge, nested, parse_override
 from bench.store import run_id
@@ -216,7 +216,7 @@ def _variants(file: StudyFile, located: Located, layers: list[Layer], control_va
     count = math.prod(len(values) for values in file.axes.values())
     if count > MOST_VARIANTS:
         raise located.error(("axes",), f"these are {count:,} variants; the most is {MOST_VARIANTS:,}")
-    labels = _value_labels(file.axes)
+    labels = value_labels(file.axes)
     made = []
     for indices in itertools.product(*(range(len(values)) for values in file.axes.values())):
         chosen = {axis: values[i] for (axis, values), i in zip(file.axes.items(), indices, strict=True)}
@@ -273,29 +273,3 @@ def _baseline(name: str, layers: list[Layer], located: Located) -> Variant:
     if name in PARAMETER_FREE:  # what it does depends on the task and the data alone
         config = RunConfig(method=name, task=config.task, data=config.data, **NO_MODEL)
     return Variant(name, config, {"method": name}, is_baseline=True)
-
-
-def _value_labels(axes: dict[str, list[Any]]) -> dict[str, list[str]]:
-    """A word for each value; with the last part of its axis where the word alone would be unclear."""
-    plain = {axis: [_label(value) for value in values] for axis, values in axes.items()}
-    words = [word for values in plain.values() for word in values]
-    return {
-        axis: [
-            word
-            if (words.count(word) == 1 and isinstance(value, str)) or isinstance(value, dict)
-            else f"{_short(axis, list(axes))}={word}"
-            for word, value in zip(plain[axis], values, strict=True)
-        ]
-        for axis, values in axes.items()
-    }
-
-
-def _short(axis: str, axes: list[str]) -> str:
-    last = axis.rsplit(".", 1)[-1]
-    return last if sum(other.rsplit(".", 1)[-1] == last for other in axes) == 1 else axis
-
-
-def _label(value: Any) -> str:
-    if isinstance(value, dict):
-        return " ".join(f"{key}={_label(inner)}" for key, inner in value.items())
-    return value if isinstance(value, str) else json.dumps(value, default=str)

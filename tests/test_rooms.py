@@ -19,7 +19,7 @@ FLOORS = [  # from the roof down; a module may import from its own line or from 
     ["bench.executors"],
     ["bench.run", "bench.provenance", "bench.allocator"],
     ["bench.study"],
-    ["bench.hypothesis"],
+    ["bench.hypothesis", "bench.labels"],
     ["bench.merging", "bench.study_file"],
     ["bench.yaml_lines"],
     ["bench.measure"],
