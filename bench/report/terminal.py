@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.measure.metrics import METRICS
 from bench.merging import difference
 from bench.report.frames import Results
 from bench.report.text import TextTable, cost_table, hypothesis_table, score_table
+from bench.runner import unscored
 from bench.store import RunStore
 from bench.study import Study
 
@@ -49,7 +49,7 @@ def print_plan(study: Study, store: RunStore, console: Console) -> None:
     for run in study.runs():
         state = str(store.state(run.id))
         if state == "done":
-            left = [m for m in study.metrics if store.read_rows(run.id, METRICS[m].records) is None]
+            left = unscored((run, tuple(study.metrics)), store)
             state = f"cached, to score: {', '.join(left)}" if left else "cached"
         counts[state.split(",")[0]] = counts.get(state.split(",")[0], 0) + 1
         variant = next(v for v in study.variants if v.label == run.label)
