@@ -2,8 +2,49 @@
 
 METHODS: dict[str, str] = {
     "gan": "bench.training.gan:GAN",
+    "l1_unet": "baselines.l1_unet:L1UNet",
+    "zhang2016": "baselines.zhang2016:Zhang2016",
+    "zhang2017": "baselines.zhang2017:Zhang2017",
+    "zhang2016_published": "baselines.published:Published",
+    "zhang2017_published": "baselines.published:Published",
+    "nazeri2018": "baselines.nazeri2018:Nazeri2018",
+    "pix2pix": "baselines.pix2pix:Pix2Pix",
+    "iizuka2017": "baselines.iizuka2017:Iizuka2017",
+    "yu2018": "baselines.yu2018:Yu2018",
+    "yu2019": "baselines.yu2019:Yu2019",
+    "identity": "baselines.identity:Identity",
     "gray": "baselines.gray:Gray",
+    "mean_color": "baselines.mean_color:MeanColor",
+    "mean_fill": "baselines.mean_fill:MeanFill",
+    "telea": "baselines.opencv_inpainting:Telea",
+    "navier_stokes": "baselines.opencv_inpainting:NavierStokes",
+    "biharmonic": "baselines.biharmonic:Biharmonic",
+    "patchmatch": "baselines.patchmatch:PatchMatch",
 }
 
-PARAMETER_FREE = frozenset({"gray"})
-"""Methods that have nothing to train; a study runs them once, not once a seed."""
+PARAMETER_FREE = frozenset(
+    {"identity", "gray", "mean_color", "mean_fill", "telea", "navier_stokes", "biharmonic", "patchmatch"}
+)
+"""Methods without parameters."""
+
+UNTRAINED = PARAMETER_FREE | {"zhang2016_published", "zhang2017_published"}
+"""Methods that have nothing to train here; a study runs them once, not once a seed."""
+
+ONLY_FOR: dict[str, tuple[str, ...]] = {
+    "zhang2016": ("colorization",),
+    "zhang2017": ("colorization",),
+    "zhang2016_published": ("colorization",),
+    "zhang2017_published": ("colorization",),
+    "nazeri2018": ("colorization",),
+    "iizuka2017": ("inpainting",),
+    "yu2018": ("inpainting",),
+    "yu2019": ("inpainting",),
+    "gray": ("colorization",),
+    "mean_color": ("colorization",),
+    "mean_fill": ("inpainting",),
+    "telea": ("inpainting",),
+    "navier_stokes": ("inpainting",),
+    "biharmonic": ("inpainting",),
+    "patchmatch": ("inpainting",),
+}
+"""The tasks that a method can do; one that is not in here can do any."""

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from bench.cli_baselines import app as baselines
 from bench.config import InputError
 from bench.study_file import ScaleName
 
@@ -22,6 +23,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A benchmark and ablation harness for image-to-image GANs: one YAML study in, one report out.",
 )
+
+app.add_typer(baselines, name="baselines")
 
 DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -33,6 +36,9 @@ Scale = Annotated[ScaleName, typer.Option(help="How much compute: tiny (seconds)
 Data = Annotated[str | None, typer.Option(metavar="photos|places365|PATH", help="Data set, or a folder of images.")]
 Runs = Annotated[Path, typer.Option(metavar="DIR", help="The run store.")]
 Reports = Annotated[Path, typer.Option(metavar="DIR", help="Where reports go.")]
+Pictures = Annotated[
+    bool, typer.Option("--pictures/--no-pictures", help="Leave sample pictures out if the data may not be passed on.")
+]
 Device = Annotated[str, typer.Option(help="auto takes CUDA if there is one; or cpu, cuda, cuda:1.")]
 
 
@@ -59,9 +65,11 @@ def run(
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads of each run on the CPU.")] = 1,
     device: Device = "auto",
+    pictures: Pictures = True,
     checkpoint_every: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time between checkpoints.")] = 20,
 ) -> None:
     """Train what is missing, score it, and report."""
+    from bench.report.claims import archives, write_claims
     from bench.report.frames import collect
     from bench.report.terminal import print_results
     from bench.report.write import write_report
@@ -72,6 +80,7 @@ def run(
     loaded = _load(studies, scale, data)
     _check_folder("--runs", runs)
     _check_folder("--reports", reports)
+    archives(reports, without={study.name for study in loaded})  # a broken one is said before the work
     jobs = jobs_of(loaded)
     try:
         states = run_jobs(jobs, store, console, _known_device(device), threads, workers, checkpoint_every)
@@ -80,9 +89,10 @@ def run(
         raise typer.Exit(INTERRUPTED) from None
     for study in loaded:
         results = collect(study, store)
-        write_report(results, reports / study.name, store)
+        write_report(results, reports / study.name, store, pictures)
         print_results(results, reports / study.name, console)
-    if any(state != "done" for state in states.values()):
+    write_claims(reports)
+    if any(state not in ("done", "unavailable") for state in states.values()):
         raise typer.Exit(SOME_FAILED)
 
 
@@ -93,22 +103,30 @@ def report(
     data: Data = None,
     runs: Runs = Path("runs"),
     reports: Reports = Path("reports"),
+    pictures: Pictures = True,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if a table differs.")] = False,
 ) -> None:
     """Make reports again, from the store or from the records beside them; trains nothing."""
     from bench.report.again import all_results
+    from bench.report.claims import archives, check_claims, write_claims
     from bench.report.terminal import print_results
     from bench.report.write import check_report, write_report
     from bench.store import RunStore
 
     console, store = Console(), RunStore(runs)
     stale = []
-    for results, folder, source in all_results(_load(studies or [], scale, data, may_be_empty=True), store, reports):
+    loaded = _load(studies or [], scale, data, may_be_empty=True)
+    archives(reports, without={study.name for study in loaded})
+    for results, folder, source in all_results(loaded, store, reports):
         if check:
             stale += [folder / name for name in check_report(results, folder)]
         else:
-            write_report(results, folder, source)
+            write_report(results, folder, source, pictures)
             print_results(results, folder, console)
+    if check:
+        stale += check_claims(reports)
+    else:
+        write_claims(reports)
     for path in stale:
         _say(f"{path} differs from what its records give; run bench report")
     if stale:

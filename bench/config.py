@@ -24,8 +24,22 @@ class Section(BaseModel):
 class TaskConfig(Section):
     """What is turned into what."""
 
-    name: Literal["colorization"] = "colorization"
-    """colorization: L in, ab out (section 4.1)."""
+    name: Literal["colorization", "inpainting"] = "colorization"
+    """colorization: L in, ab out (section 4.1). inpainting: RGB with a square hole in, RGB out (section 4.2)."""
+    hole: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    """inpainting: side of the square, as a share of the image's side."""
+    mask_known: bool = False
+    """inpainting: whether the mask is a fourth input channel; the paper's model is not told where the hole is."""
+    mask_seed: Annotated[int, Field(ge=0)] = 0
+    """inpainting: with the crop's content it places the holes of validation, which so are the same for every run."""
+
+    @model_validator(mode="after")
+    def _fields_fit(self) -> TaskConfig:
+        if self.name == "colorization":
+            for field in ("hole", "mask_known", "mask_seed"):
+                if getattr(self, field) != type(self).model_fields[field].default:
+                    raise ValueError(f"task.{field} belongs to inpainting; colorization has no hole")
+        return self
 
 
 class DataConfig(Section):
@@ -38,8 +52,9 @@ class DataConfig(Section):
     """Root folder of `folder` and `places365`. Not part of a run's id: the images' content is."""
     image_size: Annotated[int, Field(ge=8)] = 256
     """Side of the square crops, in pixels."""
-    train_images: Annotated[int, Field(ge=1)] | None = None
-    """Train on this many images, a subset drawn with `subset_seed`; null takes all (the paper used about 8,000)."""
+    train_images: Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Train on this many images, or on this share of them (below 1), a subset drawn with `subset_seed`; null takes all
+    (the paper used about 8,000)."""
     val_images: Annotated[int, Field(ge=1)] | None = 64
     """Score at most this many validation crops; null takes all."""
     subset_seed: Annotated[int, Field(ge=0)] = 0
@@ -63,6 +78,9 @@ class GeneratorConfig(Section):
     """Channels of the first layer."""
     max_multiplier: Annotated[int, Field(ge=1)] = 2
     """Channels double a layer until they reach this multiple of `width`."""
+    extra_convs: Annotated[int, Field(ge=0)] = 0
+    """Shape-holding 3x3 convolutions after each down-sampling layer (section 3.1: "more shape-holding convolution
+    layers" would make the model stronger)."""
 
 
 class TilingConfig(Section):
@@ -159,7 +177,7 @@ class TrainConfig(Section):
     """Decay of an exponential moving average of the generator's weights, which is then what is scored."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Of the networks under autocast; colour conversion, losses and scores stay in fp32. fp32 is without TF32."""
-    validations: Annotated[int, Field(ge=1)] = 10
+    validations: Annotated[int, Field(ge=1)] = 20
     """How often the validation set is scored during training. Not part of a run's id."""
 
     @model_validator(mode="after")
@@ -180,7 +198,7 @@ class RunConfig(Section):
     """Everything that decides a run's numbers, and nothing else but `data.path` and `train.validations`."""
 
     method: str = "gan"
-    """gan is the paper's model; any name of the registry in `baselines/__init__.py`."""
+    """gan is the paper's model; any name of the registry in `baselines/__init__.py`; or module:Class of your own."""
     task: Annotated[TaskConfig, BeforeValidator(_name_is_task)] = TaskConfig()
     data: DataConfig = DataConfig()
     generator: GeneratorConfig = GeneratorConfig()

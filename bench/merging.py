@@ -33,14 +33,16 @@ def merge(layers: Sequence[Layer]) -> RunConfig:
     merged: Any = OmegaConf.create(RunConfig().model_dump(mode="json"))
     for layer in layers:
         _check_sections(layer)
-        _make_way(merged, layer.values)
+        values = layer.values
+        if isinstance(values.get("task"), str):  # its short form, which the next layer would replace
+            values = {**values, "task": {"name": values["task"]}}
+        _make_way(merged, values)
         try:
-            merged = OmegaConf.merge(merged, OmegaConf.create(layer.values))
+            merged = OmegaConf.merge(merged, OmegaConf.create(values))
         except (OmegaConfBaseException, TypeError) as error:
             raise layer.error((), str(error).splitlines()[0]) from None
     try:
-        values = OmegaConf.to_container(merged, resolve=True)
-        return RunConfig.model_validate(values)
+        return RunConfig.model_validate(OmegaConf.to_container(merged, resolve=True))
     except OmegaConfBaseException as error:
         raise blame(layers, ())((), str(error).splitlines()[0]) from None
     except ValidationError as error:

@@ -6,6 +6,7 @@ import importlib
 import os
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -14,14 +15,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baselines import METHODS, PARAMETER_FREE
+from baselines import METHODS, UNTRAINED
+from baselines.outside import is_outside, source_of
+from baselines.weights import WeightsMissing
 from bench.allocator import keep_freed_memory
 from bench.config import RunConfig
-from bench.data.batches import BATCH, dataset_of, one_image, to_images, validation_batches, validation_names
+from bench.data.batches import BATCH, dataset_of, one_image, training_batch, validation_batches, validation_crops
 from bench.data.dataset import Dataset
 from bench.data.tasks import Batch, Task, build_task
 from bench.measure.cost import count_cost
 from bench.measure.metrics import METRICS, Unavailable, load
+from bench.measure.metrics.registry import ALL_IMAGES
 from bench.measure.throughput import measure_inference, measure_training
 from bench.provenance import describe, device_name
 from bench.store import RunStore, State
@@ -102,6 +106,8 @@ def _attempt(run: Run, store: RunStore, machine: Machine, watch: Watch, stages: 
             return _finish(store, run, "diverged", str(error), step=error.step)
         except Interrupted:
             raise
+        except WeightsMissing as error:
+            return _finish(store, run, "unavailable", str(error))
         except Exception as error:  # whatever went wrong in this run, the others go on
             reason = f"{_first_line(error)} (traceback in {store.folder(run.id) / 'outcome.json'})"
             return _finish(store, run, "failed", reason, traceback=traceback.format_exc())
@@ -152,7 +158,7 @@ class _Work:
         """Train from the start or the checkpoint, unless it is done or there is nothing to train."""
         if not self._is_there("run.json"):
             self._describe()
-        if self._is_there("training.json") or self.run.config.method in PARAMETER_FREE:
+        if self._is_there("training.json") or self.run.config.method in UNTRAINED or not self.method.optimizers:
             return
         config = self.run.config.train
         self.watch.tell(self.run.id, "train", 0)
@@ -182,9 +188,7 @@ class _Work:
         self.store.write_rows(self.run.id, "curve", curve)
 
     def _draw(self, step: int) -> Batch:
-        config = self.run.config
-        pixels = self.dataset.train_batch(config.train.batch_size, config.seed, step, config.data.flip)
-        return self.task.batch(to_images(pixels, self.device))
+        return training_batch(self.run.config, step, self.device)
 
     def _validate(self) -> dict[str, float]:
         """Mean of the cheap metrics, named val_METRIC."""
@@ -192,16 +196,21 @@ class _Work:
         values = {}
         for metric in METRICS.values():
             if metric.cheap:
-                values[f"val_{metric.name}"] = float(np.mean(self._score(metric.name, predictions)))
+                with suppress(Unavailable):  # a hole where the task has none, one image alone: no curve of that
+                    values[f"val_{metric.name}"] = float(np.mean(self._score(metric.name, predictions)))
         return values
 
     def _predictions(self) -> list[Tensor]:
         return [self.task.to_rgb(self.method.predict(batch), batch) for batch, _ in self.validation]
 
     def _score(self, metric: str, predictions: list[Tensor]) -> list[float]:
-        score = load(metric, self.machine.device)
-        pairs = zip(predictions, self.validation, strict=True)
-        return [value for prediction, (_, rgb) in pairs for value in score(prediction, rgb).tolist()]
+        """One value a validation crop."""
+        score, grid = load(metric, self.machine.device), self.run.config.tiling.grid
+        scored = [(rgb, batch.mask) for batch, rgb in self.validation]
+        if METRICS[metric].needs in ("set", "distribution"):
+            return score(torch.cat(predictions), torch.cat([rgb for rgb, _ in scored])).tolist()
+        pairs = zip(predictions, scored, strict=True)
+        return [value for ours, (rgb, mask) in pairs for value in score(ours, rgb, mask, grid).tolist()]
 
     def measure(self) -> None:
         """Cost, throughput and peak memory; of training on a second copy of the method, since that moves it."""
@@ -215,7 +224,7 @@ class _Work:
         ring = [self._draw(step) for step in range(RING)]
         inference = measure_inference(self.method, ring, self.device, INFERENCE_WINDOW)
         record: dict[str, Any] = {"inference": asdict(inference), "training": None, "training_peak_bytes": None}
-        if self.method.networks:
+        if self.method.optimizers:
             again = build_method(self.run.config, self.task, self.device)
             last = train.steps - 1 if train.steps else train.pretrain_steps
             step = min(train.pretrain_steps, last)  # the first step behind pretraining, if any is
@@ -232,10 +241,10 @@ class _Work:
         """The first validation images as uint8, for the report's pictures."""
         if self._is_there("samples.npz"):
             return
-        names = validation_names(self.run.config.data)
+        names = [crop["image"] for crop in validation_crops(self.run.config.data)]
         shown: dict[str, list[Tensor]] = {"input": [], "prediction": [], "target": []}
         for batch, rgb in self.validation[: -(-SAMPLES // BATCH)]:
-            shown["input"].append(self.task.to_rgb(torch.zeros_like(batch.target), batch))
+            shown["input"].append(self.task.input_rgb(batch))
             shown["prediction"].append(self.task.to_rgb(self.method.predict(batch), batch))
             shown["target"].append(rgb)
         arrays = {name: _to_uint8(torch.cat(images))[:SAMPLES] for name, images in shown.items()}
@@ -249,7 +258,7 @@ class _Work:
         if not missing:
             return
         predictions: list[Tensor] = []
-        names = validation_names(self.run.config.data)
+        crops = validation_crops(self.run.config.data)
         for index, metric in enumerate(missing):
             self.watch.tell(self.run.id, f"score {metric}", index / len(missing))
             try:
@@ -259,9 +268,9 @@ class _Work:
             except Unavailable as error:
                 self.store.write(self.run.id, f"{METRICS[metric].records}.missing", {"reason": str(error)})
                 continue
-            rows: list[dict[str, Any]] = [
-                {"image": name, "value": value} for name, value in zip(names, values, strict=True)
-            ]
+            whole = [{"image": ALL_IMAGES, "photograph": ALL_IMAGES}]
+            named = whole if METRICS[metric].needs == "distribution" else crops
+            rows: list[dict[str, Any]] = [crop | {"value": value} for crop, value in zip(named, values, strict=True)]
             if METRICS[metric].direction == "neutral":  # then only the ground truth's own score says what is good
                 truth = self._score(metric, [rgb for _, rgb in self.validation])
                 rows = [row | {"reference": value} for row, value in zip(rows, truth, strict=True)]
@@ -281,7 +290,10 @@ def _set_up(machine: Machine) -> torch.device:
 
 def build_method(config: RunConfig, task: Task, device: torch.device) -> Method:
     """The method that the config names, with fresh weights drawn from config.seed."""
-    module, _, name = METHODS[config.method].partition(":")
+    target = config.method if is_outside(config.method) else METHODS[config.method]
+    if is_outside(config.method):
+        source_of(config.method)  # finds it in the current folder too
+    module, _, name = target.partition(":")
     factory: Any = getattr(importlib.import_module(module), name)
     method: Method = factory(config, task.in_channels, task.out_channels, device)
     return method

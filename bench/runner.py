@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from baselines.weights import base_of, weights_path
 from bench.config import InputError
 from bench.executors import Job, in_process, local_processes
 from bench.measure.metrics import METRICS, Unavailable, load
@@ -36,9 +37,11 @@ def jobs_of(studies: Sequence[Study]) -> list[Job]:
 
 
 def unscored(job: Job, store: RunStore) -> list[str]:
-    """Metrics that the run has no records of."""
+    """Metrics that the run has no records of, but for those that it can never have."""
     run, metrics = job
-    return [metric for metric in metrics if store.read_rows(run.id, METRICS[metric].records) is None]
+    has_hole, side = run.config.task.name == "inpainting", run.config.data.image_size
+    possible = [m for m in metrics if (has_hole or METRICS[m].needs != "mask") and METRICS[m].min_side <= side]
+    return [metric for metric in possible if store.read_rows(run.id, METRICS[metric].records) is None]
 
 
 def missing_jobs(jobs: Sequence[Job], store: RunStore) -> list[Job]:
@@ -48,12 +51,12 @@ def missing_jobs(jobs: Sequence[Job], store: RunStore) -> list[Job]:
     for job in jobs:
         run, _ = job
         state = store.state(run.id)
-        if state == "diverged":
+        base = base_of(run.config.method)
+        if state == "diverged" or (state == "unavailable" and base and not weights_path(base).exists()):
             continue
         metrics = unscored(job, store)
         if state == "done" and all(store.read(run.id, f"{METRICS[m].records}.missing") for m in metrics):
-            side = run.config.data.image_size
-            metrics = [metric for metric in metrics if METRICS[metric].min_side <= side and _is_available(metric)]
+            metrics = [metric for metric in metrics if _is_available(metric)]
         if state != "done" or metrics:
             found.append(job)
     return found

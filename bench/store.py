@@ -18,12 +18,17 @@ from bench.config import InputError, RunConfig
 
 SCHEMA = 1  # raise it when the same config comes to mean other numbers
 
-State = Literal["new", "running", "resumable", "failed", "diverged", "done"]
+State = Literal["new", "running", "resumable", "failed", "unavailable", "diverged", "done"]
+"""unavailable: it needs a file that is not on this machine."""
+BAD_ENDS = ("diverged", "failed")
+"""States of runs that count as worst in comparisons."""
 
 
-def run_id(config: RunConfig, fingerprint: str) -> str:
-    """16 hex digits that stand for everything that changes a run's numbers."""
-    content = {"schema": SCHEMA, "data": fingerprint, "config": config.identity()}
+def run_id(config: RunConfig, fingerprint: str, code: str = "") -> str:
+    """16 hex digits that stand for everything that changes a run's numbers; code: of a method from outside."""
+    content: dict[str, Any] = {"schema": SCHEMA, "data": fingerprint, "config": config.identity()}
+    if code:
+        content["code"] = code
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -57,7 +62,7 @@ class RunStore:
         if (folder / "claim").exists() and self._is_claimed(run):
             return "running"
         if outcome is not None:
-            return "failed"
+            return "unavailable" if outcome["state"] == "unavailable" else "failed"
         if (folder / "checkpoint.safetensors").exists() or (folder / "weights.safetensors").exists():
             return "resumable"
         return "new"

@@ -11,15 +11,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from baselines import METHODS, PARAMETER_FREE
+from baselines import METHODS, ONLY_FOR, UNTRAINED
+from baselines.cards import CARDS
+from baselines.outside import fingerprint, is_outside, source_of
+from baselines.weights import base_of
+from bench.axes import Axis, Choice, control_choices, read_axes
 from bench.config import InputError, RunConfig
 from bench.data.dataset import open_dataset
 from bench.hypothesis import Hypothesis, parse_hypotheses
-from bench.labels import value_labels
 from bench.measure.metrics import METRICS
 from bench.merging import Layer, blame, check_top, difference, merge, nested, parse_override
 from bench.store import run_id
-from bench.study_file import SCALES, Claim, Overlay, ScaleName, StudyFile
+from bench.study_file import SCALES, SEEDS, Claim, Overlay, ScaleName, StudyFile
 from bench.yaml_lines import Key, Located, dotted, explain, nearest
 
 MOST_VARIANTS = 1_000
@@ -36,9 +39,9 @@ class Variant:
     is_baseline: bool = False
 
     @property
-    def has_parameters(self) -> bool:
+    def is_trained(self) -> bool:
         """Whether it is trained and so differs by seed."""
-        return self.config.method not in PARAMETER_FREE
+        return self.config.method not in UNTRAINED
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class Study:
     scale: ScaleName
     variants: list[Variant]
     seeds: list[int]
+    baseline_seeds: list[int]
+    """Those that baselines are trained with."""
     metrics: list[str]
     hypotheses: list[Hypothesis]
     arguments: list[str] = field(default_factory=list)
@@ -79,18 +84,32 @@ class Study:
         """The command that regenerates the report."""
         return shlex.join(["bench", "run", self.path.as_posix(), "--scale", self.scale, *self.arguments])
 
+    def _seeds_of(self, variant: Variant) -> list[int]:
+        if not variant.is_trained:
+            return self.seeds[:1]
+        return self.baseline_seeds if variant.is_baseline else self.seeds
+
     def runs(self) -> list[Run]:
         """Every run, seed by seed, so that an interruption leaves whole comparisons behind and what is timed is
         interleaved. A method without parameters has one run. Opens the data set, for its fingerprint."""
         found = []
-        data = {variant.config.data for variant in self.variants}
-        fingerprints = {config: open_dataset(config).fingerprint for config in data}
+        fingerprints = {v.config.data: open_dataset(v.config.data).fingerprint for v in self.variants}
         for seed in self.seeds:
             for variant in self.variants:
-                if variant.has_parameters or seed == self.seeds[0]:
-                    config = variant.config.model_copy(update={"seed": seed if variant.has_parameters else 0})
-                    found.append(Run(run_id(config, fingerprints[config.data]), variant.label, config))
+                if seed in self._seeds_of(variant):
+                    config = variant.config.model_copy(update={"seed": seed if variant.is_trained else 0})
+                    data = fingerprints[config.data]
+                    found.append(Run(run_id(config, data, _code(config.method)), variant.label, config))
         return found
+
+
+def _code(method: str) -> str:
+    """What of a method lies outside the repository: the file that defines it, or its authors' weights."""
+    if is_outside(method):
+        return fingerprint(method)
+    base = base_of(method)
+    weights = CARDS[base].weights if base else None
+    return weights.sha256 if weights else ""
 
 
 def load_study(
@@ -103,12 +122,15 @@ def load_study(
     except ValidationError as error:
         at, problem = explain(error, StudyFile)[0]
         raise located.error(at, problem) from None
-    file, config_overrides = _apply_to_study(file, located, scale, overrides)
+    axes = read_axes(file, located, scale)
+    file, config_overrides = _apply_to_study(file, located, scale, overrides, axes)
     layers = _layers(file, located, scale, data, config_overrides)
     _check_names(file, located)
-    _check_axes(file, located)
-    control_values = _control_values(file, located)
-    variants = _variants(file, located, layers, control_values)
+    control = control_choices(file, located, axes)
+    variants = _variants(file, located, layers, axes, control)
+    _check_scores(file, located, variants)
+    given = SEEDS[scale] if file.seeds is None else file.seeds
+    seeds = given if isinstance(given, list) else list(range(given))
     arguments = (["--data", data] if data is not None else []) + list(overrides)
     return Study(
         path=path,
@@ -116,7 +138,8 @@ def load_study(
         claim=file.claim,
         scale=scale,
         variants=variants,
-        seeds=list(range(file.seeds)) if isinstance(file.seeds, int) else file.seeds,
+        seeds=seeds,
+        baseline_seeds=seeds[: file.baseline_seeds],
         metrics=file.metrics,
         hypotheses=parse_hypotheses(file, located, [v.label for v in variants]),
         arguments=arguments,
@@ -124,21 +147,21 @@ def load_study(
 
 
 def _apply_to_study(
-    file: StudyFile, located: Located, scale: ScaleName, overrides: tuple[str, ...]
+    file: StudyFile, located: Located, scale: ScaleName, overrides: tuple[str, ...], axes: list[Axis]
 ) -> tuple[StudyFile, dict[str, Any]]:
     """The file with its seeds, baselines and metrics overridden, and the overrides left for the config."""
-    own = ("seeds", "baselines", "metrics")
+    own = ("seeds", "baselines", "baseline_seeds", "metrics")
     overlay: Overlay = getattr(file.scales, scale)
-    changes: dict[str, Any] = {} if overlay.seeds is None else {"seeds": overlay.seeds}
+    changes = {k: v for k in ("seeds", "baseline_seeds") if (v := getattr(overlay, k)) is not None}
     rest: dict[str, Any] = {}
     for text in overrides:
         key, value = parse_override(text)
         check_top(key, own)
         if key == "seed":
             raise InputError(f"command line: {text}: write seeds=[...] instead")
-        for axis in file.axes:
-            if f"{axis}.".startswith(f"{key}.") or f"{key}.".startswith(f"{axis}."):
-                raise InputError(f"command line: {text}: {axis} is an axis of {located.path}; change it there")
+        for axis in axes:
+            if axis.touches(key):
+                raise InputError(f"command line: {text}: {axis.name} is an axis of {located.path}; change it there")
         (changes if key in own else rest)[key] = value
     try:
         return StudyFile.model_validate(file.model_dump() | changes), rest
@@ -172,96 +195,88 @@ def _command_line(key: str, value: Any) -> Layer:
 
 
 def _check_names(file: StudyFile, located: Located) -> None:
-    for field_name, allowed in (("metrics", list(METRICS)), ("baselines", list(METHODS))):
+    if "seed" in file.base:
+        raise located.error(("base", "seed"), "is what `seeds` varies; write seeds: [0, 1, ...] instead")
+    for field_name in ("metrics", "baselines"):
         names = getattr(file, field_name)
         for index, name in enumerate(names):
-            if name not in allowed:
-                raise located.error((field_name, index), f"{name!r} is unknown; {nearest(name, allowed)}")
+            problem = _unknown_method(name) if field_name == "baselines" else _unknown(name, list(METRICS))
+            if problem:
+                raise located.error((field_name, index), problem)
             if name in names[:index]:
                 raise located.error((field_name, index), f"{name!r} is given twice")
 
 
-def _check_axes(file: StudyFile, located: Located) -> None:
-    """Every axis is the path of a config field, and the seed is not set apart from `seeds`."""
-    if "seed" in file.base:
-        raise located.error(("base", "seed"), "is what `seeds` varies; write seeds: [0, 1, ...] instead")
-    for axis in file.axes:
-        if axis == "seed":
-            raise located.error(("axes", axis), "is what `seeds` varies; write seeds: [0, 1, ...] instead")
-        section: Any = RunConfig
-        for part in axis.split("."):
-            fields = list(getattr(section, "model_fields", {}))
-            if part not in fields:
-                what = (
-                    f"unknown key; {nearest(part, fields)}" if fields else "lies inside a value; name the field itself"
-                )
-                raise located.error(("axes", axis), what)
-            section = section.model_fields[part].annotation
-
-
-def _control_values(file: StudyFile, located: Located) -> dict[str, Any]:
-    for axis in file.control:
-        if axis not in file.axes:
-            raise located.error(("control", axis), f"is not an axis; {nearest(axis, list(file.axes))}")
-    for axis, values in file.axes.items():
-        if axis not in file.control:
-            raise located.error(("control",), f"does not say the value of the axis {axis}")
-        if file.control[axis] not in values:
-            shown = ", ".join(map(str, values))
-            raise located.error(("control", axis), f"{file.control[axis]!r} is not on the axis; allowed: {shown}")
-    return file.control
-
-
-def _variants(file: StudyFile, located: Located, layers: list[Layer], control_values: dict[str, Any]) -> list[Variant]:
-    count = math.prod(len(values) for values in file.axes.values())
+def _variants(
+    file: StudyFile, located: Located, layers: list[Layer], axes: list[Axis], control: dict[str, Choice]
+) -> list[Variant]:
+    count = math.prod(len(axis.choices) for axis in axes)
     if count > MOST_VARIANTS:
         raise located.error(("axes",), f"these are {count:,} variants; the most is {MOST_VARIANTS:,}")
-    labels = value_labels(file.axes)
     made = []
-    for indices in itertools.product(*(range(len(values)) for values in file.axes.values())):
-        chosen = {axis: values[i] for (axis, values), i in zip(file.axes.items(), indices, strict=True)}
-        over = [_axis_layer(located, axis, i, chosen[axis]) for axis, i in zip(file.axes, indices, strict=True)]
-        label = ", ".join(labels[axis][i] for axis, i in zip(file.axes, indices, strict=True))
-        made.append(Variant(label, _merged([*layers, *over]), chosen))
-    made.sort(key=lambda variant: variant.axes != control_values)  # the control first, the rest in the file's order
-    control = made[0]
+    for choices in itertools.product(*(axis.choices for axis in axes)):
+        config = _merged([*layers, *(choice.layer for choice in choices)])
+        chosen = {axis.name: choice.value for axis, choice in zip(axes, choices, strict=True)}
+        made.append(Variant(", ".join(choice.label for choice in choices), config, chosen))
+    controls = {name: choice.value for name, choice in control.items()}
+    made.sort(key=lambda variant: variant.axes != controls)  # the control first, the rest in the file's order
     for index, variant in enumerate(made):
-        _check_difference(variant, control, located)
-        same = next((v for v in made[:index] if v.config.identity() == variant.config.identity()), None)
-        if same is not None:
-            raise located.error(("axes",), f"the variants {same.label} and {variant.label} are the same")
+        _check_difference(variant, made[0], axes, located)
+        _check_task(variant, located, ("axes",))
+        for other in made[:index]:
+            if other.config.identity() == variant.config.identity():
+                raise located.error(("axes",), f"the variants {other.label} and {variant.label} are the same")
+            if other.label == variant.label:
+                raise located.error(("axes",), f"two variants are called {variant.label}; name their values")
     for name in file.baselines:
         baseline = _baseline(name, layers, located)
         if any(v.label == name or v.config.identity() == baseline.config.identity() for v in made):
             raise located.error(("baselines",), f"{name} is a variant already")
+        _check_task(baseline, located, ("baselines",))
         made.append(baseline)
     return made
+
+
+def _check_task(variant: Variant, located: Located, at: Key) -> None:
+    method, task = variant.config.method, variant.config.task.name
+    if task not in ONLY_FOR.get(method, (task,)):
+        raise located.error(at, f"{method} does {' and '.join(ONLY_FOR[method])}, not {task}")
+
+
+def _check_scores(file: StudyFile, located: Located, variants: list[Variant]) -> None:
+    """A metric of the hole needs one in some variant at least."""
+    for index, name in enumerate(file.metrics):
+        if METRICS[name].needs == "mask" and all(v.config.task.name == "colorization" for v in variants):
+            raise located.error(("metrics", index), f"{name} needs a task with a hole: inpainting")
 
 
 def _merged(layers: list[Layer]) -> RunConfig:
     """The config, with a method that there is."""
     config = merge(layers)
-    if config.method not in METHODS:
-        unknown = f"{config.method!r} is unknown; {nearest(config.method, list(METHODS))}"
-        raise blame(layers, ("method",))(("method",), unknown)
+    if problem := _unknown_method(config.method):
+        raise blame(layers, ("method",))(("method",), problem)
     return config
 
 
-def _axis_layer(located: Located, axis: str, index: int, value: Any) -> Layer:
-    depth = len(axis.split("."))
-
-    def error(at: Key, problem: str) -> InputError:
-        if len(at) < depth:  # a sum of several fields is wrong, not this one alone
-            return located.error(("axes", axis, index), f"with this value {problem}")
-        return located.error(("axes", axis, index, *at[depth:]), problem)
-
-    return Layer(nested(axis, value), error)
+def _unknown(name: str, allowed: list[str]) -> str | None:
+    return None if name in allowed else f"{name!r} is unknown; {nearest(name, allowed)}"
 
 
-def _check_difference(variant: Variant, control: Variant, located: Located) -> None:
+def _unknown_method(name: str) -> str | None:
+    """What is wrong with a method's name, if anything."""
+    if not is_outside(name):
+        return _unknown(name, list(METHODS))
+    try:
+        source_of(name)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _check_difference(variant: Variant, control: Variant, axes: list[Axis], located: Located) -> None:
     """Only the axes differ: the resolved configs may not differ anywhere else (design rule 4)."""
     for path in difference(variant.config, control.config):
-        if not any(f"{path}.".startswith(f"{axis}.") for axis in variant.axes):
+        if not any(f"{path}.".startswith(f"{may}.") for axis in axes for may in axis.paths):
             raise located.error(("axes",), f"the variant {variant.label} also changes {path}; make it an axis")
 
 
@@ -270,6 +285,6 @@ def _baseline(name: str, layers: list[Layer], located: Located) -> Variant:
         return located.error(("baselines",), f"{name}: {dotted(at)}: {problem}")
 
     config = merge([*layers, Layer({"method": name}, error)])
-    if name in PARAMETER_FREE:  # what it does depends on the task and the data alone
+    if name in UNTRAINED:  # what it does depends on the task and the data alone
         config = RunConfig(method=name, task=config.task, data=config.data, **NO_MODEL)
     return Variant(name, config, {"method": name}, is_baseline=True)

@@ -16,7 +16,7 @@ SCALES: dict[ScaleName, dict[str, Any]] = {
         "tiling": {"grid": 2},
         "generator": {"width": 8},
         "discriminator": {"width": 8},
-        "train": {"steps": 20, "batch_size": 4, "pretrain_steps": 5, "validations": 2},
+        "train": {"steps": 20, "batch_size": 4, "pretrain_steps": 5, "validations": 4},
     },
     "small": {
         "data": {"image_size": 64, "val_images": 32},
@@ -27,6 +27,8 @@ SCALES: dict[ScaleName, dict[str, Any]] = {
     },
     "paper": {},  # RunConfig's defaults
 }
+
+SEEDS: dict[ScaleName, int] = {"tiny": 2, "small": 6, "paper": 6}
 
 
 def _differ(seeds: int | list[int]) -> int | list[int]:
@@ -50,11 +52,18 @@ class Claim(Section):
     """Where it says so."""
 
 
+Values = Annotated[list[Any], Field(min_length=1)] | Annotated[dict[str, Any], Field(min_length=1)]
+"""Of an axis: a list, or name -> value."""
+
+
 class Overlay(Section):
     """What a study changes at one scale."""
 
     base: dict[str, Any] = {}
+    axes: dict[str, Values] = {}
+    """Axis -> another list, or other values for some of its names."""
     seeds: Seeds | None = None
+    baseline_seeds: Annotated[int, Field(ge=1, strict=True)] | None = None
 
 
 class Overlays(Section):
@@ -72,16 +81,21 @@ class StudyFile(Section):
     claim: Claim
     base: dict[str, Any] = {}
     """Config that all variants share, over the scale's."""
-    axes: Annotated[dict[str, Annotated[list[Any], Field(min_length=1)]], Field(min_length=1)]
-    """Dotted config path -> the values it takes; every combination is a variant. The value of a section's path is a
-    mapping, which lies over the base."""
+    axes: Annotated[dict[str, Values], Field(min_length=1)]
+    """Dotted config path -> the values it takes, as a list or by name; every combination is a variant. The value of a
+    section's path is a mapping, which lies over the base. An axis that is no path has named values, each a mapping of
+    dotted paths."""
     control: dict[str, Any]
-    """Axis -> value of the variant that the others are compared with."""
-    seeds: Seeds = 3
-    """How many (0, 1, ...), or which."""
+    """Axis -> value, or its name, of the variant that the others are compared with."""
+    seeds: Seeds | None = None
+    """How many (0, 1, ...), or which; null takes the scale's."""
     baselines: list[str] = []
     """Methods to compare with, trained under the same budget if they train at all."""
-    metrics: Annotated[list[str], Field(min_length=1)]
+    baseline_seeds: Annotated[int, Field(ge=1, strict=True)] | None = None
+    """Train each baseline with the first so many seeds only, where it costs more than the model; null takes all."""
+    metrics: list[str]
+    """Names of scores; [] for a study of costs alone."""
     hypotheses: list[dict[str, str]] = []
-    """Metric: `variant > variant` or `variant < variant`, written down before the study is run."""
+    """Quantity: `variant > variant`, `variant < variant` or `variant = variant within margin`, written down before the
+    study is run. A quantity is a metric of the study, a cost, or speaks of the curve: steps_to_psnr, psnr@50%."""
     scales: Overlays = Overlays()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from functools import lru_cache
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.config import DataConfig, TaskConfig
+from bench.config import DataConfig, RunConfig, TaskConfig
 from bench.data.dataset import Dataset, open_dataset
 from bench.data.tasks import Batch, build_task
 
@@ -35,12 +36,28 @@ def dataset_of(config: DataConfig) -> Dataset:
 
 @lru_cache(maxsize=4)
 def validation_batches(config: DataConfig, task: TaskConfig, device: torch.device) -> list[tuple[Batch, Tensor]]:
-    """The validation crops: batches with their images, (B, 3, H, W) in [0, 1]."""
+    """The validation crops: batches with their images, (B, 3, H, W) in [0, 1].
+
+    What a task leaves to chance depends on the crop's content and task.mask_seed alone: every run sees the same.
+    """
     _, pixels = dataset_of(config).val_crops(config.val_images)
-    images = to_images(pixels, device).split(BATCH)
-    return [(build_task(task).batch(rgb), rgb) for rgb in images]
+    keys = [[task.mask_seed, int.from_bytes(hashlib.sha256(crop.tobytes()).digest()[:8], "big")] for crop in pixels]
+    made, found = build_task(task), []
+    for start in range(0, len(pixels), BATCH):
+        rgb = to_images(pixels[start : start + BATCH], device)
+        found.append((made.batch(rgb, keys[start : start + BATCH]), rgb))
+    return found
 
 
-def validation_names(config: DataConfig) -> list[str]:
-    """Names of the validation crops, in the order of the records."""
-    return dataset_of(config).val_crops(config.val_images)[0]
+def training_batch(config: RunConfig, step: int, device: torch.device) -> Batch:
+    """The batch of a step, a function of config.seed and the step alone."""
+    size = config.train.batch_size
+    pixels = dataset_of(config.data).train_batch(size, config.seed, step, config.data.flip)
+    keys = [[config.seed, step, image] for image in range(size)]
+    return build_task(config.task).batch(to_images(pixels, device), keys)
+
+
+def validation_crops(config: DataConfig) -> list[dict[str, str]]:
+    """image and photograph of each validation crop, in the order of the records."""
+    dataset = dataset_of(config)
+    return [{"image": n, "photograph": dataset.photograph_of(n)} for n in dataset.val_crops(config.val_images)[0]]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +15,7 @@ import numpy.typing as npt
 
 from bench.config import DataConfig, InputError
 from bench.data.cache import Decoded, Level, Photo, Pixels, Skipped, open_decoded
-from bench.data.sources import open_source
+from bench.data.sources import open_source, wanted
 
 TRAIN_STREAM = 1  # keeps the crops' random numbers apart from others that are drawn from (seed, step)
 
@@ -41,6 +43,8 @@ class Dataset:
     val: list[Photo]
     skipped: list[Skipped]
     pixels: Pixels = field(repr=False)
+    photographs: dict[str, str] = field(default_factory=dict, repr=False)
+    """Image name -> the photograph it was cut from, where that is known."""
 
     def level_pixels(self, level: Level) -> Pixels:
         """A read-only view of one level, (height, width, 3)."""
@@ -76,12 +80,13 @@ class Dataset:
         """Names such as `coffee@1.5x[0,1]` (scale, row, column) and (N, S, S, 3) crops; `limit` keeps the first.
 
         Every level's centred grid of crops that do not overlap, level by level: in each, the central crop of every
-        photograph, then their second crops, and so on, so that the first N are a broad sample.
+        photograph (of its first image, then of its second, where one was cut into several), then their second crops,
+        and so on, so that the first N are a broad sample.
         """
-        cells = sorted(self._val_cells(), key=lambda cell: cell[:3])[:limit]
+        cells = sorted(self._val_cells(), key=lambda cell: cell[:4])[:limit]
         size = self.image_size
         names, crops = [], np.empty((len(cells), size, size, 3), np.uint8)
-        for i, (index, _, photo, row, column) in enumerate(cells):
+        for i, (index, _, _, photo, row, column) in enumerate(cells):
             level = self.val[photo].levels[index]
             top = level.height % size // 2 + row * size
             left = level.width % size // 2 + column * size
@@ -89,15 +94,25 @@ class Dataset:
             names.append(f"{self.val[photo].name}@{level.scale:g}x[{row},{column}]")
         return names, crops
 
-    def _val_cells(self) -> Iterator[tuple[int, int, int, int, int]]:
-        """(level, rank in the grid, photograph, row, column) of every crop; the central one has rank 0."""
+    def photograph_of(self, crop: str) -> str:
+        """The photograph that a crop named by `val_crops` comes from: crops of one are alike."""
+        image = crop.rpartition("@")[0]
+        return self.photographs.get(image, image)
+
+    def _val_cells(self) -> Iterator[tuple[int, int, int, int, int, int]]:
+        """(level, rank in the grid, turn of the image among its photograph's, image, row, column) of every crop; the
+        central one has rank 0."""
+        turns: Counter[str] = Counter()
         for p, photo in enumerate(self.val):
+            photograph = self.photographs.get(photo.name, photo.name)
+            turn = turns[photograph]
+            turns[photograph] += 1
             for index, level in enumerate(photo.levels):
                 rows, columns = level.height // self.image_size, level.width // self.image_size
                 grid = [(r, c) for r in range(rows) for c in range(columns)]
                 grid.sort(key=lambda cell: cell != (rows // 2, columns // 2))  # stable: the others keep their order
                 for rank, (r, c) in enumerate(grid):
-                    yield index, rank, p, r, c
+                    yield index, rank, turn, p, r, c
 
     def describe(self) -> dict[str, object]:
         """What the data are, in plain values; of the skipped files the first ten."""
@@ -105,8 +120,10 @@ class Dataset:
             "name": self.name,
             "fingerprint": self.fingerprint,
             "image_size": self.image_size,
-            "train_photographs": len(self.train),
-            "val_photographs": len(self.val),
+            "train_images": len(self.train),
+            "train_photographs": len({self.photographs.get(p.name, p.name) for p in self.train}),
+            "val_images": len(self.val),
+            "val_photographs": len({self.photographs.get(p.name, p.name) for p in self.val}),
             "split_rule": self.split_rule,
             "skipped": len(self.skipped),
             "skipped_first": [{"name": s.name, "reason": s.reason} for s in self.skipped[:10]],
@@ -123,19 +140,36 @@ def open_dataset(config: DataConfig) -> Dataset:
             raise InputError(_nothing_left(config, split, decoded))
     rule = source.split_rule
     if config.train_images is not None and config.name != "places365":  # which draws from its list of files
-        train = _subset(train, config.train_images, config.subset_seed)
-        rule += f"; {config.train_images} train images drawn with subset_seed {config.subset_seed}"
+        train = _subset(train, wanted(config.train_images, len(train)), config.subset_seed, source.photographs)
+        rule += f"; {len(train)} train images drawn with subset_seed {config.subset_seed}"
     used = sorted((p.split, p.sha256) for p in train + val)
     fingerprint = hashlib.sha256(repr(used).encode()).hexdigest()[:16]
-    return Dataset(config.name, config.image_size, fingerprint, rule, train, val, decoded.skipped, decoded.pixels)
+    name = f"folder {Path(config.path).name}" if config.name == "folder" and config.path else config.name
+    return Dataset(
+        name,
+        config.image_size,
+        fingerprint,
+        rule,
+        train,
+        val,
+        decoded.skipped,
+        decoded.pixels,
+        source.photographs,
+    )
 
 
-def _subset(photos: list[Photo], count: int, seed: int) -> list[Photo]:
-    """`count` photographs, sorted by content; the subsets of one seed are nested. Raises InputError."""
+def _subset(photos: list[Photo], count: int, seed: int, photographs: dict[str, str]) -> list[Photo]:
+    """`count` images, sorted by content; the subsets of one seed are nested. All crops of a photograph come together,
+    so that fewer images are fewer photographs. Raises InputError."""
     if count > len(photos):
         raise InputError(f"data.train_images is {count}, but there are {len(photos)} train images; lower it")
-    picked = np.random.default_rng([seed]).permutation(len(photos))[:count]
-    return [photos[i] for i in sorted(picked.tolist())]
+    groups: dict[str, list[int]] = {}
+    for i, photo in enumerate(photos):
+        groups.setdefault(photographs.get(photo.name, photo.name), []).append(i)
+    members = list(groups.values())
+    order = np.random.default_rng([seed]).permutation(len(members)).tolist()
+    picked = [i for group in order for i in members[group]][:count]
+    return [photos[i] for i in sorted(picked)]
 
 
 def _nothing_left(config: DataConfig, split: str, decoded: Decoded) -> str:

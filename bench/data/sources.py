@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import importlib
 import importlib.util
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -62,6 +63,8 @@ class Source:
     train: list[ImageFile]
     val: list[ImageFile]
     split_rule: str
+    photographs: dict[str, str] = field(default_factory=dict)
+    """File name -> the photograph it was cut from; a file that is not in it is a photograph of its own."""
 
 
 def open_source(config: DataConfig) -> Source:
@@ -121,8 +124,37 @@ def folder(config: DataConfig) -> Source:
         for split, files in (("train", train), ("val", val)):
             if not files:
                 raise InputError(f"data.path (--data): no image in {root / split}; {_looked_for()}")
-        return Source(train, val, "the folders train/ and val/")
-    return _split_by_content(root, _images(root, root))
+        photographs = _manifest(root)
+        _check_apart(root, train, val, photographs)
+        return Source(train, val, "the folders train/ and val/", photographs)
+    return _split_by_content(root, _images(root, root), _manifest(root))
+
+
+def _check_apart(root: Path, train: list[ImageFile], val: list[ImageFile], photographs: dict[str, str]) -> None:
+    """Crops of one photograph in both splits would let validation see what was trained on."""
+    seen = {photographs[file.name] for file in train if file.name in photographs}
+    for file in val:
+        if photographs.get(file.name) in seen:
+            raise InputError(
+                f"data.path (--data): {root / 'manifest.csv'} says that {file.name} is of the photograph "
+                f"{photographs[file.name]!r}, which is in train/ too; move it to one of the two"
+            )
+
+
+def _manifest(root: Path) -> dict[str, str]:
+    """What `manifest.csv` in the folder says of crops that were cut from one photograph: its columns file and photo.
+
+    Such crops are alike, so that the photograph is what statistics count. Empty without such a file or columns.
+    """
+    try:
+        with (root / "manifest.csv").open(newline="", encoding="utf-8") as file:
+            return {row["file"]: row["photo"] for row in csv.DictReader(file)}
+    except (FileNotFoundError, KeyError):
+        return {}
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"data.path (--data): {root / 'manifest.csv'} cannot be read ({error}); mend or remove it"
+        ) from None
 
 
 def _images(root: Path, below: Path) -> list[ImageFile]:
@@ -143,24 +175,31 @@ def _looked_for() -> str:
     return f"looked for {' '.join(sorted(s[1:] for s in SUFFIXES))}, at any depth, hidden ones left out"
 
 
-def _split_by_content(root: Path, files: list[ImageFile]) -> Source:
-    """The first tenth of the distinct contents, by sha256, is val, so that copies of one image share a split."""
+def _split_by_content(root: Path, files: list[ImageFile], photographs: dict[str, str]) -> Source:
+    """The first tenth of the distinct contents, by sha256, is val, so that copies of one image share a split; of
+    photographs, where a manifest says what was cut from which, so that crops of one share it too."""
     if len(files) < 2:
         have = f"only one image ({files[0].name})" if files else "no image"
         raise InputError(
             f"data.path (--data): {have} in {root}, and train and val need one each; add images ({_looked_for()})"
         )
     hashes = content_hashes(files)
-    distinct = sorted({h for h in hashes if isinstance(h, str)})
+    first: dict[str, str] = {}  # photograph -> the least hash of its files; alone, a file's hash is its photograph
+    for file, found in sorted(zip(files, hashes, strict=True), key=lambda pair: str(pair[1])):
+        if isinstance(found, str):
+            first.setdefault(photographs.get(file.name, found), found)
+    distinct = sorted(first, key=lambda photograph: first[photograph])
     if len(distinct) < 2:
         raise InputError(
             f"data.path (--data): the {len(files)} images in {root} are {len(distinct)} different readable file(s), "
             "and train and val need one each; add images"
         )
     chosen = set(distinct[: max(1, len(distinct) // 10)])
-    val = [f for f, h in zip(files, hashes, strict=True) if h in chosen]
-    train = [f for f, h in zip(files, hashes, strict=True) if h not in chosen]
-    return Source(train, val, "by content: sorted by sha256, the first tenth (at least one) is val")
+    in_val = [photographs.get(f.name, str(h)) in chosen for f, h in zip(files, hashes, strict=True)]
+    val = [f for f, is_val in zip(files, in_val, strict=True) if is_val]
+    train = [f for f, is_val in zip(files, in_val, strict=True) if not is_val]
+    what = "by photograph, as manifest.csv says" if photographs else "by content"
+    return Source(train, val, f"{what}: sorted by sha256, the first tenth (at least one) is val", photographs)
 
 
 def places365(config: DataConfig) -> Source:
@@ -181,7 +220,8 @@ def places365(config: DataConfig) -> Source:
     have = len(listed["train"])
     if config.train_images is not None and config.train_images > have:
         raise InputError(f"data.train_images is {config.train_images}, but {lists['train']} lists {have}; lower it")
-    count = config.train_images or min(PLACES_TRAIN_IMAGES, have)
+    default = min(PLACES_TRAIN_IMAGES, have)
+    count = default if config.train_images is None else wanted(config.train_images, default)
     val_count = min(max(config.val_images or 0, PLACES_VAL_IMAGES), len(listed["val"]))
     train = _draw(root, train_dir, listed["train"], count, [config.subset_seed])
     val = _draw(root, "val_256", listed["val"], val_count, [config.subset_seed, 1])
@@ -190,6 +230,11 @@ def places365(config: DataConfig) -> Source:
         f"{val_count} val images drawn with subset_seed {config.subset_seed}"
     )
     return Source(train, val, rule)
+
+
+def wanted(images: int | float, there: int) -> int:
+    """`data.train_images` as a number: a share, below 1, is of the images that are there, rounded, at least one."""
+    return images if isinstance(images, int) else max(1, round(images * there))
 
 
 def _listed(path: Path) -> list[str]:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from bench.config import TaskConfig
 from bench.data.colour import join_lab, split_lab
 
-REGISTRY: dict[str, str] = {"colorization": "bench.data.tasks:Colorization"}
+REGISTRY: dict[str, str] = {
+    "colorization": "bench.data.tasks:Colorization",
+    "inpainting": "bench.data.tasks:Inpainting",
+}
+HOLE_STREAM = 2  # keeps the holes' random numbers apart from others that are drawn from (seed, step)
+
+Keys = Sequence[Sequence[int]]
+"""One an image: what its random choices, such as a hole's place, are a function of."""
 
 
 @dataclass(frozen=True)
@@ -28,17 +38,21 @@ class Batch:
 
 
 class Task(Protocol):
-    """Two directions: RGB images to a batch, and a prediction back to RGB."""
+    """Two directions: RGB images to a batch, and a prediction or the input back to RGB."""
 
     in_channels: int
     out_channels: int
 
-    def batch(self, rgb: Tensor) -> Batch:
-        """rgb: (B, 3, H, W) in [0, 1]."""
+    def batch(self, rgb: Tensor, keys: Keys) -> Batch:
+        """rgb: (B, 3, H, W) in [0, 1]; keys: B of them."""
         ...
 
     def to_rgb(self, output: Tensor, batch: Batch) -> Tensor:
         """output: (B, C_out, H, W) in [-1, 1] -> (B, 3, H, W) in [0, 1]."""
+        ...
+
+    def input_rgb(self, batch: Batch) -> Tensor:
+        """What the method sees, as a picture: (B, 3, H, W) in [0, 1]."""
         ...
 
 
@@ -51,12 +65,53 @@ class Colorization:
     def __init__(self, config: TaskConfig) -> None:
         del config  # colorization has nothing to choose
 
-    def batch(self, rgb: Tensor) -> Batch:
+    def batch(self, rgb: Tensor, keys: Keys) -> Batch:
+        del keys  # nothing is left to chance
         lightness, ab = split_lab(rgb)
         return Batch(input=lightness, target=ab)
 
     def to_rgb(self, output: Tensor, batch: Batch) -> Tensor:
         return join_lab(batch.input, output)
+
+    def input_rgb(self, batch: Batch) -> Tensor:
+        return join_lab(batch.input, torch.zeros_like(batch.target))
+
+
+class Inpainting:
+    """RGB with a square of zeros in, the whole RGB image out (section 4.2.1).
+
+    The method is not told where the square is, unless task.mask_known adds the mask, 1 where pixels are missing, as a
+    fourth input channel. What it makes of the known pixels is not replaced by them.
+    """
+
+    out_channels = 3
+
+    def __init__(self, config: TaskConfig) -> None:
+        self.config = config
+        self.in_channels = 4 if config.mask_known else 3
+
+    def batch(self, rgb: Tensor, keys: Keys) -> Batch:
+        mask = square_masks(keys, rgb.shape[2], rgb.shape[3], self.config.hole).to(rgb.device, non_blocking=True)
+        image = 2 * rgb * (1 - mask) - 1  # the paper's 0 is RGB 0, which is -1 here
+        known = torch.cat([image, mask], dim=1) if self.config.mask_known else image
+        return Batch(input=known, target=2 * rgb - 1, mask=mask)
+
+    def to_rgb(self, output: Tensor, batch: Batch) -> Tensor:
+        return ((output + 1) / 2).clamp(0, 1)
+
+    def input_rgb(self, batch: Batch) -> Tensor:
+        return (batch.input[:, :3] + 1) / 2
+
+
+def square_masks(keys: Keys, height: int, width: int, share: float) -> Tensor:
+    """(B, 1, H, W), 1 in a square whose side is `share` of the shorter side, wholly inside the image, placed
+    uniformly; a function of the keys."""
+    side = max(1, round(share * min(height, width)))
+    masks = torch.zeros(len(keys), 1, height, width)
+    for mask, key in zip(masks, keys, strict=True):
+        top, left = np.random.default_rng([HOLE_STREAM, *key]).integers([height - side + 1, width - side + 1]).tolist()
+        mask[:, top : top + side, left : left + side] = 1
+    return masks
 
 
 def build_task(config: TaskConfig) -> Task:

@@ -16,6 +16,8 @@ from bench.measure.memory import peak_bytes
 from bench.training.method import Method, Progress
 
 WINDOWS = 7
+SLOW_WINDOWS = 3
+SLOW = 1.0  # seconds a call: one that takes longer is a window of its own, and warm after one
 WARM_UP_CALLS = 3
 WARM_UP_SECONDS = 2.0  # at the most
 STEADY = 0.02  # by how much two windows of a warm machine may differ
@@ -56,13 +58,16 @@ def measure_inference(method: Method, ring: Sequence[Batch], device: torch.devic
 
 def _measure(call: Callable[[], Any], batch_size: int, device: torch.device, window_seconds: float) -> Rate:
     clock = _cuda_seconds if device.type == "cuda" else _wall_seconds
-    clock(call, WARM_UP_CALLS)
-    once = max(clock(call, 2) / 2, 1e-6)
-    calls = max(1, round(window_seconds / once))
-    _warm_up(lambda: clock(call, calls))
-    rates = [calls * batch_size / clock(call, calls) for _ in range(WINDOWS)]
+    clock(call, 1)
+    once = max(clock(call, 1), 1e-6)
+    windows, calls = SLOW_WINDOWS, 1
+    if once < SLOW:
+        clock(call, WARM_UP_CALLS - 1)
+        windows, calls = WINDOWS, max(1, round(window_seconds * 2 / max(clock(call, 2), 1e-6)))
+        _warm_up(lambda: clock(call, calls))
+    rates = [calls * batch_size / clock(call, calls) for _ in range(windows)]
     low, middle, high = statistics.quantiles(rates, n=4)
-    return Rate(middle, (high - low) / middle, batch_size, WINDOWS)
+    return Rate(middle, (high - low) / middle, batch_size, windows)
 
 
 def _warm_up(window: Callable[[], float]) -> None:

@@ -43,6 +43,11 @@ class Up(nn.Module):
         return self.act(self.norm(self.conv(x)))  # type: ignore[no-any-return]
 
 
+def _hold(width: int, norm: str) -> nn.Sequential:
+    """A convolution-norm-ReLU that keeps the shape: (B, C, H, W) -> (B, C, H, W)."""
+    return nn.Sequential(nn.Conv2d(width, width, 3, padding=1), norm_layer(norm, width), nn.ReLU())
+
+
 class UNet(nn.Module):
     """Encoder, decoder and skips for one sub-image; the output is before its tanh.
 
@@ -55,6 +60,9 @@ class UNet(nn.Module):
         self.down = nn.ModuleList(
             Down(a, b, config.downsample, config.norm if i else "none")
             for i, (a, b) in enumerate(zip([c_in, *widths], widths, strict=False))
+        )
+        self.extra = nn.ModuleList(  # none in the paper's model
+            nn.Sequential(*(_hold(width, config.norm) for _ in range(config.extra_convs))) for width in widths
         )
         ups = []
         features = widths[-1] * (2 if context else 1)
@@ -70,8 +78,8 @@ class UNet(nn.Module):
         n = len(tiles)
         x = tiles if whole is None else torch.cat([tiles, whole])  # one batch: both see the same norm statistics
         features = []
-        for down in self.down:
-            x = down(x)
+        for down, extra in zip(self.down, self.extra, strict=True):
+            x = extra(down(x))
             features.append(x)
         *skips, latent = features
         if whole is not None:

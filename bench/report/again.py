@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.config import InputError
-from bench.report.frames import ARCHIVE, Results, collect, load
+from bench.report.archive import ARCHIVE, load
+from bench.report.frames import Results, collect
 from bench.store import RunStore
 from bench.study import Study
 
@@ -27,7 +28,8 @@ def all_results(
                 results = load(folder)
                 if results.study["command"] != study.command:
                     raise InputError(
-                        f"{folder} holds the results of `{results.study['command']}`, not of `{study.command}`"
+                        f"{folder} holds the results of `{results.study['command']}`, not of `{study.command}`; "
+                        "give its options, or bench run the study"
                     )
                 yield results, folder, None
             else:

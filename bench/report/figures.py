@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from bench.measure.metrics import METRICS
-from bench.report.frames import Results
+from bench.report.frames import VALIDATION, Results
 from bench.store import RunStore
 
 SHOWN = 6  # pictures
 CELL = 1.5  # inches
+PANELS = 3  # beside each other
 
 
 def sample_grid(results: Results, store: RunStore) -> list[tuple[str, np.ndarray]]:
@@ -27,7 +28,7 @@ def sample_grid(results: Results, store: RunStore) -> list[tuple[str, np.ndarray
             path = store.folder(run["id"]) / "samples.npz"
             if run["state"] == "done" and path.exists():
                 with np.load(path, allow_pickle=False) as arrays:
-                    title = textwrap.fill(label, 16) + ("\n(control)" if label == results.control else "")
+                    title = textwrap.fill(plain(label), 16) + ("\n(control)" if label == results.control else "")
                     middle.append((title, arrays["prediction"][:SHOWN]))
                     ends = ends or (arrays["input"][:SHOWN], arrays["target"][:SHOWN])
                 break
@@ -47,42 +48,86 @@ def draw_samples(columns: list[tuple[str, np.ndarray]], path: Path) -> None:
         axes[0, x].set_title(title, fontsize=8)
         for y, image in enumerate(images):
             axes[y, x].imshow(image, interpolation="nearest")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def validation_curves(results: Results) -> pd.DataFrame:
-    """label, name, step, mean, low, high, n: each validation score over training, with the range over seeds."""
-    curves = results.curves
-    curves = curves[curves["name"].str.startswith("val_", na=False)]
+    """label, name, step, mean, low, high, n: validation scores over training, with the range over seeds. Of the
+    study's metrics in its order; of all that there are if it has none of those."""
+    curves = results.curves[results.curves["name"].isin([VALIDATION + metric for metric in METRICS])]
+    wanted = [VALIDATION + metric for metric in results.study["metrics"]]
+    if curves["name"].isin(wanted).any():
+        curves = curves[curves["name"].isin(wanted)].sort_values(
+            "name", key=lambda n: n.map(wanted.index), kind="stable"
+        )
     groups = curves.groupby(["label", "name", "step"], sort=False)["value"]
     return groups.agg(mean="mean", low="min", high="max", n="count").reset_index()
 
 
 def draw_curves(curves: pd.DataFrame, results: Results, path: Path) -> None:
     """Draw one panel a score; the band is the range over seeds."""
-    from matplotlib.figure import Figure
-
     names = list(dict.fromkeys(curves["name"]))
-    height = 3.2 + 0.2 * math.ceil(len(results.labels) / 4)
-    figure = Figure(figsize=(4.2 * len(names), height), dpi=130, layout="constrained")
-    axes: Any = figure.subplots(1, len(names), squeeze=False)[0]
+    figure, axes = panels(len(names), math.ceil(len(results.labels) / 4))
     for axis, name in zip(axes, names, strict=True):
-        metric = METRICS[name.removeprefix("val_")]
         for index, label in enumerate(results.labels):
             line = curves[(curves["name"] == name) & (curves["label"] == label)].sort_values("step")
             if len(line):
-                style = ("-", "--", ":", "-.")[index % 4]
-                axis.plot(line["step"], line["mean"], style, color=f"C{index}", label=label, marker=".", markersize=4)
-                axis.fill_between(line["step"], line["low"], line["high"], color=f"C{index}", alpha=0.18, linewidth=0)
+                draw_line(axis, line, "step", index, label)
         axis.set_xlabel("step")
-        axis.set_ylabel(f"{metric.title} ({metric.unit})" if metric.unit else metric.title)
+        axis.set_ylabel(score_label(name.removeprefix(VALIDATION)))
+    finish(figure, axes, path)
+
+
+def panels(count: int, legend_rows: int) -> tuple[Any, list[Any]]:
+    """A figure and its axes, a few beside each other, with room for a legend below."""
+    from matplotlib.figure import Figure
+
+    columns, rows = min(count, PANELS), math.ceil(count / PANELS)
+    figure = Figure(figsize=(4.2 * columns, 3.2 * rows + 0.2 * legend_rows), dpi=130, layout="constrained")
+    axes: list[Any] = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axis in axes[count:]:
+        axis.remove()
+    return figure, axes[:count]
+
+
+def draw_line(axis: Any, line: pd.DataFrame, x: str, index: int, label: str) -> None:
+    """A mean with its range over seeds; the style says which of several lines it is."""
+    style = ("-", "--", ":", "-.")[index % 4]
+    axis.plot(line[x], line["mean"], style, color=f"C{index}", label=label, marker=".", markersize=4)
+    axis.fill_between(line[x], line["low"], line["high"], color=f"C{index}", alpha=0.18, linewidth=0)
+
+
+def score_label(metric: str) -> str:
+    """PSNR (dB)"""
+    found = METRICS[metric]
+    return f"{found.title} ({found.unit})" if found.unit else found.title
+
+
+def finish(figure: Any, axes: list[Any], path: Path) -> None:
+    """Dress the axes, put the legend below and save."""
+    handles: dict[str, Any] = {}
+    for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(alpha=0.25)
         axis.ticklabel_format(axis="y", useOffset=False)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
-    _save(figure, path)
+        handles |= {label: handle for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    figure.legend(
+        handles.values(),
+        [plain(label) for label in handles],
+        loc="outside lower center",
+        ncols=4,
+        frameon=False,
+        fontsize=8,
+    )
+    save_figure(figure, path)
 
 
-def _save(figure: Any, path: Path) -> None:
+def plain(text: str) -> str:
+    """Text that matplotlib shows as it is, whatever mathematics it looks like."""
+    return text.replace("$", r"\$")
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Save without what differs from day to day."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Software": None})

@@ -1,40 +1,44 @@
-"""What a report stands on: a study's runs and records as data frames, from a store or from a committed archive."""
+"""What a report stands on: a study's runs and records as data frames."""
 
 from __future__ import annotations
 
-import gzip
-import io
-import json
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
-from bench.config import InputError
 from bench.measure.metrics import METRICS
 from bench.merging import difference
-from bench.store import RunStore, write_atomically
+from bench.store import BAD_ENDS, RunStore
 from bench.study import Study
 
-ARCHIVE = "study.json"
-RECORDS = "records.csv.gz"
-CURVES = "curves.csv.gz"
+VALIDATION = "val_"
+"""What the names of validation scores begin with, in curves."""
+NUMBERS: dict[str, type[int] | type[float]] = {
+    "seed": int,
+    "step": int,
+    "images": int,
+    "seconds": float,
+    "value": float,
+}
+"""The columns that are not words."""
 GROUND_TRUTH = "ground truth"
 """The label of the targets' own scores, for metrics without a better end."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one is itself alone, which lets what is worked out from it be remembered
 class Results:
     """A study's results, free of configs and stores."""
 
     study: dict[str, Any]
-    """title, claim, name, scale, command, seeds, metrics, hypotheses, variants (label, is_baseline,
-    has_parameters, differences)."""
+    """title, claim, name, scale, command, seeds, metrics, hypotheses (quantity, left, relation, right, margin),
+    variants (label, method, is_baseline, is_trained, differences), the control's config."""
     runs: list[dict[str, Any]]
     """label, seed, id, state, and what the run's folder says: outcome, cost, throughput, training, data, ..."""
     records: pd.DataFrame
-    """label, seed, metric, image, value"""
+    """label, seed, metric, image, photograph, value; the crops of one photograph share its name"""
     curves: pd.DataFrame
     """label, seed, step, images, seconds, name, value"""
 
@@ -50,10 +54,35 @@ class Results:
     @property
     def run_once(self) -> set[str]:
         """Methods without parameters, which do not differ by seed."""
-        return {variant["label"] for variant in self.study["variants"] if not variant["has_parameters"]}
+        return {variant["label"] for variant in self.study["variants"] if not variant["is_trained"]}
 
     def runs_of(self, label: str) -> list[dict[str, Any]]:
         return [run for run in self.runs if run["label"] == label]
+
+    @cached_property
+    def means(self) -> dict[tuple[str, str], dict[int, float]]:
+        """(label, metric) -> seed -> mean over images."""
+        found: dict[tuple[str, str], dict[int, float]] = {}
+        means = self.records.groupby(["label", "metric", "seed"], sort=False)["value"].mean().reset_index()
+        columns = (means[name].to_list() for name in ("label", "metric", "seed", "value"))
+        for label, metric, seed, value in zip(*columns, strict=True):
+            found.setdefault((label, metric), {})[seed] = value
+        return found
+
+    @cached_property
+    def truth(self) -> dict[str, float]:
+        """Metric -> the ground truth's own mean, for metrics without a better end."""
+        return {metric: seeds[0] for (label, metric), seeds in self.means.items() if label == GROUND_TRUTH}
+
+    @cached_property
+    def validations(self) -> dict[tuple[str, str], dict[int, pd.DataFrame]]:
+        """(label, metric) -> seed -> step, images, seconds, value of each validation, in order."""
+        found: dict[tuple[str, str], dict[int, pd.DataFrame]] = {}
+        curves = self.curves[self.curves["name"].astype(str).str.startswith(VALIDATION)]
+        for (label, name, seed), rows in curves.groupby(["label", "name", "seed"], sort=False):
+            at = (str(label), str(name).removeprefix(VALIDATION))
+            found.setdefault(at, {})[int(str(seed))] = rows.sort_values("step")[["step", "images", "seconds", "value"]]
+        return found
 
 
 def collect(study: Study, store: RunStore) -> Results:
@@ -73,8 +102,8 @@ def collect(study: Study, store: RunStore) -> Results:
     return Results(
         _describe(study),
         runs,
-        _frame(records + references, ["label", "seed", "metric", "image", "value"]),
-        _frame(curves, ["label", "seed", "step", "images", "seconds", "name", "value"]),
+        to_frame(records + references, ["label", "seed", "metric", "image", "photograph", "value"]),
+        to_frame(curves, ["label", "seed", "step", "images", "seconds", "name", "value"]),
     )
 
 
@@ -87,12 +116,21 @@ def _read(store: RunStore, run: str, parts: tuple[str, ...]) -> dict[str, Any]:
 
 def _rows(store: RunStore, run: str, metrics: list[str]) -> dict[str, list[dict[str, str]]]:
     found = {metric: store.read_rows(run, METRICS[metric].records) for metric in metrics}
-    return {metric: rows for metric, rows in found.items() if rows is not None}
+    return {
+        metric: [{"photograph": photograph_of(row["image"])} | row for row in rows]
+        for metric, rows in found.items()
+        if rows is not None
+    }
+
+
+def photograph_of(image: str) -> str:
+    """The photograph that a crop such as `coffee@1.5x[0,1]` was cut from, where the records do not say it."""
+    return image.rsplit("@", 1)[0]
 
 
 def _references(rows: dict[str, list[dict[str, str]]]) -> list[dict[str, Any]]:
     return [
-        {"label": GROUND_TRUTH, "seed": 0, "metric": metric, "image": row["image"], "value": row["reference"]}
+        {"label": GROUND_TRUTH, "seed": 0, "metric": metric, **row, "value": row["reference"]}
         for metric, found in rows.items()
         for row in found
         if "reference" in row
@@ -100,7 +138,9 @@ def _references(rows: dict[str, list[dict[str, str]]]) -> list[dict[str, Any]]:
 
 
 def _reason(store: RunStore, run: str, state: str, metric: str) -> str:
-    if state in ("diverged", "failed"):
+    if state == "unavailable":
+        return str((store.read(run, "outcome") or {}).get("reason", ""))
+    if state in BAD_ENDS:
         return f"the run {state}"
     recorded = store.read(run, f"{METRICS[metric].records}.missing")
     return recorded["reason"] if recorded else "the run has not been scored"
@@ -115,12 +155,13 @@ def _describe(study: Study) -> dict[str, Any]:
         "command": study.command,
         "seeds": study.seeds,
         "metrics": study.metrics,
-        "hypotheses": [[h.metric, h.left, h.relation, h.right] for h in study.hypotheses],
+        "hypotheses": [asdict(hypothesis) for hypothesis in study.hypotheses],
         "variants": [
             {
                 "label": variant.label,
+                "method": variant.config.method,
                 "is_baseline": variant.is_baseline,
-                "has_parameters": variant.has_parameters,
+                "is_trained": variant.is_trained,
                 "differences": {"method": variant.config.method}
                 if variant.is_baseline
                 else {path: new for path, (_, new) in difference(variant.config, study.control.config).items()},
@@ -131,40 +172,10 @@ def _describe(study: Study) -> dict[str, Any]:
     }
 
 
-def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=columns)
-    numeric = [c for c in ("seed", "value", "step", "images", "seconds") if c in frame]
-    frame[numeric] = frame[numeric].apply(pd.to_numeric)
+def to_frame(rows: list[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+    """With numbers where the rows have their digits: Python's own reading, which is right to the last bit."""
+    frame = pd.DataFrame(rows, columns=list(columns))
+    for name, kind in NUMBERS.items():
+        if name in frame:
+            frame[name] = pd.Series(list(map(kind, frame[name])), frame.index, dtype=kind)
     return frame
-
-
-def save(results: Results, folder: Path) -> None:
-    """Write the archive that the report can be made from again."""
-    content = {"study": results.study, "runs": results.runs}
-    write_atomically(folder / ARCHIVE, json.dumps(content, indent=1) + "\n")  # in the report's order
-    _save_frame(results.records, folder / RECORDS)
-    _save_frame(results.curves, folder / CURVES)
-
-
-def _save_frame(frame: pd.DataFrame, path: Path) -> None:
-    text = frame.to_csv(index=False, lineterminator="\n")
-    path.write_bytes(gzip.compress(text.encode(), mtime=0))
-
-
-def load(folder: Path) -> Results:
-    """Read an archive. Raises InputError if there is none or it is damaged."""
-    try:
-        content = json.loads((folder / ARCHIVE).read_text())
-        records, curves = _load_frame(folder / RECORDS), _load_frame(folder / CURVES)
-        results = Results(content["study"], content["runs"], records, curves)
-        if not results.labels or "value" not in records or "value" not in curves:
-            raise ValueError("they lack variants or values")
-        return results
-    except FileNotFoundError as error:
-        raise InputError(f"{folder}: no records to report on ({Path(error.filename).name} is not there)") from None
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder}: the records cannot be read: {error}") from None
-
-
-def _load_frame(path: Path) -> pd.DataFrame:
-    return pd.read_csv(io.BytesIO(gzip.decompress(path.read_bytes())), keep_default_na=False, na_values=["nan"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from rich.box import SIMPLE
@@ -11,7 +12,9 @@ from rich.table import Table
 
 from bench.merging import difference
 from bench.report.frames import Results
-from bench.report.text import TextTable, cost_table, hypothesis_table, score_table
+from bench.report.render import TextTable
+from bench.report.text import cost_table, score_table
+from bench.report.verdict_table import hypothesis_table
 from bench.runner import unscored
 from bench.store import RunStore
 from bench.study import Study
@@ -19,15 +22,39 @@ from bench.study import Study
 
 def print_results(results: Results, folder: Path, console: Console) -> None:
     """The tables of a report."""
-    tables = [score_table(results, compact=True), cost_table(results, compact=True)]
+    scores = [score_table(results, compact=True)] if results.study["metrics"] else []
+    tables = [*scores, cost_table(results, compact=True)]
     if results.study["hypotheses"]:
-        tables.insert(0, hypothesis_table(results))
+        tables.insert(0, hypothesis_table(results, compact=True))
     console.rule(escape(results.study["title"]))
     for table in tables:
-        console.print(_rich(table))
+        for part in _parts(table, console.width):
+            console.print(_rich(part))
         for index, note in enumerate(table.notes, 1):
             console.print(f"[dim]{index}. {escape(note)}[/]", highlight=False)
     console.print(f"[bold]{escape(str(folder / 'report.md'))}[/]", highlight=False)
+
+
+def _parts(table: TextTable, width: int) -> list[TextTable]:
+    """The table, or several that are narrow enough, each with its first column."""
+    needs = [max(len(line) for cell in column for line in cell.split("\n")) for column in _columns(table)]
+    parts, taken = [[0]], needs[0] + 3
+    for index, need in enumerate(needs[1:], 1):
+        if taken + need + 1 > width and len(parts[-1]) > 1 and table.title != "Hypotheses":
+            parts.append([0])
+            taken = needs[0] + 3
+        parts[-1].append(index)
+        taken += need + 1
+    return [
+        replace(
+            table, headings=[table.headings[i] for i in chosen], rows=[[row[i] for i in chosen] for row in table.rows]
+        )
+        for chosen in parts
+    ]
+
+
+def _columns(table: TextTable) -> list[tuple[str, ...]]:
+    return list(zip(table.headings, *table.rows, strict=True))
 
 
 def _rich(table: TextTable) -> Table:

@@ -1,39 +1,23 @@
-"""The report's tables in words: cells, headings and notes, and their Markdown, LaTeX and terminal forms."""
+"""The report's tables of variants in words: scores, costs, what differs, runs."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-import pandas as pd
-
-from bench.measure.metrics import METRICS
-from bench.measure.statistics import SCREENING_BELOW
+from bench.merging import flatten
+from bench.report.columns import Column, columns
 from bench.report.frames import Results
-from bench.report.tables import Column, columns, hypotheses, reference_means, summary
+from bench.report.render import TextTable
+from bench.report.tables import summary
+from bench.report.words import MISSING, estimate_text, number
+from bench.store import BAD_ENDS
 
-MISSING = "—"
-
-
-@dataclass(frozen=True)
-class TextTable:
-    """Headings and rows of cells; a cell may have two lines. Notes stand below."""
-
-    title: str
-    headings: list[str]
-    rows: list[list[str]]
-    notes: list[str] = field(default_factory=list)
-
-
-def number(value: float, decimals: int, signed: bool = False) -> str:
-    """A number with its decimals, thousands separated, a real minus sign."""
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    text = f"{value:{'+' if signed else ''},.{decimals}f}"
-    if not text.strip("+-0.,"):  # a minus of a rounded zero says nothing
-        text = text.replace("-", "+" if signed else "")
-    return text.replace("-", "−")
+ENDED_BADLY = (
+    "Means are over finished runs; in comparisons a run that diverged or failed counts as the worst. Such a difference "
+    "is the median of the seeds' differences, its interval the order statistics of the sign test (none below 6 seeds)."
+)
 
 
 def score_table(results: Results, compact: bool = False) -> TextTable:
@@ -43,14 +27,18 @@ def score_table(results: Results, compact: bool = False) -> TextTable:
     """
     shown = [c for c in columns(results) if not c.is_ratio]
     table = _value_table("Scores", results, shown, compact)
-    reference = reference_means(results)
+    reference = results.truth
     if reference:
         cells = [number(reference[c.key], c.decimals) if c.key in reference else "" for c in shown]
         table.rows.append(["ground truth", "", *cells])
-        table.notes.append("Colorfulness has no better end: the nearer to the ground truth's, the better.")
+        names = " and ".join(c.title for c in shown if c.direction == "neutral")
+        table.notes.append(f"The nearer {names} to the ground truth's, the better: it has no better end.")
     what = "a * where its 95% t interval leaves out 0" if compact else "with its 95% t interval"
     table.notes.append(f"± is the standard deviation over seeds; below it the difference from the control, paired by "
                        f"seed, {what}. It speaks of new seeds on these images.")  # fmt: skip
+    bad = [run for run in results.runs if run["state"] in BAD_ENDS]
+    if bad:
+        table.notes.append(f"{len(bad)} of {len(results.runs)} runs diverged or failed. {ENDED_BADLY}")
     return table
 
 
@@ -91,7 +79,13 @@ def _value_table(title: str, results: Results, shown: list[Column], compact: boo
 
 def _cell(row: Any, column: Column, compact: bool) -> str:
     between = "\n" if compact else " "
-    spread = f"{between}± {number(row['sd'], column.decimals)}" if row["n"] > 1 and row["sd"] > 0 else ""
+    if column.unit == "img/s" and row["mean"] < 10:  # whole numbers would hide all of it
+        column = replace(column, decimals=2)
+    spread = (
+        f"{between}± {number(row['sd'], column.decimals)}"
+        if row["n"] > 1 and row["sd"] > 1e-9 * abs(row["mean"])
+        else ""
+    )
     text = number(row["mean"], column.decimals) + spread
     if math.isnan(row["difference"]):
         return text
@@ -99,27 +93,12 @@ def _cell(row: Any, column: Column, compact: bool) -> str:
 
 
 def _comparison(row: Any, column: Column, compact: bool) -> str:
-    low, high, neutral = row["low"], row["high"], 1.0 if column.is_ratio else 0.0
-    if compact or math.isnan(low) or math.isclose(low, high, rel_tol=1e-9):
-        star = "*" if not math.isnan(low) and not low <= neutral <= high and compact else ""
-        text = ratio(row["difference"]) if column.is_ratio else number(row["difference"], column.decimals, signed=True)
-        return text + star
-    if column.is_ratio:
-        return f"{ratio(row['difference'])} [{ratio(low)[1:]}, {ratio(high)[1:]}]"
-    return interval(row["difference"], low, high, column.decimals)
-
-
-def ratio(value: float) -> str:
-    """×0.74, ×892"""
-    return f"×{value:.2f}" if value < 10 else f"×{value:,.0f}"
-
-
-def interval(mean: float, low: float, high: float, decimals: int) -> str:
-    """+0.10 [−0.02, +0.22]"""
-    text = number(mean, decimals, signed=True)
-    if math.isnan(low):
-        return text
-    return f"{text} [{number(low, decimals, signed=True)}, {number(high, decimals, signed=True)}]"
+    three = row["difference"], row["low"], row["high"]
+    if not compact:
+        return estimate_text(three, column, row["method"])
+    neutral = 1.0 if column.is_ratio else 0.0
+    star = "" if math.isnan(row["low"]) or row["low"] <= neutral <= row["high"] else "*"
+    return estimate_text((row["difference"], math.nan, math.nan), column, row["method"]) + star
 
 
 def _missing(results: Results, label: str, column: Column, notes: list[str]) -> str:
@@ -137,7 +116,7 @@ def _runs_cell(results: Results, label: str) -> str:
     states = [run["state"] for run in runs]
     others = {state: states.count(state) for state in states if state != "done"}
     text = f"{states.count('done')}/{len(states)}"
-    return text + "".join(f", {count} {state}" for state, count in others.items())
+    return text + "".join(f", {count} {state} ({count / len(states):.0%})" for state, count in others.items())
 
 
 def _speed_notes(results: Results) -> list[str]:
@@ -147,7 +126,7 @@ def _speed_notes(results: Results) -> list[str]:
         return []
     places = sorted({f"{m['device']}, {_threads(m['threads'])}, {m['precision']}" for m in trained})
     batches = sorted({m["training"]["batch_size"] for m in trained})
-    windows = trained[0]["training"]["windows"]
+    windows = " or ".join(map(str, sorted({m["training"]["windows"] for m in trained})))
     worst = max(m["training"]["spread"] for m in trained)
     notes = [
         f"img/s: images a second, median of {windows} windows after warm-up at batch {', '.join(map(str, batches))}, "
@@ -165,32 +144,15 @@ def _threads(count: int) -> str:
     return f"{count} thread{'' if count == 1 else 's'}"
 
 
-def hypothesis_table(results: Results) -> TextTable:
-    """What was expected, and what came out."""
-    rows = []
-    for row in hypotheses(results).to_dict("records"):
-        estimate = interval(row["difference"], row["low"], row["high"], METRICS[row["metric"]].decimals)
-        rows.append([row["hypothesis"], estimate if row["n"] else MISSING, str(row["n"]), row["verdict"]])
-    notes = ["Written down before the study was run. The difference is left − right, paired by seed, with its 95% t "
-             "interval; the verdict is inconclusive while that holds 0."]  # fmt: skip
-    if len(results.study["seeds"]) < SCREENING_BELOW:
-        notes.append(f"Screening only: fewer than {SCREENING_BELOW} seeds.")
-    return TextTable("Hypotheses", ["hypothesis", "difference", "seeds", "verdict"], rows, notes)
-
-
 def difference_table(results: Results) -> TextTable:
     """The config of each variant where it differs from the control's."""
-    control = _flat(results.study["control"])
+    control = flatten(results.study["control"])
     rows = [
         [variant["label"], path, str(control.get(path, MISSING)), str(value)]
         for variant in results.study["variants"][1:]
         for path, value in variant["differences"].items()
     ]
     return TextTable("What differs from the control", ["variant", "field", "control", "variant's"], rows)
-
-
-def _flat(config: dict[str, Any]) -> dict[str, Any]:
-    return {str(path): value for path, value in pd.json_normalize(config).iloc[0].items()}
 
 
 def run_table(results: Results) -> TextTable:
@@ -200,51 +162,3 @@ def run_table(results: Results) -> TextTable:
         reason = (run["outcome"] or {}).get("reason", "")
         rows.append([run["label"], str(run["seed"]), run["id"], run["state"], reason])
     return TextTable("Runs", ["variant", "seed", "run", "state", "reason"], rows)
-
-
-def markdown(table: TextTable) -> str:
-    """A GitHub table with its notes."""
-    lines = ["| " + " | ".join(map(escape_markdown, table.headings)) + " |", "|" + "---|" * len(table.headings)]
-    lines += ["| " + " | ".join(map(escape_markdown, row)) + " |" for row in table.rows]
-    notes = [f"{index}. {escape_markdown(note)}" for index, note in enumerate(table.notes, 1)]
-    return "\n".join([*lines, "", *notes]).rstrip() + "\n"
-
-
-def escape_markdown(text: str) -> str:
-    """Text as it is, whatever Markdown or HTML it looks like."""
-    for plain, escaped in (
-        ("\\", "\\\\"),
-        ("`", "\\`"),
-        ("[", "\\["),
-        ("&", "&amp;"),
-        ("<", "&lt;"),
-        (">", "&gt;"),
-        ("|", "\\|"),
-        ("*", "\\*"),
-        ("_", "\\_"),
-    ):
-        text = text.replace(plain, escaped)
-    return " ".join(text.split("\r")).replace("\n", "<br>")
-
-
-def latex(table: TextTable) -> str:
-    """A booktabs tabular; a cell's second line goes into a row of its own."""
-    lines = [rf"\begin{{tabular}}{{l{'r' * (len(table.headings) - 1)}}}", r"\toprule"]
-    lines += [" & ".join(map(_tex, table.headings)) + r" \\", r"\midrule"]
-    for row in table.rows:
-        parts = [cell.split("\n") for cell in row]
-        for depth in range(max(map(len, parts))):
-            lines.append(" & ".join(_tex(p[depth]) if depth < len(p) else "" for p in parts) + r" \\")
-    notes = [f"% {index}. {note}" for index, note in enumerate(table.notes, 1)]
-    return "\n".join([f"% {table.title}", *lines, r"\bottomrule", r"\end{tabular}", *notes]) + "\n"
-
-
-_TEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "−": "$-$", "×": r"$\times$", "—": "---",
-    "∞": r"$\infty$", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "<": r"$<$", ">": r"$>$",
-}  # fmt: skip
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(letter, letter) for letter in text)

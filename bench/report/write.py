@@ -1,4 +1,4 @@
-"""A study's report folder: report.md, table.csv, table.tex, figures/ and the records they stand on."""
+"""A study's report folder: report.md, tables as CSV and LaTeX, figures/ and the records they stand on."""
 
 from __future__ import annotations
 
@@ -6,41 +6,71 @@ import textwrap
 from pathlib import Path
 
 from bench.config import InputError
+from bench.measure.metrics.registry import ALL_IMAGES
+from bench.report.archive import save
+from bench.report.effects import draw_effects, effects
 from bench.report.figures import draw_curves, draw_samples, sample_grid, validation_curves
-from bench.report.frames import Results, save
+from bench.report.frames import Results
+from bench.report.methods import methods_table, published_table
+from bench.report.pareto import draw_pareto, pareto
+from bench.report.render import TextTable, escape_markdown, latex, markdown
+from bench.report.scaling import draw_scaling, scaling
 from bench.report.tables import wide
-from bench.report.text import (
-    cost_table,
-    difference_table,
-    escape_markdown,
-    hypothesis_table,
-    latex,
-    markdown,
-    run_table,
-    score_table,
-)
+from bench.report.text import cost_table, difference_table, run_table, score_table
+from bench.report.time_table import time_table
+from bench.report.verdict_table import hypothesis_table
+from bench.report.verdicts import hypotheses_frame
 from bench.store import RunStore, write_atomically
 
+PICTURES = {  # file below figures/: heading, text
+    "effects.png": (
+        "Differences",
+        "Each hypothesis: every seed's difference, the mean or median with its 95% interval on these and on new "
+        "images, a line where there is no difference, and the margin of an equality. An arrowhead lies at infinity",
+    ),
+    "pareto.png": (
+        "Quality against cost",
+        "Each variant and baseline at the mean over its seeds; filled, and joined by the line, are those that no other "
+        "one beats in both quality and cost. A cost of 0 stands at the left edge",
+    ),
+    "samples.png": ("Pictures", "Input, each variant and baseline at its first seed, and the ground truth"),
+    "curves.png": ("Learning curves", "Validation scores over training; the band is the range over seeds"),
+    "scaling.png": (
+        "More data",
+        "Scores against the number of images that were trained on; the band is the range over seeds",
+    ),
+}
 
-def write_report(results: Results, folder: Path, store: RunStore | None) -> None:
-    """Write or rewrite the folder. Without a store (a committed archive) the pictures stay as they are."""
+
+def write_report(results: Results, folder: Path, store: RunStore | None, samples: bool = True) -> None:
+    """Write or rewrite the folder. Without a store (a committed archive) the samples stay as they are."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot write the report ({error.strerror}); use --reports DIR") from None
-    if store:  # pictures of other runs are worse than none
-        for name in ("samples.png", "curves.png"):
+    for name in PICTURES:  # pictures of other runs are worse than none
+        if store or name != "samples.png":
             (folder / "figures" / name).unlink(missing_ok=True)
-    grid = sample_grid(results, store) if store else []
-    if grid:
-        draw_samples(grid, folder / "figures" / "samples.png")
-    curves = validation_curves(results)
-    if len(curves):
-        draw_curves(curves, results, folder / "figures" / "curves.png")
+    _draw(results, folder / "figures", store if samples else None)
     if store:
         save(results, folder)
     for name, text in texts(results, folder).items():
         write_atomically(folder / name, text)
+
+
+def _draw(results: Results, folder: Path, store: RunStore | None) -> None:
+    is_of_scores = bool(results.study["metrics"])  # of costs alone: what was hardly trained has nothing to show
+    grid = sample_grid(results, store) if store and is_of_scores else []
+    if grid:
+        draw_samples(grid, folder / "samples.png")
+    if is_of_scores and len(curves := validation_curves(results)):
+        draw_curves(curves, results, folder / "curves.png")
+    if len(found := effects(results)):
+        draw_effects(found, results, folder / "effects.png")
+    if len(points := pareto(results)):
+        draw_pareto(points, folder / "pareto.png")
+    if len(frame := scaling(results)):
+        draw_scaling(frame, folder / "scaling.png")
 
 
 def check_report(results: Results, folder: Path) -> list[str]:
@@ -60,8 +90,17 @@ def texts(results: Results, folder: Path) -> dict[str, str]:
     return {
         "report.md": _markdown(results, folder),
         "table.csv": wide(results).to_csv(index=False, lineterminator="\n"),
-        "table.tex": "\n".join(latex(t) for t in (score_table(results), cost_table(results))),
+        "hypotheses.csv": hypotheses_frame(results).to_csv(index=False, lineterminator="\n"),
+        "table.tex": "\n".join(latex(t) for t in [*_tables(results), difference_table(results)]),
     }
+
+
+def _tables(results: Results) -> list[TextTable]:
+    """What was found, in the page's order."""
+    asked = [hypothesis_table(results)] if results.study["hypotheses"] else []
+    scores = [score_table(results)] if results.study["metrics"] else []
+    times = time_table(results)
+    return [*asked, *scores, *([times] if times else []), cost_table(results)]
 
 
 def _markdown(results: Results, folder: Path) -> str:
@@ -72,22 +111,24 @@ def _markdown(results: Results, folder: Path) -> str:
         f"{claim}\n>\n> (section {escape_markdown(study['claim']['section'])})",
         _setting(results),
     ]
-    if study["hypotheses"]:
-        parts.append("## Hypotheses\n\n" + markdown(hypothesis_table(results)))
-    for table in (score_table(results), cost_table(results)):
-        parts.append(f"## {table.title}\n\n{markdown(table)}")
+    parts += [_section(table) for table in _tables(results)]
     parts += _pictures(folder)
-    for table in (difference_table(results), run_table(results)):
-        parts.append(f"## {table.title}\n\n{markdown(table)}")
+    about = (methods_table(results), published_table(results), difference_table(results), run_table(results))
+    parts += [_section(table) for table in about if table]
     parts.append(_again(results))
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
+
+
+def _section(table: TextTable) -> str:
+    return f"## {table.title}\n\n{markdown(table)}"
 
 
 def _setting(results: Results) -> str:
     config, data = results.study["control"], _data(results)
     train, tiling = config["train"], config["tiling"]
     budget = next(f"{train[unit]:,} {unit}" for unit in ("steps", "images", "seconds") if train[unit])
-    images = results.records["image"].nunique()
+    scored = results.records["image"]
+    images = scored[scored != ALL_IMAGES].nunique()
     lines = [
         f"Scale `{results.study['scale']}`: {config['data']['image_size']}x{config['data']['image_size']} images, "
         f"{tiling['grid']}x{tiling['grid']} sub-images, {budget} at batch {train['batch_size']} "
@@ -119,13 +160,9 @@ def _data(results: Results) -> dict[str, str | int]:
 
 
 def _pictures(folder: Path) -> list[str]:
-    shown = (
-        ("samples.png", "Pictures", "Input, each variant and baseline at its first seed, and the ground truth"),
-        ("curves.png", "Learning curves", "Validation scores over training; the band is the range over seeds"),
-    )
     return [
         f"## {title}\n\n![{text}](figures/{name})\n\n{text}."
-        for name, title, text in shown
+        for name, (title, text) in PICTURES.items()
         if (folder / "figures" / name).exists()
     ]
 

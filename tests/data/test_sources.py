@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.config import DataConfig, InputError
+from bench.data.dataset import open_dataset
 from bench.data.sources import ImageFile, open_source
 
 REPOSITORY = Path(__file__).parents[2]
@@ -143,3 +144,68 @@ def test_the_data_room_imports_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_manifest_says_which_crops_are_of_one_photograph(tmp_path, write_image):
+    root = tmp_path / "images"
+    for split, seeds in (("train", (0, 1)), ("val", (2, 3, 4))):
+        for seed in seeds:
+            write_image(root / split / f"{seed}.png", seed)
+    assert open_source(folder(root)).photographs == {}
+    manifest = "file,photo\ntrain/0.png,barn\ntrain/1.png,barn\nval/2.png,mill\nval/4.png,mill\n"
+    (root / "manifest.csv").write_text(manifest)
+    dataset = open_dataset(DataConfig(name="folder", path=str(root), image_size=16, scales=(1.0,)))
+    crops, _ = dataset.val_crops(None)
+    assert {crop: dataset.photograph_of(crop) for crop in crops} == {
+        "val/2.png@1x[0,0]": "mill",
+        "val/4.png@1x[0,0]": "mill",
+        "val/3.png@1x[0,0]": "val/3.png",  # not in the manifest: a photograph of its own
+    }
+    assert {dataset.photograph_of(crop) for crop in crops[:2]} == {"mill", "val/3.png"}  # one of each comes first
+    described = dataset.describe()
+    assert (described["train_images"], described["train_photographs"], described["val_photographs"]) == (2, 1, 2)
+    (root / "manifest.csv").write_bytes(b"file,photo\n\xff\xff,x\n")
+    with pytest.raises(InputError, match=r"manifest.csv cannot be read .*; mend or remove it"):
+        open_source(folder(root))
+
+
+def test_crops_of_one_photograph_share_a_split(tmp_path, write_image):
+    root = tmp_path / "images"
+    names = [f"{photo}{crop}.png" for photo in "abcd" for crop in range(5)]
+    for seed, name in enumerate(names):
+        write_image(root / name, seed)
+    (root / "manifest.csv").write_text("file,photo\n" + "".join(f"{name},{name[0]}\n" for name in names))
+    source = open_source(folder(root))
+    assert len(source.val) == 5
+    assert {f.name[0] for f in source.train}.isdisjoint({f.name[0] for f in source.val})
+    assert "by photograph" in source.split_rule
+
+
+def test_a_photograph_in_both_splits_is_refused(tmp_path, write_image):
+    write_image(tmp_path / "train" / "0.png", 0)
+    write_image(tmp_path / "val" / "1.png", 1)
+    (tmp_path / "manifest.csv").write_text("file,photo\ntrain/0.png,barn\nval/1.png,barn\n")
+    with pytest.raises(InputError, match=r"val/1.png is of the photograph 'barn', which is in train/ too"):
+        open_source(folder(tmp_path))
+
+
+def test_fewer_images_are_fewer_photographs(tmp_path, write_image):
+    names = [f"train/{photo}{crop}.png" for photo in "abcdefgh" for crop in range(4)]
+    for seed, name in enumerate([*names, "val/x.png"]):
+        write_image(tmp_path / name, seed)
+    (tmp_path / "manifest.csv").write_text("file,photo\n" + "".join(f"{name},{name[6]}\n" for name in names))
+    config = DataConfig(name="folder", path=str(tmp_path), image_size=16, scales=(1.0,), train_images=0.25)
+    dataset = open_dataset(config)
+    assert (len(dataset.train), dataset.describe()["train_photographs"]) == (8, 2)
+
+
+def test_train_images_may_be_a_share_of_what_is_there(tmp_path, write_image):
+    for split, seeds in (("train", range(5)), ("val", (9,))):
+        for seed in seeds:
+            write_image(tmp_path / split / f"{seed}.png", seed)
+    sizes = {}
+    for wanted in (None, 0.01, 0.5, 0.99, 3):
+        config = DataConfig(name="folder", path=str(tmp_path), image_size=16, scales=(1.0,), train_images=wanted)
+        sizes[wanted] = {photo.name for photo in open_dataset(config).train}
+    assert [len(names) for names in sizes.values()] == [5, 1, 2, 5, 3]
+    assert sizes[0.01] < sizes[0.5] < sizes[3] < sizes[None]  # one is part of the next

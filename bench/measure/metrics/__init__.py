@@ -1,20 +1,27 @@
-"""The registry of metrics: what each score is, and how to get it on a device; importing it does not import torch."""
+"""How good a prediction is: scores by name, ready on a device; importing this does not import torch."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from bench.measure.metrics.registry import METRICS, Metric
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Score: TypeAlias = "Callable[[Tensor, Tensor], Tensor]"
-"""Prediction and target, RGB (B, 3, H, W) in [0, 1] -> one fp32 score per image (B,), on the same device."""
+__all__ = ["METRICS", "Metric", "Score", "Unavailable", "load"]
 
+ImageScore: TypeAlias = "Callable[[Tensor, Tensor], Tensor]"
+"""What a metric's `target` returns if it needs images or the set: prediction and target, fp32 RGB (B, 3, H, W) in
+[0, 1] -> one fp32 score per image (B,), on the same device. If it needs the distribution: one score for all (1,)."""
+MaskScore: TypeAlias = "Callable[[Tensor, Tensor, Tensor], Tensor]"
+"""The same and a boolean mask (B, 1, H, W), true where pixels were missing."""
+GridScore: TypeAlias = "Callable[[Tensor, Tensor, int], Tensor]"
+"""The same and the side of the grid of tiles that the image was cut into."""
 
 CPU_PIXELS = 256 * 256
 """Pairs of this many pixels are scored at once on a CPU. All 16 pairs of 256x256 at once took SSIM 2.0 times as long,
@@ -25,130 +32,63 @@ class Unavailable(Exception):
     """A score that cannot be had here; the message is the reason, in words, for the report to show."""
 
 
-@dataclass(frozen=True)
-class Metric:
-    """A named score: what a table needs to print it, and where to load it from."""
+class Score(Protocol):
+    """Any metric, ready to be called; what it does not need it does not look at."""
 
-    name: str
-    title: str
-    unit: str  # "" is dimensionless
-    direction: Literal["higher", "lower", "neutral"]  # which is better; neutral: as close to the targets' own as can be
-    source: str
-    version: int  # raise it whenever the numbers change: stored scores are keyed by it
-    target: str  # "module:function", the function takes a device and returns a Score
-    cheap: bool  # runs within a training loop without being noticed
-    decimals: int
-    min_side: int = 1  # the smallest height and width that it can score, in pixels
-
-    @property
-    def records(self) -> str:
-        """Where a run keeps this metric's records: a new version is a new file, and trains nothing."""
-        return f"scores/{self.name}.v{self.version}"
-
-
-METRICS: dict[str, Metric] = {
-    metric.name: metric
-    for metric in (
-        Metric(
-            name="psnr",
-            title="PSNR",
-            unit="dB",
-            direction="higher",
-            source="10 log10(1 / MSE) per image (torchmetrics)",
-            version=1,
-            target="bench.measure.metrics.fidelity:load_psnr",
-            cheap=True,
-            decimals=2,
-        ),
-        Metric(
-            name="ssim",
-            title="SSIM",
-            unit="",
-            direction="higher",
-            source="Wang et al. 2004, Gaussian 11x11, sigma 1.5, per image (torchmetrics)",
-            version=1,
-            target="bench.measure.metrics.fidelity:load_ssim",
-            cheap=True,
-            decimals=4,
-            min_side=6,
-        ),
-        Metric(
-            name="lpips",
-            title="LPIPS",
-            unit="",
-            direction="lower",
-            source="Zhang et al. 2018, v0.1, AlexNet (lpips)",
-            version=1,
-            target="bench.measure.metrics.perceptual:load_lpips",
-            cheap=False,
-            decimals=4,
-            min_side=31,
-        ),
-        Metric(
-            name="st_lpips",
-            title="ST-LPIPS",
-            unit="",
-            direction="lower",
-            source="Ghildyal & Liu 2022, AlexNet, weights of stlpips_pytorch",
-            version=1,
-            target="bench.measure.metrics.st_lpips:load_st_lpips",
-            cheap=False,
-            decimals=4,
-            min_side=21,
-        ),
-        Metric(
-            name="colorfulness",
-            title="colorfulness",
-            unit="",
-            direction="neutral",
-            source="Hasler & Suesstrunk 2003, M(3) of the prediction, sRGB in 0..255",
-            version=1,
-            target="bench.measure.metrics.colorfulness:load_colorfulness",
-            cheap=True,
-            decimals=2,
-        ),
-    )
-}
+    def __call__(self, prediction: Tensor, target: Tensor, mask: Tensor | None = None, grid: int = 1) -> Tensor:
+        """prediction, target: RGB (B, 3, H, W) in [0, 1]; mask: (B, 1, H, W), 1 where pixels were missing, 0 elsewhere;
+        grid: the images were cut into grid x grid tiles -> one fp32 score per image (B,), on the same device; one for
+        all of them, (1,), if the metric needs the distribution."""
+        ...
 
 
 @functools.cache
 def load(name: str, device: str) -> Score:
     """The score `name`, ready on `device`; weights are read once per process and device.
 
-    It always runs in IEEE fp32, whatever autocast or TF32 setting surrounds it (simulated TF32 took 0.04 off SSIM).
-    Raises Unavailable, which is not remembered, if weights cannot be had; the score raises it for images that are
-    too small, and ValueError for tensors that are not two equal (B, 3, H, W).
+    It always runs in IEEE fp32, whatever autocast, TF32 or bf16 setting surrounds it. Raises Unavailable, which is not
+    remembered, if weights cannot be had. The score raises it for images that are too small or too few and where a mask
+    is needed and there is none; and ValueError for tensors of other shapes, and masks that leave nothing to score.
     """
     import torch
 
     metric = METRICS[name]
     module, function = metric.target.split(":")
-    score: Score = getattr(import_module(module), function)(device)
+    score: Callable[..., Tensor] = getattr(import_module(module), function)(device)
     device_type = torch.device(device).type
 
     @torch.no_grad()
-    def checked(prediction: Tensor, target: Tensor) -> Tensor:
+    def checked(prediction: Tensor, target: Tensor, mask: Tensor | None = None, grid: int = 1) -> Tensor:
         check_images(metric, tuple(prediction.shape), tuple(target.shape))
-        pairs = max(1, CPU_PIXELS // prediction.shape[2:].numel()) if device_type == "cpu" else len(prediction)
-        with torch.autocast(device_type, enabled=False), ieee_convolutions():
-            parts = zip(torch.split(prediction.float(), pairs), torch.split(target.float(), pairs), strict=True)
-            return torch.cat([score(ours, theirs) for ours, theirs in parts])
+        tensors = [prediction.float(), target.float()]
+        if metric.needs == "mask":
+            tensors.append(hole_of(metric, mask, prediction))
+        more = (grid,) if metric.needs == "grid" else ()
+        split = device_type == "cpu" and metric.needs not in ("set", "distribution")
+        size = max(1, CPU_PIXELS // prediction.shape[2:].numel()) if split else len(prediction)
+        with torch.autocast(device_type, enabled=False), ieee_fp32():
+            parts = zip(*(torch.split(tensor, size) for tensor in tensors), strict=True)
+            return torch.cat([score(*part, *more) for part in parts])
 
     return checked
 
 
 @contextmanager
-def ieee_convolutions() -> Iterator[None]:
-    """cuDNN's convolutions in full fp32 and not, as is PyTorch's default, in TF32, which keeps 10 bits of mantissa."""
+def ieee_fp32() -> Iterator[None]:
+    """Full fp32, and not TF32 or bf16, which keep 10 and 7 bits of mantissa: PyTorch's default for cuDNN's convolutions
+    (simulated, it took 0.04 off SSIM), a setting for products of matrices (bf16 put Lab 0.36 off on a CPU)."""
     import torch
 
-    cudnn: Any = torch.backends.cudnn  # a module by its type, with more than that inside
-    before = cudnn.conv.fp32_precision
-    cudnn.conv.fp32_precision = "ieee"
+    backends: Any = torch.backends  # modules by their type, with more than that inside
+    switches = (backends.cudnn.conv, backends.cuda.matmul, backends.mkldnn.conv, backends.mkldnn.matmul)
+    before = [switch.fp32_precision for switch in switches]
+    for switch in switches:
+        switch.fp32_precision = "ieee"
     try:
         yield
     finally:
-        cudnn.conv.fp32_precision = before
+        for switch, precision in zip(switches, before, strict=True):
+            switch.fp32_precision = precision
 
 
 def check_images(metric: Metric, prediction: tuple[int, ...], target: tuple[int, ...]) -> None:
@@ -159,6 +99,20 @@ def check_images(metric: Metric, prediction: tuple[int, ...], target: tuple[int,
     if min(height, width) < metric.min_side:
         smallest = f"{metric.min_side}x{metric.min_side}"
         raise Unavailable(f"{metric.title} needs images of at least {smallest} pixels, got {height}x{width}")
+
+
+def hole_of(metric: Metric, mask: Tensor | None, prediction: Tensor) -> Tensor:
+    """The mask as booleans, (B, 1, H, W). Raises Unavailable without one, ValueError if it is not one of 0 and 1 that
+    fits the images."""
+    if mask is None:
+        raise Unavailable(f"{metric.title} needs a hole, and this task has none")
+    expected, got = (len(prediction), 1, *prediction.shape[2:]), tuple(mask.shape)
+    if got != expected:
+        raise ValueError(f"{metric.title} needs a mask of shape {expected}, got {got}")
+    hole = mask.bool()
+    if not (mask == hole).all():
+        raise ValueError(f"{metric.title} needs a mask of 0 and 1")
+    return hole
 
 
 def first_line(error: Exception) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bench.measure.metrics import Score
+from bench.measure.metrics import ImageScore
 
 
-def load_colorfulness(device: str) -> Score:
+def load_colorfulness(device: str) -> ImageScore:
     """Colorfulness has nothing to load."""
     return colorfulness
 

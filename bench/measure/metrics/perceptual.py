@@ -10,34 +10,23 @@ import warnings
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from bench.measure.metrics import Score, Unavailable, first_line
+from bench.measure.metrics import ImageScore, Unavailable, first_line
 
 TIMEOUT_S = 10.0  # of one connection or read while the trunk is downloaded
 
 
-def load_lpips(device: str) -> Score:
+def load_lpips(device: str) -> ImageScore:
     """LPIPS v0.1 with the AlexNet trunk (Zhang et al. 2018): (B, 3, H, W) in [0, 1], twice -> (B,), 0 where identical.
 
     The linear heads ship with `lpips`; the trunk is torchvision's, downloaded (233 MB) on first use into torch.hub's
     directory. Raises Unavailable if that fails or the file is no good. The network is tried once a process.
     """
-    import lpips
     from torchvision.models import AlexNet_Weights
 
-    trunk = Path(torch.hub.get_dir(), "checkpoints", Path(AlexNet_Weights.IMAGENET1K_V1.url).name)
-    if not trunk.exists() and (error := download(AlexNet_Weights.IMAGENET1K_V1.url, trunk)):
-        raise Unavailable(
-            f"AlexNet weights not present and not downloadable ({error}); put {trunk.name} into {_shown(trunk.parent)}"
-        )
-    try:
-        with warnings.catch_warnings():
-            # lpips 0.1.4 still says pretrained=True, which torchvision deprecates
-            warnings.filterwarnings("ignore", message="(The parameter 'pretrained'|Arguments other than a weight)")
-            network = lpips.LPIPS(net="alex", version="0.1", verbose=False).requires_grad_(False).to(device)
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        raise Unavailable(f"AlexNet weights: {_shown(trunk)} cannot be read ({first_line(error)})") from error
+    url = AlexNet_Weights.IMAGENET1K_V1.url
+    network = lpips_network(url, Path(torch.hub.get_dir(), "checkpoints", Path(url).name), device)
 
     def score(prediction: Tensor, target: Tensor) -> Tensor:
         distance: Tensor = network(2 * prediction - 1, 2 * target - 1)  # (B, 1, 1, 1)
@@ -47,13 +36,37 @@ def load_lpips(device: str) -> Score:
 
 
 @functools.cache
+def lpips_network(url: str, trunk: Path, device: str) -> nn.Module:
+    """The network, with the trunk from torch.hub's directory; read once, for the whole image and for regions of it."""
+    import lpips
+
+    fetch("AlexNet", url, trunk)
+    try:
+        with warnings.catch_warnings():
+            # lpips 0.1.4 still says pretrained=True, which torchvision deprecates
+            warnings.filterwarnings("ignore", message="(The parameter 'pretrained'|Arguments other than a weight)")
+            network: nn.Module = lpips.LPIPS(net="alex", version="0.1", verbose=False)
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        raise Unavailable(f"AlexNet weights: {shown(trunk)} cannot be read ({first_line(error)})") from error
+    return network.requires_grad_(False).to(device)
+
+
+def fetch(name: str, url: str, path: Path) -> None:
+    """Download these weights unless they are there. Raises Unavailable with the reason and where to put the file."""
+    if not path.exists() and (error := download(url, path)):
+        raise Unavailable(
+            f"{name} weights not present and not downloadable ({error}); put {path.name} into {shown(path.parent)}"
+        )
+
+
+@functools.cache
 def download(url: str, path: Path) -> str | None:
     """Fetch `url` to `path`; returns None, or what went wrong, which is remembered for the rest of the process."""
     timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT_S)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # torchvision names its files <name>-<start of the sha256>.pth
+        # torchvision and torch-fidelity name their files <name>-<start of the sha256>.pth
         torch.hub.download_url_to_file(url, str(path), hash_prefix=path.stem.rpartition("-")[2], progress=False)
     except (OSError, http.client.HTTPException, RuntimeError) as error:  # RuntimeError: not the file that it should be
         return first_line(error)
@@ -62,6 +75,6 @@ def download(url: str, path: Path) -> str | None:
     return None
 
 
-def _shown(path: Path) -> Path:
+def shown(path: Path) -> Path:
     """With ~ for the home folder: reports that are passed on should not name it."""
     return Path("~", path.relative_to(Path.home())) if path.is_relative_to(Path.home()) else path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import pickle
@@ -11,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.measure.metrics import Score, Unavailable, first_line
+from bench.measure.metrics import ImageScore, Unavailable, first_line
 
 WEIGHTS_VARIABLE = "BENCH_STLPIPS_WEIGHTS"
 WEIGHTS_IN_WHEEL = "weights/vST0.0/alex_shift_tolerant.pth"
@@ -95,25 +96,30 @@ class ShiftTolerantLPIPS(nn.Module):
         return distance
 
 
-def load_st_lpips(device: str) -> Score:
+def load_st_lpips(device: str) -> ImageScore:
     """ST-LPIPS, AlexNet: (B, 3, H, W) in [0, 1], twice -> (B,), 0 where identical.
 
     Raises Unavailable if the weights are neither in the installed wheel nor where BENCH_STLPIPS_WEIGHTS points.
     """
-    path = weights_path()
-    try:
-        published = torch.load(path, map_location="cpu", weights_only=True)
-        network = ShiftTolerantLPIPS()
-        network.load_state_dict({our_name(name): tensor for name, tensor in published.items()})
-    except (OSError, EOFError, RuntimeError, AttributeError, pickle.UnpicklingError) as error:
-        raise Unavailable(f"ST-LPIPS weights: {path} cannot be read ({first_line(error)})") from error
-    network = network.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)
+    network = st_lpips_network(weights_path(), device)
 
     def score(prediction: Tensor, target: Tensor) -> Tensor:
         distance: Tensor = network(2 * prediction - 1, 2 * target - 1)
         return distance
 
     return score
+
+
+@functools.cache
+def st_lpips_network(path: Path, device: str) -> nn.Module:
+    """The network with the weights of this file; read once, for the whole image and for regions of it."""
+    try:
+        published = torch.load(path, map_location="cpu", weights_only=True)
+        network = ShiftTolerantLPIPS()
+        network.load_state_dict({our_name(name): tensor for name, tensor in published.items()})
+    except (OSError, EOFError, RuntimeError, AttributeError, pickle.UnpicklingError) as error:
+        raise Unavailable(f"ST-LPIPS weights: {path} cannot be read ({first_line(error)})") from error
+    return network.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)
 
 
 def our_name(name: str) -> str:

@@ -1,0 +1,54 @@
+"""Methods from outside the repository, `module:Class`: found, checked and fingerprinted, not imported."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+
+def is_outside(method: str) -> bool:
+    """Whether a method's name is a `module:Class`."""
+    return ":" in method
+
+
+def source_of(method: str) -> Path:
+    """The file of `module:Class`, looked for as Python does, and in the current folder. Raises ValueError in words."""
+    module, _, name = method.partition(":")
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        raise ValueError(f"there is no module {module!r} here; run from the folder of {module}.py, or install it")
+    path = Path(spec.origin)
+    names = _top_level_names(path)
+    if name not in names:
+        raise ValueError(f"{path.name} has no {name!r}; it has {', '.join(sorted(names)) or 'nothing'}")
+    return path
+
+
+def fingerprint(method: str) -> str:
+    """16 hex digits of the file's content, which so is part of a run's id; what the file imports is not."""
+    return hashlib.sha256(source_of(method).read_bytes()).hexdigest()[:16]
+
+
+def _top_level_names(path: Path) -> set[str]:
+    try:
+        body = ast.parse(path.read_bytes()).body
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ValueError(f"{path.name} cannot be read ({error})") from None
+    names: set[str] = set()
+    for node in body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.ImportFrom):
+            names |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return names

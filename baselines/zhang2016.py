@@ -1,0 +1,180 @@
+"""Zhang, Isola, Efros, "Colorful Image Colorization", ECCV 2016: colour as classes, rebalanced, then annealed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from baselines.ab_bins import bin_centres, colour_prior, rebalance, smooth, soft_encode
+from bench.config import InputError, RunConfig
+from bench.data.colour import AB_RANGE
+from bench.data.tasks import Batch
+from bench.training.method import Progress
+from bench.training.randomness import seeded
+from bench.training.trainable import autocast
+
+TEMPERATURE = 0.38  # section 2.3
+# The optimiser is the paper's (section 3; its solver.prototxt agrees on all but when the rate falls).
+LEARNING_RATES = ((0, 3e-5), (200 / 450, 1e-5), (375 / 450, 3e-6))  # at 200k and 375k of 450k iterations
+BETAS = (0.9, 0.99)
+WEIGHT_DECAY = 1e-3
+COLOURFUL = 5.0  # ab units; the released training net skips images that are gray to within this
+
+PUBLISHED_WEIGHTS = "colorization_release_v2-9b330a0b.pth"
+"""The authors' PyTorch weights (github.com/richzhang/colorization); the name ends in the sha256's first 8 digits."""
+PUBLISHED = {f"model{i}.": f"conv{i}." for i in range(1, 9)} | {"model8.6.": "to_bins.", "model_out.": "centres."}
+"""Their beginnings of parameter names -> ours; the longest that fits counts."""
+
+
+def block(*widths: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    """3x3 convolutions, each with ReLU, then BatchNorm; the last one has the stride. (B, C, H, W) -> (B, C', H', W')"""
+    layers: list[nn.Module] = []
+    strides = [1] * (len(widths) - 2) + [stride]
+    for (c_in, c_out), by in zip(pairwise(widths), strides, strict=True):
+        layers += [nn.Conv2d(c_in, c_out, 3, by, padding=dilation, dilation=dilation), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers, nn.BatchNorm2d(widths[-1]))
+
+
+class Colorizer(nn.Module):
+    """Figure 2: eight blocks, three halvings, one doubling, 313 bins at a quarter of the resolution.
+
+    32,236,011 parameters, among them 626 that do not learn: the bins' centres, as a layer. BatchNorm has a scale and
+    a shift as in the PyTorch release; the Caffe original had none. H and W are multiples of 8.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = block(1, 64, 64, stride=2)
+        self.conv2 = block(64, 128, 128, stride=2)
+        self.conv3 = block(128, 256, 256, 256, stride=2)
+        self.conv4 = block(256, 512, 512, 512)
+        self.conv5 = block(512, 512, 512, 512, dilation=2)
+        self.conv6 = block(512, 512, 512, 512, dilation=2)
+        self.conv7 = block(512, 512, 512, 512)
+        up = nn.ConvTranspose2d(512, 256, 4, stride=2, padding=1)
+        self.conv8 = nn.Sequential(up, nn.ReLU(inplace=True), *block(256, 256, 256)[:-1])  # no norm before the bins
+        self.to_bins = nn.Conv2d(256, 313, 1)
+        self.centres = nn.Conv2d(313, 2, 1, bias=False)
+        self._initialise()
+
+    @torch.no_grad()
+    def _initialise(self) -> None:
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and layer.bias is not None:
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)
+        self.centres.weight.copy_((bin_centres() / AB_RANGE).T[:, :, None, None])
+
+    def logits(self, x: Tensor) -> Tensor:
+        """x: (B, 1, H, W), L / 50 - 1 -> (B, 313, H / 4, W / 4)"""
+        x = x / 2  # the release has (L - 50) / 100
+        for layer in (self.conv1, self.conv2, self.conv3, self.conv4, self.conv5, self.conv6, self.conv7, self.conv8):
+            x = layer(x)
+        return self.to_bins(x)  # type: ignore[no-any-return]
+
+    def annealed_mean(self, logits: Tensor, temperature: float = TEMPERATURE) -> Tensor:
+        """Eq. 5: the mean colour once the distribution is sharpened. (B, 313, h, w) -> (B, 2, h, w) in [-1, 1]"""
+        return self.centres(torch.softmax(logits / temperature, dim=1))  # type: ignore[no-any-return]
+
+    def decode(self, logits: Tensor) -> Tensor:
+        """(B, 313, H / 4, W / 4) -> ab, (B, 2, H, W) in [-1, 1]"""
+        return F.interpolate(self.annealed_mean(logits), scale_factor=4, mode="bilinear").clamp(-1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 1, H, W) -> (B, 2, H, W) in [-1, 1]"""
+        return self.decode(self.logits(x))
+
+
+def rebalanced_cross_entropy(logits: Tensor, ab: Tensor, centres: Tensor, weights: Tensor) -> Tensor:
+    """Eq. 2, as the mean over pixels.
+
+    logits: (B, Q, h, w); ab: (B, 2, h, w) and centres: (Q, 2), in ab units; weights: (Q,). Images without a colour
+    count as zero, as in the released training net (its layer NonGrayMask).
+    """
+    index, share = soft_encode(ab, centres)
+    entropy = -(share * logits.log_softmax(dim=1).gather(1, index)).sum(dim=1)  # (B, h, w)
+    colourful = (ab.abs() > COLOURFUL).flatten(1).any(dim=1)  # (B,)
+    return (weights[index[:, 0]] * entropy * colourful[:, None, None]).mean()
+
+
+class Zhang2016:
+    """Cross-entropy with soft codes and rare colours upweighted, by the prior of this run's training photographs.
+
+    Learning rates go by the share of the budget. Deviations: He's initialisation, where the paper has a k-means one
+    that looks at data; the loss is the mean over pixels, where eq. 2 is a sum; five neighbours as in the paper.
+    """
+
+    def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:
+        del in_channels, out_channels  # L in, ab out
+        size = config.data.image_size
+        if size % 8:
+            raise InputError(f"data.image_size is {size}; zhang2016 halves it three times and needs a multiple of 8")
+        self.config, self.device = config.train, device
+        with seeded(device, config.seed, "zhang2016"):
+            network = Colorizer()
+        self.network = network.to(device).to(memory_format=torch.channels_last)
+        centres = bin_centres()
+        self.centres = centres.to(device)
+        self.weights = rebalance(smooth(colour_prior(config.data), centres)).float().to(device)
+        self.optimizer = _adam(self.network)
+        self.networks: dict[str, nn.Module] = {"generator": self.network}
+        self.optimizers: dict[str, Optimizer] = {"generator": self.optimizer}
+
+    def update(self, batch: Batch, progress: Progress) -> dict[str, Tensor]:
+        self.network.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = next(rate for start, rate in reversed(LEARNING_RATES) if progress.fraction >= start)
+        with autocast(self.device, self.config):
+            logits = self.network.logits(batch.input)
+        ab = batch.target[:, :, ::4, ::4] * AB_RANGE  # by taking every fourth pixel, as the authors do
+        loss = rebalanced_cross_entropy(logits.float(), ab, self.centres, self.weights)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        return {"cross_entropy": loss.detach()}
+
+    @torch.inference_mode()
+    def predict(self, batch: Batch) -> Tensor:
+        self.network.eval()
+        with autocast(self.device, self.config):
+            logits = self.network.logits(batch.input)
+        return self.network.decode(logits.float())
+
+
+def _adam(network: Colorizer) -> Adam:
+    """Adam with the decay added to the gradient, as in Caffe; none on BatchNorm, which had no weights there."""
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)]
+    decayed = [p for layer in layers if layer is not network.centres for p in layer.parameters()]
+    free = [p for layer in network.modules() if isinstance(layer, nn.BatchNorm2d) for p in layer.parameters()]
+    groups = [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": free, "weight_decay": 0.0}]
+    return Adam(groups, lr=LEARNING_RATES[0][1], betas=BETAS, fused=True)
+
+
+def from_published(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The authors' state dict as one of `Colorizer`: names by PUBLISHED; the logits' layer times the temperature,
+    which theirs has in its weights and ours applies after; counters of batches where theirs has none."""
+    ours = rename(theirs, PUBLISHED)
+    for name in ("to_bins.weight", "to_bins.bias"):
+        ours[name] = ours[name] * TEMPERATURE
+    return ours
+
+
+def rename(theirs: Mapping[str, Tensor], beginnings: Mapping[str, str]) -> dict[str, Tensor]:
+    """Replace the longest beginning that fits each name, and add a zero `num_batches_tracked` where it is missing.
+
+    Raises KeyError for a name that no beginning fits.
+    """
+    ours = {}
+    for name, value in theirs.items():
+        fitting = [start for start in beginnings if name.startswith(start)]
+        if not fitting:
+            raise KeyError(f"{name} is not a name of the published weights")
+        start = max(fitting, key=len)
+        ours[beginnings[start] + name.removeprefix(start)] = value
+    norms = [name.removesuffix("running_var") for name in ours if name.endswith("running_var")]
+    return {f"{norm}num_batches_tracked": torch.tensor(0) for norm in norms} | ours

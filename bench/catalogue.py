@@ -1,0 +1,71 @@
+"""All methods with what they cost at 256x256: parameters, MACs, FLOPs; counted on the CPU, nothing is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from baselines import METHODS, ONLY_FOR, PARAMETER_FREE, UNTRAINED
+from baselines.cards import CARDS
+from baselines.weights import base_of, weights_path
+from bench.config import RunConfig
+from bench.contract import TASKS
+from bench.data.tasks import Batch, build_task
+from bench.measure.cost import count_cost
+from bench.run import build_method
+
+SIDE = 256
+CPU = torch.device("cpu")
+
+
+def catalogue() -> list[dict[str, Any]]:
+    """A row a method, in the registry's order; costs are of its first task, by the defaults of scale `paper`. A method
+    with its authors' weights has no row of its own: `weights` says whether they are here."""
+    return [_row(name) for name in METHODS if base_of(name) is None]
+
+
+def _row(name: str) -> dict[str, Any]:
+    card, tasks = CARDS[name], ONLY_FOR.get(name, TASKS)
+    row: dict[str, Any] = {
+        "name": name,
+        "title": card.title,
+        "authors": card.authors,
+        "year": card.year,
+        "venue": card.venue,
+        "tasks": list(tasks),
+        "needs_mask": card.needs_mask,
+        "settings": card.settings,
+        "trained": name not in UNTRAINED,
+        "weights": _weights(name),
+    }
+    return row | _cost(name, tasks[0])
+
+
+def _weights(name: str) -> str:
+    """present, not present, or why there are none."""
+    if CARDS[name].weights is None:
+        return CARDS[name].no_weights
+    return "present" if weights_path(name).is_file() else "not present"
+
+
+def _cost(name: str, task_name: str) -> dict[str, int | dict[str, int]]:
+    """Trainable parameters by network, in all, and of what predicts; MACs and FLOPs of one prediction."""
+    if name in PARAMETER_FREE:
+        return {"parameters_generator": 0, "parameters_total": 0, "networks": {}, "macs": 0, "flops": 0}
+    config = RunConfig.model_validate({"method": name, "task": {"name": task_name}})
+    task = build_task(config.task)
+    method = build_method(config, task, CPU)
+    blank = torch.zeros(1, max(task.in_channels, task.out_channels), SIDE, SIDE)
+    mask = torch.zeros(1, 1, SIDE, SIDE)
+    mask[:, :, SIDE // 4 : SIDE // 2, SIDE // 4 : SIDE // 2] = 1
+    has_mask = mask if task_name == "inpainting" else None
+    cost = count_cost(method, Batch(blank[:, : task.in_channels], blank[:, : task.out_channels], has_mask))
+    networks = {key: sum(p.numel() for p in n.parameters() if p.requires_grad) for key, n in method.networks.items()}
+    return {
+        "parameters_generator": cost.parameters_generator,
+        "parameters_total": cost.parameters_total,
+        "networks": networks,
+        "macs": cost.macs,
+        "flops": cost.flops,
+    }

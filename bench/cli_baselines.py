@@ -1,0 +1,131 @@
+"""`bench baselines`: what there is to compare with, what it costs, and whether a method keeps to the contract."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bench.config import InputError
+
+app = typer.Typer(invoke_without_command=True, help="What there is to compare with, and what it costs.")
+
+
+@app.callback()
+def list_all(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """What there is to compare with: papers, tasks, parameters, MACs and FLOPs of one 256x256 image."""
+    if context.invoked_subcommand:
+        return
+    from bench.catalogue import catalogue
+
+    rows = catalogue()
+    if as_json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    table = Table(box=SIMPLE, padding=0, title="Methods, at 256x256", title_justify="left")
+    for heading in ("method", "paper", "task", "params G", "params all", "GMACs", "GFLOPs", "mask", "weights"):
+        left = heading in ("method", "paper", "task", "weights")
+        table.add_column(heading, justify="left" if left else "right", no_wrap=heading != "paper", overflow="fold")
+    for row in rows:
+        table.add_row(*map(escape, _cells(row)))
+    console = Console()
+    console.print(table)
+    console.print(
+        "Trainable parameters of what predicts, and with its discriminators; MACs of one prediction as fvcore counts "
+        "them, FLOPs are 2 x MACs. mask: whether it is told where the hole is. weights: whether "
+        "the authors' are here, where there are any to load; `bench baselines weights NAME` brings them.",
+        highlight=False,
+        style="dim",
+    )
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    paper = row["authors"] + (f" {row['year']}" if row["year"] else "")
+    return [
+        row["name"],
+        paper,
+        row["tasks"][0] if len(row["tasks"]) == 1 else "both",
+        f"{row['parameters_generator']:,}",
+        f"{row['parameters_total']:,}",
+        f"{row['macs'] / 1e9:,.2f}",
+        f"{row['flops'] / 1e9:,.2f}",
+        "yes" if row["needs_mask"] else "no",
+        {"present": "yes", "not present": "no"}.get(row["weights"], ""),
+    ]
+
+
+@app.command()
+def weights(
+    name: Annotated[str, typer.Argument(help="A method whose authors published weights.")],
+    file: Annotated[Path | None, typer.Option(help="Their file, if it is here.  [default: download it]")] = None,
+) -> None:
+    """Bring the authors' weights of a method; NAME_published is then that method with them."""
+    from baselines.cards import CARDS
+    from bench.yaml_lines import nearest
+
+    if name not in CARDS:
+        raise InputError(f"command line: {name!r} is unknown; {nearest(name, list(CARDS))}")
+    card = CARDS[name]
+    if card.weights is None:
+        raise InputError(f"command line: {name} has no weights to load: {card.no_weights or 'it has no parameters'}")
+    from baselines.published import bring
+    from bench.measure.metrics.perceptual import download
+
+    if file is None:
+        from bench.data.cache import cache_root
+
+        file = cache_root() / "downloads" / card.weights.file
+        if not file.exists() and (problem := download(card.weights.url, file)):
+            raise InputError(f"{card.weights.url}: {problem}; fetch it by other means, then give it with --file PATH")
+    path = bring(name, file)
+    Console(soft_wrap=True).print(f"{path}: ready; use {name}_published as a method or a baseline", highlight=False)
+
+
+@app.command()
+def check(
+    method: Annotated[str, typer.Argument(help="A name of the list, or module:Class of your own.")],
+    task: Annotated[str | None, typer.Option(help="colorization or inpainting.  [default: all that it can do]")] = None,
+) -> None:
+    """Check that a method keeps to the contract, on real batches."""
+    from baselines import METHODS
+    from baselines.outside import is_outside, source_of
+    from baselines.weights import WeightsMissing
+    from bench.contract import TASKS, breaches, tasks_of
+    from bench.yaml_lines import nearest
+
+    if is_outside(method):
+        try:
+            source_of(method)
+        except ValueError as error:
+            raise InputError(f"command line: {method}: {error}") from None
+    elif method not in METHODS:
+        raise InputError(f"command line: {method!r} is unknown; {nearest(method, list(METHODS))}")
+    if task is not None and task not in TASKS:
+        raise InputError(f"--task {task}: unknown; {nearest(task, TASKS)}")
+    console, broken = Console(soft_wrap=True), False
+    for name in (task,) if task else tasks_of(method):
+        try:
+            found = list(breaches(method, name))
+        except WeightsMissing as error:
+            raise InputError(f"command line: {method}: {error}") from None
+        except Exception as error:  # of someone's own code: say where it happened
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            found = [f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})"]
+        broken = broken or bool(found)
+        console.print(
+            f"{method}, {name}: {'keeps to the contract' if not found else ''}", highlight=False, markup=False
+        )
+        for breach in found:
+            console.print(f"  - {breach}", highlight=False, markup=False)
+    if broken:
+        raise typer.Exit(1)

@@ -1,0 +1,116 @@
+"""The picture of the hypotheses: every seed's difference, both intervals, and what would be no difference."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.report.figures import plain, save_figure
+from bench.report.frames import Results
+from bench.report.verdicts import Answer, answers
+
+KINDS = {"seed": ("each seed", "C7", 0.0), "these": ("these images", "C0", -1.0), "new": ("new images", "C1", -2.0)}
+"""What is drawn: name, colour, height within a panel."""
+
+
+def effects(results: Results) -> pd.DataFrame:
+    """hypothesis (its place), kind (seed, these, new), seed, value, low, high, is_ratio, margin: what is drawn."""
+    rows: list[dict[str, Any]] = []
+    for index, answer in enumerate(answers(results)):
+        found = answer.comparison
+        base = {"hypothesis": index, "is_ratio": answer.quantity.column.is_ratio, "margin": answer.margin}
+        rows += [base | {"kind": "seed", "seed": seed, "value": value} for seed, value in found.pairs.items()]
+        for kind, estimate in (("these", found.these), ("new", found.new)):
+            if estimate.n:
+                value, low, high = found.shown(estimate)
+                rows.append(base | {"kind": kind, "value": value, "low": low, "high": high})
+    names = ["hypothesis", "kind", "seed", "value", "low", "high", "is_ratio", "margin"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def draw_effects(frame: pd.DataFrame, results: Results, path: Path) -> None:
+    """Draw a panel a hypothesis, since each has a unit of its own; ratios lie on a logarithmic axis."""
+    from matplotlib.figure import Figure
+
+    shown = [(answer, frame[frame["hypothesis"] == index]) for index, answer in enumerate(answers(results))]
+    figure = Figure(figsize=(8.4, 0.95 * len(shown) + 0.45), dpi=130, layout="constrained")
+    axes: Any = figure.subplots(len(shown), 1, squeeze=False)[:, 0]
+    for axis, (answer, rows) in zip(axes, shown, strict=True):
+        _panel(axis, answer, rows)
+    handles = [_handle(name, colour, kind) for kind, (name, colour, _) in KINDS.items()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=8)
+    save_figure(figure, path)
+
+
+def _panel(axis: Any, answer: Answer, rows: pd.DataFrame) -> None:
+    column = answer.quantity.column
+    neutral = 1.0 if column.is_ratio else 0.0
+    if column.is_ratio:
+        axis.set_xscale("log")
+    low, high = _limits(rows, neutral, column.is_ratio)
+    axis.set_xlim(low, high)
+    axis.axvline(neutral, color="black", linewidth=0.8)
+    if answer.margin is not None:
+        axis.axvspan(neutral - answer.margin, neutral + answer.margin, color="C2", alpha=0.18, linewidth=0)
+    for row in rows.to_dict("records"):
+        _draw(axis, row, low, high)
+    axis.set_ylim(-2.6, 0.6)
+    axis.set_yticks([])
+    axis.spines[["top", "right", "left"]].set_visible(False)
+    axis.tick_params(labelsize=7)
+    unit = "left / right" if column.is_ratio else f"left − right{f' ({column.unit})' if column.unit else ''}"
+    lines = [part for line in (answer.text, unit, answer.verdict_in_words) for part in textwrap.wrap(plain(line), 44)]
+    axis.set_ylabel("\n".join(lines), rotation=0, ha="right", va="center", fontsize=7)
+    _ticks(axis, column.is_ratio)
+
+
+def _ticks(axis: Any, is_ratio: bool) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+
+    if is_ratio:
+        axis.xaxis.set_major_locator(MaxNLocator(6))
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"×{value:g}"))
+        axis.xaxis.set_minor_locator(NullLocator())
+
+
+def _draw(axis: Any, row: Mapping[Hashable, Any], low: float, high: float) -> None:
+    """A point with its interval; what lies at infinity is an arrowhead at the edge."""
+    _, colour, height = KINDS[row["kind"]]
+    value = row["value"]
+    if math.isnan(value):
+        return
+    marker = "." if row["kind"] == "seed" else "D"
+    if not low <= value <= high:
+        value, marker = (low, "<") if value < low else (high, ">")
+    size = 7 if marker == "." else 4
+    alpha = 0.7 if row["kind"] == "seed" else 1.0
+    axis.plot([value], [height], marker, color=colour, markersize=size, alpha=alpha, clip_on=False, zorder=3)
+    if not math.isnan(row["low"]):
+        ends = np.clip([row["low"], row["high"]], low, high)
+        axis.plot(ends, [height, height], color=colour, linewidth=2, solid_capstyle="butt")
+
+
+def _limits(rows: pd.DataFrame, neutral: float, is_ratio: bool) -> tuple[float, float]:
+    """Room for all that is finite, and for a margin."""
+    margins = rows["margin"].dropna().to_list()
+    found = [neutral, *(neutral + sign * margin for margin in margins[:1] for sign in (-1, 1))]
+    found += [float(value) for name in ("value", "low", "high") for value in rows[name]]
+    finite = np.array([value for value in found if math.isfinite(value) and not (is_ratio and value <= 0)])
+    if is_ratio:
+        finite = np.log(finite)
+    room = 0.08 * np.ptp(finite) or (0.1 if is_ratio else 1.0)
+    low, high = float(finite.min() - room), float(finite.max() + room)
+    return (math.exp(low), math.exp(high)) if is_ratio else (low, high)
+
+
+def _handle(name: str, colour: str, kind: str) -> Any:
+    from matplotlib.lines import Line2D
+
+    marker, width = (".", 0) if kind == "seed" else ("D", 2)
+    return Line2D([], [], color=colour, marker=marker, linewidth=width, markersize=5, label=name)

@@ -1,0 +1,81 @@
+"""Which papers a study's methods are from, how they were trained, and what their authors published."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from baselines import PARAMETER_FREE
+from baselines.cards import CARDS, Card
+from baselines.weights import base_of
+from bench.report.frames import Results
+from bench.report.render import TextTable
+from bench.report.words import MISSING
+
+
+def methods_table(results: Results) -> TextTable | None:
+    """A row a method; None where the paper's model is the only one."""
+    methods = _methods(results)
+    if set(methods) <= {"gan"}:
+        return None
+    rows = []
+    for method, labels in methods.items():
+        card = card_of(method)
+        trained = _training(results, method, labels)
+        mask = "yes" if card and card.needs_mask else "no"
+        settings = card.settings if card and base_of(method) is None else ""
+        rows.append([method, _paper(card), trained, mask, settings or MISSING])
+    notes = [
+        "Trained here: on this study's data and budget, with the losses and optimiser of its own paper. Told where the "
+        "hole is: whatever task.mask_known says; the paper's model is told only if that says so.",
+    ]
+    headings = ["method", "paper", "training", "told where the hole is", "losses and optimiser"]
+    return TextTable("Methods", headings, rows, notes)
+
+
+def published_table(results: Results) -> TextTable | None:
+    """Figures of the methods' own papers; None where there are none."""
+    rows = [
+        [method, figure.score, figure.value, figure.data, f"{card.citation}, {figure.source}"]
+        for method in _methods(results)
+        if (card := card_of(method)) is not None and base_of(method) is None
+        for figure in card.published
+    ]
+    if not rows:
+        return None
+    notes = [
+        "Other data, other protocols, other budgets: they stand here for reference and do not compare with the above."
+    ]
+    return TextTable("Published, not measured here", ["method", "score", "value", "data", "source"], rows, notes)
+
+
+def card_of(method: str) -> Card | None:
+    """The method's card, or that of the method whose authors' weights it has; None for one from outside."""
+    return CARDS.get(base_of(method) or method)
+
+
+def _methods(results: Results) -> dict[str, list[str]]:
+    """Method -> the variants that use it, in the report's order."""
+    found: dict[str, list[str]] = {}
+    for variant in results.study["variants"]:
+        found.setdefault(variant["method"], []).append(variant["label"])
+    return found
+
+
+def _paper(card: Card | None) -> str:
+    if card is None:
+        return "from outside this repository"
+    where = f" ({card.citation}{', ' + card.venue if card.venue else ''})" if card.authors != MISSING else ""
+    return f"{card.title}{where}"
+
+
+def _training(results: Results, method: str, labels: list[str]) -> str:
+    if method in PARAMETER_FREE:
+        return "nothing to train"
+    runs: list[dict[str, Any]] = [run for label in labels for run in results.runs_of(label)]
+    if base_of(method) is not None:
+        missing = next((run["outcome"]["reason"] for run in runs if run["state"] == "unavailable"), None)
+        return missing or "its authors' weights"
+    images = sorted({run["training"]["images"] for run in runs if run["training"]})
+    if not images:
+        return "not trained"
+    return f"trained here, {' to '.join(f'{n:,}' for n in sorted({images[0], images[-1]}))} images"

@@ -1,0 +1,100 @@
+"""The picture of quality against cost: every method at its mean score, and the front of those that no other beats."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.measure.metrics import METRICS
+from bench.report.columns import COSTS, finished, score_column
+from bench.report.figures import finish, panels
+from bench.report.frames import Results
+
+AGAINST = ("parameters_generator", "flops", "inference_images_per_second")
+LEAST = 3  # different costs, fewer make no front
+DECADE = 10  # prices that differ by more stand on a logarithmic axis
+MARKERS = "osD^vP*Xh<>p"
+
+
+def pareto(results: Results) -> pd.DataFrame:
+    """label, metric, cost, quality, price, on_front: seeds' means of the first directed metric that most methods have,
+    against each cost. On the front is what no other method equals or beats in both and beats in one.
+
+    A cost is left out where fewer than three methods differ in it.
+    """
+    metric = _metric(results)
+    if metric is None:
+        return pd.DataFrame(columns=["label", "metric", "cost", "quality", "price", "on_front"])
+    rows = []
+    for column in (c for c in COSTS if c.key in AGAINST):
+        points: list[dict[str, Any]] = []
+        for label in results.labels:
+            qualities = finished(results, score_column(metric), label)
+            prices = finished(results, column, label)
+            if qualities and prices and math.isfinite(quality := _mean(qualities)):
+                points.append({"label": label, "quality": quality, "price": _mean(prices)})
+        if len({point["price"] for point in points}) >= LEAST:
+            front = _front(points, METRICS[metric].direction, column.direction)
+            rows += [
+                point | {"metric": metric, "cost": column.key, "on_front": i in front} for i, point in enumerate(points)
+            ]
+    return pd.DataFrame(rows, columns=["label", "metric", "cost", "quality", "price", "on_front"])
+
+
+def _metric(results: Results) -> str | None:
+    """The metric that the picture shows: a perceptual one where there is one, else the first with a better end."""
+    found = [m for m in results.study["metrics"] if METRICS[m].direction != "neutral" and _labels_with(results, m)]
+    return next((m for m in ("lpips", "st_lpips") if m in found), found[0] if found else None)
+
+
+def _labels_with(results: Results, metric: str) -> int:
+    return sum(bool(finished(results, score_column(metric), label)) for label in results.labels)
+
+
+def _mean(values: dict[int, float]) -> float:
+    return math.fsum(values.values()) / len(values)
+
+
+def _front(points: list[dict[str, Any]], better: str, cheaper: str) -> set[int]:
+    """Indices of the points that no other dominates."""
+    signs = (1 if better == "lower" else -1, 1 if cheaper == "lower" else -1)
+    signed = [(signs[0] * point["quality"], signs[1] * point["price"]) for point in points]
+    return {
+        i
+        for i, (quality, price) in enumerate(signed)
+        if not any(q <= quality and p <= price and (q, p) != (quality, price) for q, p in signed)
+    }
+
+
+def draw_pareto(frame: pd.DataFrame, path: Path) -> None:
+    """Draw one panel a cost; the front is a line and its methods have filled markers."""
+    from matplotlib.ticker import EngFormatter
+
+    costs = list(dict.fromkeys(frame["cost"]))
+    labels = list(dict.fromkeys(frame["label"]))
+    figure, axes = panels(len(costs), math.ceil(len(labels) / 4))
+    for axis, cost in zip(axes, costs, strict=True):
+        column = next(c for c in COSTS if c.key == cost)
+        rows = frame[frame["cost"] == cost]
+        front = rows[rows["on_front"]].sort_values("price")
+        where = "post" if column.direction == "lower" else "pre"
+        axis.step(front["price"], front["quality"], where=where, color="0.6", linewidth=1, zorder=1)
+        for row in rows.to_dict("records"):
+            index = labels.index(row["label"])
+            colour, mark = f"C{index % 10}", MARKERS[index % len(MARKERS)]
+            fill = colour if row["on_front"] else "none"
+            axis.plot(
+                row["price"], row["quality"], mark, color=colour, mfc=fill, ls="none", markersize=7, label=row["label"]
+            )
+        smallest = rows.loc[rows["price"] > 0, "price"].min()
+        if rows["price"].min() <= 0 or rows["price"].max() > DECADE * smallest:
+            axis.set_xscale("symlog", linthresh=smallest, linscale=0.3)
+        else:
+            axis.locator_params(axis="x", nbins=5)
+        axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axis.set_xlabel(column.heading)
+        axis.set_ylabel(score_column(frame["metric"].iloc[0]).heading)
+    finish(figure, axes, path)

@@ -1,0 +1,67 @@
+"""A table of words, and its Markdown and LaTeX forms; all that came from a study is escaped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """Headings and rows of cells; a cell may have several lines. Notes stand below."""
+
+    title: str
+    headings: list[str]
+    rows: list[list[str]]
+    notes: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    """Of each row, what the first line of its first cell leads to in Markdown; URL-quoted."""
+
+
+def markdown(table: TextTable) -> str:
+    """A GitHub table with its notes."""
+    lines = ["| " + " | ".join(map(escape_markdown, table.headings)) + " |", "|" + "---|" * len(table.headings)]
+    for index, row in enumerate(table.rows):
+        cells = [escape_markdown(cell) for cell in row]
+        if table.links:
+            title, line_break, rest = cells[0].partition("<br>")
+            cells[0] = f"[{title}]({table.links[index]}){line_break}{rest}"
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", *numbered(table.notes)]).rstrip() + "\n"
+
+
+def numbered(notes: list[str]) -> list[str]:
+    """The notes as a Markdown list."""
+    return [f"{index}. {escape_markdown(note)}" for index, note in enumerate(notes, 1)]
+
+
+_MARKDOWN = {letter: f"\\{letter}" for letter in "\\`[]|*_~$"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+
+
+def escape_markdown(text: str) -> str:
+    """Text as it is, whatever Markdown, HTML or mathematics it looks like."""
+    escaped = "".join(_MARKDOWN.get(letter, letter) for letter in text)
+    return " ".join(escaped.split("\r")).replace("\n", "<br>")
+
+
+def latex(table: TextTable) -> str:
+    """A booktabs tabular; a cell's further lines go into rows of their own."""
+    lines = [rf"\begin{{tabular}}{{l{'r' * (len(table.headings) - 1)}}}", r"\toprule"]
+    lines += [" & ".join(map(_tex, table.headings)) + r" \\", r"\midrule"]
+    for row in table.rows:
+        parts = [cell.split("\n") for cell in row]
+        for depth in range(max(map(len, parts))):
+            lines.append(" & ".join(_tex(p[depth]) if depth < len(p) else "" for p in parts) + r" \\")
+    notes = [f"% {index}. {' '.join(note.split())}" for index, note in enumerate(table.notes, 1)]
+    return "\n".join([f"% {table.title}", *lines, r"\bottomrule", r"\end{tabular}", *notes]) + "\n"
+
+
+_TEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "−": "$-$", "×": r"$\times$", "—": "---",
+    "∞": r"$\infty$", "↑": r"$\uparrow$", "↓": r"$\downarrow$", "<": r"$<$", ">": r"$>$", "≥": r"$\geq$",
+    "≤": r"$\leq$", "[": "{[}",
+}  # fmt: skip
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(letter, letter) for letter in text)

@@ -1,0 +1,103 @@
+"""Every method of the registry keeps to the contract, and a method that does not is told what it breaks."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from baselines import METHODS
+from baselines.weights import base_of
+from bench.contract import breaches, tasks_of
+
+PAIRS = [(method, task) for method in METHODS if base_of(method) is None for task in tasks_of(method)]
+SLOW = {"zhang2016", "zhang2017", "nazeri2018", "pix2pix", "iizuka2017", "yu2018", "yu2019"}
+CASES = [pytest.param(*pair, marks=pytest.mark.slow if pair[0] in SLOW else (), id="-".join(pair)) for pair in PAIRS]
+
+
+@pytest.mark.parametrize(("method", "task"), CASES)
+def test_every_method_keeps_to_the_contract(method: str, task: str) -> None:
+    assert list(breaches(method, task)) == []
+
+
+BAD = """
+import torch
+from torch import nn
+
+
+class Good:
+    def __init__(self, config, in_channels, out_channels, device):
+        torch.manual_seed(config.seed)
+        self.net = nn.Conv2d(in_channels, out_channels, 1).to(device)
+        self.networks = {"generator": self.net}
+        self.optimizers = {"generator": torch.optim.Adam(self.net.parameters())}
+
+    def update(self, batch, progress):
+        loss = (self.net(batch.input) - batch.target).square().mean()
+        self.optimizers["generator"].zero_grad()
+        loss.backward()
+        self.optimizers["generator"].step()
+        return {"l2": loss.detach()}
+
+    @torch.inference_mode()
+    def predict(self, batch):
+        return self.net(batch.input).tanh()
+
+
+class Wild(Good):
+    def predict(self, batch):
+        return 3 * self.net(batch.input)
+
+
+class Unseeded(Good):
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        torch.seed()
+        nn.init.normal_(self.net.weight)
+
+
+class Noisy(Good):
+    def update(self, batch, progress):
+        batch.input.add_(torch.randn_like(batch.input))
+        return super().update(batch, progress)
+
+
+class Misnamed(Good):
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.networks = {"net": self.net}
+
+
+class Still(Good):
+    def update(self, batch, progress):
+        return {}
+
+
+class Joint(Good):
+    def predict(self, batch):
+        return (self.net(batch.input) - self.net(batch.input).mean()).tanh().detach()
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Good", []),
+        ("Wild", ["predict gives a tensor with gradients", "predict leaves [-1, 1]"]),
+        ("Unseeded", ["two methods of the same config and seed"]),
+        ("Noisy", ["resumed, it goes on differently"]),
+        ("Misnamed", ['is called "generator"; there is net']),
+        ("Still", ["update gives no losses", "update moves no tensor"]),
+        ("Joint", ["depends on the rest of its batch"]),
+    ],
+)
+def test_what_a_method_breaks_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, expected: list[str]
+) -> None:
+    (tmp_path / "outsider.py").write_text(BAD)
+    monkeypatch.syspath_prepend(tmp_path)
+    sys.modules.pop("outsider", None)
+    found = list(breaches(f"outsider:{name}", "colorization"))
+    assert len(found) == len(expected), found
+    assert all(part in words for part, words in zip(expected, found, strict=True))
