@@ -108,6 +108,8 @@ class DiscriminatorConfig(Section):
     """leaky_relu has slope 0.2."""
     norm: Literal["batch", "instance", "none"] = "batch"
     """Normalisation after every convolution but the first and the last."""
+    context: bool = True
+    """Whether D sees the shrunk whole image beside each sub-image, whatever G is told; never where tiling.grid is 1."""
 
 
 class ScheduleConfig(Section):

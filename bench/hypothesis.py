@@ -9,16 +9,23 @@ from bench.measure.metrics import METRICS
 from bench.study_file import StudyFile
 from bench.yaml_lines import Key, Located, nearest
 
-COSTS = (
-    "parameters_generator", "parameters_total", "macs", "flops", "training_images_per_second",
-    "inference_images_per_second", "training_peak_bytes", "training_seconds",
-)  # fmt: skip
+COUNTS = ("parameters_generator", "parameters_total", "macs", "flops")
+OF_TRAINING = ("training_images_per_second", "training_peak_bytes", "training_seconds")
+COSTS = (*COUNTS, "inference_images_per_second", *OF_TRAINING)
 """What a run costs, by the names that tables have for it."""
 TIME_TO = re.compile(r"(steps|images|seconds)_to_(\w+)")
-"""Time to quality: where a validation curve first reaches the control's median final score; of a score without a better
-end, where it is first as near to the ground truth's."""
+"""Time to quality: where a validation curve first reaches the control's median final score."""
 AT_SHARE = re.compile(r"(\w+)@(\d{1,3})%")
 """A validation score at a share of the run's steps."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """What has to be known of a variant or baseline to say whether it can have a quantity."""
+
+    task: str
+    is_trained: bool
+    has_networks: bool
 
 
 @dataclass(frozen=True)
@@ -30,15 +37,22 @@ class Hypothesis:
     relation: str
     right: str
     margin: float | None = None
+    """In the quantity's unit; of a cost a share, which is written in per cent."""
 
     def __str__(self) -> str:
-        within = "" if self.margin is None else f" within {self.margin:g}"
-        return f"{self.quantity}: {self.left} {self.relation} {self.right}{within}"
+        return f"{self.quantity}: {self.left} {self.relation} {self.right}{within(self.margin, self.quantity in COSTS)}"
 
 
-def parse_hypotheses(file: StudyFile, located: Located, labels: list[str]) -> list[Hypothesis]:
-    """The file's hypotheses; `labels` are the variants' and baselines'. Raises InputError."""
-    found = []
+def within(margin: float | None, is_share: bool) -> str:
+    """How a margin is written: " within 0.02", " within 10%", or nothing."""
+    if margin is None:
+        return ""
+    return f" within {100 * margin:g}%" if is_share else f" within {margin:g}"
+
+
+def parse_hypotheses(file: StudyFile, located: Located, sides: dict[str, Side]) -> list[Hypothesis]:
+    """The file's hypotheses; `sides` are the variants, the control first, and the baselines. Raises InputError."""
+    found: list[Hypothesis] = []
     for index, item in enumerate(file.hypotheses):
         at: Key = ("hypotheses", index)
         if len(item) != 1:
@@ -47,44 +61,77 @@ def parse_hypotheses(file: StudyFile, located: Located, labels: list[str]) -> li
         here = (*at, quantity)
         if problem := _problem(quantity, file.metrics):
             raise located.error(here, problem)
-        left, relation, right, margin = _split(text, here, located)
+        left, relation, right, margin = _split(text, quantity, here, located)
         for side in (left, right):
-            if side not in labels:
-                raise located.error(here, f"{side!r} is not a variant; {nearest(side, labels)}")
+            if side not in sides:
+                raise located.error(here, f"{side!r} is not a variant; {nearest(side, list(sides))}")
+            if problem := _lacks(quantity, sides[side], next(iter(sides.values()))):
+                raise located.error(here, f"{side} {problem}")
         if left == right:
             raise located.error(here, f"{left!r} is compared with itself")
-        if margin is not None and quantity not in file.metrics and not AT_SHARE.fullmatch(quantity):
-            raise located.error(here, "equivalence is tested on scores; for a cost or a time write > or <")
-        found.append(Hypothesis(quantity, left, relation, right, margin))
+        hypothesis = Hypothesis(quantity, left, relation, right, margin)
+        if hypothesis in found:
+            raise located.error(here, "this hypothesis is given twice")
+        found.append(hypothesis)
     return found
 
 
 def _problem(quantity: str, metrics: list[str]) -> str | None:
     """What is wrong with a quantity's name, if anything."""
-    cheap = [m.name for m in METRICS.values() if m.cheap]
-    timed = TIME_TO.fullmatch(quantity)
-    if timed:
-        return None if timed[2] in cheap else f"there is no curve of {timed[2]!r}; {nearest(timed[2], cheap)}"
+    curves = [m.name for m in METRICS.values() if m.has_curve]
+    if timed := TIME_TO.fullmatch(quantity):
+        directed = [name for name in curves if METRICS[name].direction != "neutral"]
+        if timed[2] in curves and timed[2] not in directed:
+            return f"{timed[2]} has no better end that could be reached; choose from: {', '.join(directed)}"
+        return None if timed[2] in directed else f"there is no curve of {timed[2]!r}; {nearest(timed[2], directed)}"
     if share := AT_SHARE.fullmatch(quantity):
         if not 0 < int(share[2]) <= 100:
             return "a share lies between 1% and 100%"
-        return None if share[1] in cheap else f"there is no curve of {share[1]!r}; {nearest(share[1], cheap)}"
+        return None if share[1] in curves else f"there is no curve of {share[1]!r}; {nearest(share[1], curves)}"
     known = [*metrics, *COSTS]
     return None if quantity in known else f"is not a metric of this study, nor a cost; {nearest(quantity, known)}"
 
 
-def _split(text: str, at: Key, located: Located) -> tuple[str, str, str, float | None]:
+def _lacks(quantity: str, side: Side, control: Side) -> str | None:
+    """Why a variant cannot have the quantity, if it cannot."""
+    timed, share = TIME_TO.fullmatch(quantity), AT_SHARE.fullmatch(quantity)
+    metric = METRICS.get(timed[2] if timed else share[1] if share else quantity)
+    if metric is not None and metric.needs == "mask" and side.task == "colorization":
+        return f"has no hole, which {metric.name} is about"
+    if not side.is_trained and (timed or share or quantity in OF_TRAINING):
+        return "is not trained, so that it has none"
+    if timed and side.task != control.task:
+        return f"does {side.task}; the quality to be reached is the control's, of {control.task}"
+    if quantity in ("macs", "flops") and not side.has_networks:
+        return "has no networks, whose operations are counted"
+    return None
+
+
+def _split(text: str, quantity: str, at: Key, located: Located) -> tuple[str, str, str, float | None]:
     """left, relation, right, margin"""
+    if sign := re.search(r"[<>!=]=|[≤≥≠]", text):
+        raise located.error(at, f"{sign[0]} is no relation; write >, <, or `variant = variant within margin`")
     if equal := re.fullmatch(r"(.+?)\s+=\s+(.+?)(?:\s+within\s+(\S+))?", text):
-        margin = _positive(equal[3] or "")
-        if margin is None:
-            raise located.error(at, f"{text!r}: equality needs a margin above 0; write `variant = variant within 0.02`")
-        return equal[1].strip(), "=", equal[2].strip(), margin
+        return equal[1].strip(), "=", equal[2].strip(), _margin(text, equal[3] or "", quantity, at, located)
     if compared := re.fullmatch(r"(.+?)\s*([<>])\s*(.+)", text):
         return compared[1].strip(), compared[2], compared[3].strip(), None
     raise located.error(
         at, f"{text!r} compares nothing; write `variant > variant`, `<`, or `variant = variant within margin`"
     )
+
+
+def _margin(text: str, written: str, quantity: str, at: Key, located: Located) -> float:
+    if TIME_TO.fullmatch(quantity):
+        raise located.error(at, "a time to quality is not tested for equality; write > or <")
+    example = "within 10%" if quantity in COSTS else "within 0.02"
+    number, percent = written.removesuffix("%"), written.endswith("%")
+    margin = _positive(number)
+    if margin is None:
+        raise located.error(at, f"{text!r}: equality needs a margin above 0; write `variant = variant {example}`")
+    if percent != (quantity in COSTS):
+        kind = "a cost is a share" if quantity in COSTS else "a score is in its own unit"
+        raise located.error(at, f"{text!r}: the margin of {kind}; write `variant = variant {example}`")
+    return margin / 100 if percent else margin
 
 
 def _positive(text: str) -> float | None:

@@ -191,11 +191,11 @@ class _Work:
         return training_batch(self.run.config, step, self.device)
 
     def _validate(self) -> dict[str, float]:
-        """Mean of the cheap metrics, named val_METRIC."""
+        """Mean of the metrics with a curve, named val_METRIC."""
         predictions = self._predictions()
         values = {}
         for metric in METRICS.values():
-            if metric.cheap:
+            if metric.has_curve:
                 with suppress(Unavailable):  # a hole where the task has none, one image alone: no curve of that
                     values[f"val_{metric.name}"] = float(np.mean(self._score(metric.name, predictions)))
         return values
@@ -264,6 +264,8 @@ class _Work:
             try:
                 load(metric, self.machine.device)  # before the predictions: most often nothing is left but this
                 predictions = predictions or self._predictions()
+                if not all(bool(prediction.isfinite().all()) for prediction in predictions):
+                    raise FloatingPointError("the predictions are not finite")
                 values = self._score(metric, predictions)
             except Unavailable as error:
                 self.store.write(self.run.id, f"{METRICS[metric].records}.missing", {"reason": str(error)})

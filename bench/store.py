@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from bench.config import InputError, RunConfig
 
-SCHEMA = 1  # raise it when the same config comes to mean other numbers
+SCHEMA = 2  # raise it when the same config comes to mean other numbers
 
 State = Literal["new", "running", "resumable", "failed", "unavailable", "diverged", "done"]
 """unavailable: it needs a file that is not on this machine."""

@@ -11,14 +11,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from baselines import METHODS, ONLY_FOR, UNTRAINED
+from baselines import METHODS, ONLY_FOR, PARAMETER_FREE, UNTRAINED
 from baselines.cards import CARDS
 from baselines.outside import fingerprint, is_outside, source_of
 from baselines.weights import base_of
 from bench.axes import Axis, Choice, control_choices, read_axes
 from bench.config import InputError, RunConfig
 from bench.data.dataset import open_dataset
-from bench.hypothesis import Hypothesis, parse_hypotheses
+from bench.hypothesis import Hypothesis, Side, parse_hypotheses
 from bench.measure.metrics import METRICS
 from bench.merging import Layer, blame, check_top, difference, merge, nested, parse_override
 from bench.store import run_id
@@ -141,9 +141,14 @@ def load_study(
         seeds=seeds,
         baseline_seeds=seeds[: file.baseline_seeds],
         metrics=file.metrics,
-        hypotheses=parse_hypotheses(file, located, [v.label for v in variants]),
+        hypotheses=parse_hypotheses(file, located, {v.label: _side(v) for v in variants}),
         arguments=arguments,
     )
+
+
+def _side(variant: Variant) -> Side:
+    config = variant.config
+    return Side(config.task.name, variant.is_trained, has_networks=config.method not in PARAMETER_FREE)
 
 
 def _apply_to_study(

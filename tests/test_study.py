@@ -15,7 +15,7 @@ from bench.study import load_study
 
 def test_the_id_of_the_default_run_is_this_one() -> None:
     """It changes only with what a run's numbers mean; then bench.store.SCHEMA goes up, and this value with it."""
-    assert run_id(RunConfig(), "0123456789abcdef") == "45e8a1b89a2db5d1"
+    assert run_id(RunConfig(), "0123456789abcdef") == "006b4c517b760ecb"
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,13 @@ MISTAKES = [  # the key of the study that is replaced, its value, the line of th
     ("hypotheses", [{"psnr": "strided_conv beats max_pool"}], "compares nothing; write `variant > variant`"),
     ("hypotheses", [{"psnr": "strided_conv = max_pool"}], "equality needs a margin above 0; write"),
     ("hypotheses", [{"psnr": "strided_conv = max_pool within -1"}], "equality needs a margin above 0; write"),
-    ("hypotheses", [{"macs": "strided_conv = max_pool within 1"}], "equivalence is tested on scores"),
+    ("hypotheses", [{"psnr": "strided_conv = max_pool within 1%"}], "the margin of a score is in its own unit"),
+    ("hypotheses", [{"macs": "strided_conv = max_pool within 1"}], "the margin of a cost is a share; write"),
+    ("hypotheses", [{"steps_to_psnr": "strided_conv = max_pool within 1"}], "a time to quality is not tested for"),
+    ("hypotheses", [{"psnr": "strided_conv >= max_pool"}], ">= is no relation; write >, <, or"),
+    ("hypotheses", [{"psnr": "strided_conv > max_pool"}, {"psnr": "strided_conv > max_pool"}], "is given twice"),
+    ("hypotheses", [{"steps_to_colorfulness": "strided_conv < max_pool"}], "colorfulness has no better end that could"),
+    ("hypotheses", [{"psnr_hole@25%": "strided_conv < max_pool"}], "strided_conv has no hole, which psnr_hole is"),
     ("hypotheses", [{"steps_to_lpips": "strided_conv < max_pool"}], "there is no curve of 'lpips'"),
     ("hypotheses", [{"psnr@0%": "strided_conv < max_pool"}], "a share lies between 1% and 100%"),
     ("hypotheses", [{"lpips@5%": "strided_conv < max_pool"}], "there is no curve of 'lpips'"),
@@ -227,6 +233,21 @@ def test_a_mistake_is_named_with_file_line_path_and_fix(
     assert file == str(path)
     lines = path.read_text().splitlines()
     assert key in lines[int(line) - 1] or key in "\n".join(lines[: int(line)]) or value is None
+
+
+@pytest.mark.parametrize(
+    ("quantity", "problem"),
+    [
+        ("steps_to_psnr", "gray is not trained, so that it has none"),
+        ("training_seconds", "gray is not trained, so that it has none"),
+        ("psnr@25%", "gray is not trained, so that it has none"),
+        ("macs", "gray has no networks, whose operations are counted"),
+    ],
+)
+def test_what_a_baseline_cannot_have_is_not_asked_of_it(write_study: WriteStudy, quantity: str, problem: str) -> None:
+    path = write_study(baselines=["gray"], hypotheses=[{quantity: "strided_conv < gray"}])
+    with pytest.raises(InputError, match=problem):
+        load_study(path, "tiny")
 
 
 def _with_matching_control(key: str, value: object) -> dict[str, object]:

@@ -242,6 +242,24 @@ def seeds_needed(estimate: Estimate, relation: str, margin: float | None = None,
     return None
 
 
+def seeds_needed_by_sign(pairs: Sequence[float], neutral: float, power: float = 0.8) -> int | None:
+    """Seeds in all with which the sign test would decide, with this power, if the observed shares of differences above,
+    below and at `neutral` were true (p before Holm). None: as many above as below, or no number up to 1000 is enough.
+    """
+    from scipy.stats import binom
+
+    above, below = sum(pair > neutral for pair in pairs), sum(pair < neutral for pair in pairs)
+    if above == below:
+        return None
+    untied = above + below
+    for n in range(2, MOST_SEEDS + 1):
+        counted = n * untied // len(pairs)
+        most = int(binom.ppf(ALPHA / 2, counted, 0.5)) - 1  # of the rarer side, with which p is below 0.05
+        if most >= 0 and binom.cdf(most, counted, min(above, below) / untied) >= power:
+            return n
+    return None
+
+
 def time_to(points: Sequence[tuple[float, float]], threshold: float, higher_is_better: bool) -> float:
     """The first position of (position, value) points whose value reaches the threshold; infinity if none does."""
     for position, value in points:

@@ -26,7 +26,7 @@ class Discriminator(nn.Module):
         self, c_in: int, c_out: int, tile_size: int, discriminator: DiscriminatorConfig, tiling: TilingConfig
     ) -> None:
         super().__init__()
-        self.grid, self.context = tiling.grid, tiling.context != "none"
+        self.grid, self.context = tiling.grid, discriminator.context and tiling.grid > 1
         depth = full_depth(tile_size) if discriminator.depth == "full" else discriminator.depth
         widths = channels(discriminator.width, discriminator.max_multiplier, depth)
         features = c_in * (2 if self.context else 1) + c_out

@@ -77,8 +77,6 @@ COSTS: dict[Column, Get] = {
     Column("training_peak_bytes", "memory", "MB", "lower", 1, True, 1e6): _at("throughput", "training_peak_bytes"),
     Column("training_seconds", "training time", "s", "lower", 1, True): _at("training", "seconds"),
 }
-EXACT = ("parameters_generator", "parameters_total", "macs", "flops")
-"""Counts: two of them differ or they do not, whatever the seeds."""
 
 
 def score_column(metric: str) -> Column:

@@ -57,7 +57,7 @@ def _panel(axis: Any, answer: Answer, rows: pd.DataFrame) -> None:
     axis.set_xlim(low, high)
     axis.axvline(neutral, color="black", linewidth=0.8)
     if answer.margin is not None:
-        axis.axvspan(neutral - answer.margin, neutral + answer.margin, color="C2", alpha=0.18, linewidth=0)
+        axis.axvspan(*_band(answer.margin, column.is_ratio), color="C2", alpha=0.18, linewidth=0)
     for row in rows.to_dict("records"):
         _draw(axis, row, low, high)
     axis.set_ylim(-2.6, 0.6)
@@ -96,10 +96,15 @@ def _draw(axis: Any, row: Mapping[Hashable, Any], low: float, high: float) -> No
         axis.plot(ends, [height, height], color=colour, linewidth=2, solid_capstyle="butt")
 
 
+def _band(margin: float, is_ratio: bool) -> tuple[float, float]:
+    """What counts as equal."""
+    return (1 / (1 + margin), 1 + margin) if is_ratio else (-margin, margin)
+
+
 def _limits(rows: pd.DataFrame, neutral: float, is_ratio: bool) -> tuple[float, float]:
     """Room for all that is finite, and for a margin."""
     margins = rows["margin"].dropna().to_list()
-    found = [neutral, *(neutral + sign * margin for margin in margins[:1] for sign in (-1, 1))]
+    found = [neutral, *(end for margin in margins[:1] for end in _band(margin, is_ratio))]
     found += [float(value) for name in ("value", "low", "high") for value in rows[name]]
     finite = np.array([value for value in found if math.isfinite(value) and not (is_ratio and value <= 0)])
     if is_ratio:

@@ -89,12 +89,21 @@ def draw_pareto(frame: pd.DataFrame, path: Path) -> None:
             axis.plot(
                 row["price"], row["quality"], mark, color=colour, mfc=fill, ls="none", markersize=7, label=row["label"]
             )
-        smallest = rows.loc[rows["price"] > 0, "price"].min()
-        if rows["price"].min() <= 0 or rows["price"].max() > DECADE * smallest:
-            axis.set_xscale("symlog", linthresh=smallest, linscale=0.3)
-        else:
-            axis.locator_params(axis="x", nbins=5)
+        _scale(axis, rows["price"])
         axis.xaxis.set_major_formatter(EngFormatter(sep=""))
         axis.set_xlabel(column.heading)
         axis.set_ylabel(score_column(frame["metric"].iloc[0]).heading)
     finish(figure, axes, path)
+
+
+def _scale(axis: Any, prices: pd.Series[float]) -> None:
+    """A logarithmic axis where prices differ by a decade, with a place for 0 at its left edge if something is free."""
+    smallest, largest = prices[prices > 0].min(), prices.max()
+    if prices.min() <= 0:
+        axis.set_xscale("symlog", linthresh=smallest, linscale=0.3)
+        decades = range(math.ceil(math.log10(smallest)), math.floor(math.log10(largest)) + 1)
+        axis.set_xticks([0.0, *(10.0**k for k in decades)])
+    elif largest > DECADE * smallest:
+        axis.set_xscale("log")
+    else:
+        axis.locator_params(axis="x", nbins=5)

@@ -8,10 +8,10 @@ from typing import Literal
 
 import numpy as np
 
-from bench.hypothesis import AT_SHARE, TIME_TO
+from bench.hypothesis import AT_SHARE, COUNTS, TIME_TO
 from bench.measure.metrics import METRICS
 from bench.measure.statistics import time_to
-from bench.report.columns import COSTS, EXACT, Column, finished, score_column
+from bench.report.columns import COSTS, Column, finished, score_column
 from bench.report.frames import Results
 from bench.store import BAD_ENDS
 
@@ -39,8 +39,8 @@ def parse(key: str) -> Quantity:
     if key in METRICS:
         return Quantity("score", score_column(key), metric=key)
     if cost := next((column for column in COSTS if column.key == key), None):
-        return Quantity("count" if key in EXACT else "cost", cost)
-    if (timed := TIME_TO.fullmatch(key)) and timed[2] in METRICS:
+        return Quantity("count" if key in COUNTS else "cost", cost)
+    if (timed := TIME_TO.fullmatch(key)) and timed[2] in METRICS and METRICS[timed[2]].direction != "neutral":
         position, metric = timed.groups()
         title = f"{position} to {METRICS[metric].title}"
         unit = "s" if position == "seconds" else ""
@@ -103,13 +103,10 @@ def _early(results: Results, quantity: Quantity, label: str) -> dict[int, float]
 
 
 def threshold(results: Results, metric: str) -> float | None:
-    """The control's median final validation score over its finished seeds; of a score without a better end, its median
-    distance from the ground truth's. None where it has none."""
+    """The control's median final validation score over its finished seeds; None where it has none."""
     done = {run["seed"] for run in results.runs_of(results.control) if run["state"] == "done"}
     curves = results.validations.get((results.control, metric), {})
-    if METRICS[metric].direction == "neutral" and metric not in results.truth:
-        return None
-    last = [_level(results, metric, float(rows["value"].iloc[-1])) for seed, rows in curves.items() if seed in done]
+    last = [float(rows["value"].iloc[-1]) for seed, rows in curves.items() if seed in done]
     finite = [value for value in last if not math.isnan(value)]
     return float(np.median(finite)) if finite else None
 
@@ -128,15 +125,9 @@ def times(results: Results, metric: str, position: str, label: str) -> dict[int,
         if run["state"] in BAD_ENDS:
             found[seed] = math.inf
         elif run["state"] == "done" and seed in curves:
-            at, value = (curves[seed][name].astype(float).to_list() for name in (IN_CURVES[position], "value"))
-            levels = [_level(results, metric, one) for one in value]
-            found[seed] = time_to(list(zip(at, levels, strict=True)), level, rising)
+            points = curves[seed][[IN_CURVES[position], "value"]].astype(float)
+            found[seed] = time_to(list(points.itertuples(index=False, name=None)), level, rising)
     return found
-
-
-def _level(results: Results, metric: str, value: float) -> float:
-    """A score, or how far one without a better end is from the ground truth's."""
-    return abs(value - results.truth[metric]) if METRICS[metric].direction == "neutral" else value
 
 
 def oriented(quantity: Quantity, relation: str) -> Quantity:

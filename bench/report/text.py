@@ -18,6 +18,8 @@ ENDED_BADLY = (
     "Means are over finished runs; in comparisons a run that diverged or failed counts as the worst. Such a difference "
     "is the median of the seeds' differences, its interval the order statistics of the sign test (none below 6 seeds)."
 )
+SAME_DB = 100
+"""PSNR above which only fp32 rounding is left of the error."""
 
 
 def score_table(results: Results, compact: bool = False) -> TextTable:
@@ -33,6 +35,8 @@ def score_table(results: Results, compact: bool = False) -> TextTable:
         table.rows.append(["ground truth", "", *cells])
         names = " and ".join(c.title for c in shown if c.direction == "neutral")
         table.notes.append(f"The nearer {names} to the ground truth's, the better: it has no better end.")
+    if any(f"> {SAME_DB}" in row for row in table.rows):
+        table.notes.append(f"> {SAME_DB} dB: the same pixels, but for the rounding of fp32.")
     what = "a * where its 95% t interval leaves out 0" if compact else "with its 95% t interval"
     table.notes.append(f"± is the standard deviation over seeds; below it the difference from the control, paired by "
                        f"seed, {what}. It speaks of new seeds on these images.")  # fmt: skip
@@ -61,7 +65,7 @@ def _without_runs(row: list[str]) -> list[str]:
 
 def _value_table(title: str, results: Results, shown: list[Column], compact: bool) -> TextTable:
     values = summary(results)
-    notes: list[str] = []
+    missing: dict[str, list[str]] = {}
     rows = []
     for label in results.labels:
         mark = ("\n" if compact else " ") + "(control)" if label == results.control else ""
@@ -71,14 +75,17 @@ def _value_table(title: str, results: Results, shown: list[Column], compact: boo
             if len(found):
                 cells.append(_cell(found.iloc[0], column, compact))
             else:
-                cells.append(_missing(results, label, column, notes))
+                cells.append(_missing(results, label, column, missing))
         rows.append(cells)
     headings = [column.heading.replace(" (", "\n(") if compact else column.heading for column in shown]
+    notes = [f"{_listed(titles)} missing: {reason}" for reason, titles in missing.items()]
     return TextTable(title, ["variant", "runs", *headings], rows, notes)
 
 
 def _cell(row: Any, column: Column, compact: bool) -> str:
     between = "\n" if compact else " "
+    if column.unit == "dB" and SAME_DB < row["mean"] < math.inf:
+        return f"> {SAME_DB}"
     if column.unit == "img/s" and row["mean"] < 10:  # whole numbers would hide all of it
         column = replace(column, decimals=2)
     spread = (
@@ -101,14 +108,21 @@ def _comparison(row: Any, column: Column, compact: bool) -> str:
     return estimate_text((row["difference"], math.nan, math.nan), column, row["method"]) + star
 
 
-def _missing(results: Results, label: str, column: Column, notes: list[str]) -> str:
+def _missing(results: Results, label: str, column: Column, missing: dict[str, list[str]]) -> str:
+    """A dash with the number of its reason; `missing` gathers reason -> titles of the columns, in the notes' order."""
     reasons = [run["missing"][column.key] for run in results.runs_of(label) if column.key in run["missing"]]
     if not reasons:
         return MISSING
-    note = f"{column.title} is missing: {reasons[0]}"
-    if note not in notes:
-        notes.append(note)
-    return f"{MISSING} [{notes.index(note) + 1}]"
+    titles = missing.setdefault(reasons[0], [])
+    if column.title not in titles:
+        titles.append(column.title)
+    return f"{MISSING} [{list(missing).index(reasons[0]) + 1}]"
+
+
+def _listed(titles: list[str]) -> str:
+    """LPIPS is; PSNR, SSIM and LPIPS are"""
+    *most, last = titles
+    return f"{', '.join(most)} and {last} are" if most else f"{last} is"
 
 
 def _runs_cell(results: Results, label: str) -> str:

@@ -45,11 +45,10 @@ def time_frame(results: Results) -> pd.DataFrame:
 
 
 def _is_asked(results: Results, metric: str) -> bool:
-    """Scores with a better end, and those that a hypothesis asks the time of."""
+    """Scores with a better end and a curve."""
     found = METRICS[metric]
-    named = any(h["quantity"].endswith(f"_to_{metric}") for h in results.study["hypotheses"])
     is_quality = found.direction != "neutral" and found.needs not in OF_THE_TILING
-    return (named or is_quality) and threshold(results, metric) is not None
+    return is_quality and threshold(results, metric) is not None
 
 
 def _same_task(results: Results) -> list[str]:
@@ -111,7 +110,5 @@ def _level(results: Results, metric: str) -> str:
     level, column = threshold(results, metric), score_column(metric)
     if level is None:
         return MISSING
-    if column.direction == "neutral":
-        return f"within {number(level, column.decimals)} of the ground truth's"
     sign = "≥" if column.direction == "higher" else "≤"
     return f"{sign} {number(level, column.decimals)}" + (f" {column.unit}" if column.unit else "")

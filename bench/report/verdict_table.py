@@ -85,12 +85,13 @@ SIGN_FLIP = (
     "n seeds it is never below 2^(1−n). It decides nothing here."
 )
 NEEDED = (
-    "Still needed: the seeds with which the test would decide with 80% power if the observed mean and spread were "
-    "true, before Holm. It is a rough guide. More photographs: no number of seeds up to 1,000 would do."
+    "Still needed: the seeds with which the test would decide with 80% power if the observed mean and spread (for a "
+    "median: the observed shares on either side) were true, before Holm. It is a rough guide. More photographs: no "
+    "number of seeds up to 1,000 would do."
 )
 EQUAL = (
     "= is tested by two one-sided t tests against the margin (Schuirmann 1987): supported if the difference is shown "
-    "to lie within it, refuted if it is shown to lie beyond."
+    "to lie within it, refuted if it is shown to lie beyond. Of a ratio, within 10% is from 1/1.1 to 1.1."
 )
 EARLY = "At a share such as 25%: the score of the first validation at or after that share of the run's last step."
 COUNTS = "Parameters, MACs and FLOPs are exact counts: the number itself is the verdict, at any number of seeds."

@@ -9,13 +9,16 @@ from typing import Any
 
 import pandas as pd
 
+from bench.hypothesis import within
 from bench.measure.statistics import (
     ALPHA,
+    MOST_SEEDS,
     SCREENING_BELOW,
     Estimate,
     Test,
     holm,
     seeds_needed,
+    seeds_needed_by_sign,
     sign_flip_p,
     test,
     verdict,
@@ -54,8 +57,8 @@ class Answer:
     @property
     def text(self) -> str:
         """ST-LPIPS: bce = l2 within 0.02"""
-        within = "" if self.margin is None else f" within {self.margin:g}"
-        return f"{self.quantity.column.title}: {self.left} {self.relation} {self.right}{within}"
+        margin = within(self.margin, self.quantity.column.is_ratio)
+        return f"{self.quantity.column.title}: {self.left} {self.relation} {self.right}{margin}"
 
     @property
     def of_new_images(self) -> bool:
@@ -86,11 +89,11 @@ class Answer:
         if self.verdict != UNDECIDED or not self.deciding.n:
             return MISSING
         have = self.deciding.n
-        if self.comparison.method == "median":
-            return f"at least {_seeds(self.fewest - have)}" if have < self.fewest and self.is_unanimous else MISSING
+        if self.comparison.method == "median" and self.is_unanimous and have < self.fewest:
+            return f"at least {_seeds(self.fewest - have)}"
         if self.seeds_needed is not None:
             return _seeds(self.seeds_needed - have) if self.seeds_needed > have else "more seeds"
-        return "more photographs" if self.of_new_images else MISSING
+        return "more photographs" if self.of_new_images else f"more than {MOST_SEEDS:,} seeds" if have > 1 else MISSING
 
 
 def _seeds(count: int) -> str:
@@ -114,8 +117,8 @@ def answers(results: Results) -> list[Answer]:
             p=final[i].p,
             p_holm=adjusted[i],
             p_sign_flip=_sign_flip(found[i], h["relation"]),
-            verdict=_verdict(found[i], final[i], adjusted[i], h["relation"]),
-            verdict_these=_verdict(found[i], these[i], adjusted_these[i], h["relation"]),
+            verdict=_verdict(found[i], final[i], adjusted[i], h),
+            verdict_these=_verdict(found[i], these[i], adjusted_these[i], h),
             fewest=_fewest(len([t for t in final if not math.isnan(t.p)])),
             seeds_needed=_needed(found[i], h),
         )
@@ -126,14 +129,23 @@ def answers(results: Results) -> list[Answer]:
 def _tested(comparison: Comparison, estimate: Estimate, hypothesis: dict[str, Any]) -> Test:
     if comparison.method == "exact":  # nothing to test
         return Test(math.nan, UNDECIDED)
-    return test(estimate, hypothesis["relation"], hypothesis["margin"], neutral=comparison.neutral)
+    margin = _on_scale(comparison, hypothesis["margin"])
+    return test(estimate, hypothesis["relation"], margin, neutral=comparison.neutral)
 
 
-def _verdict(comparison: Comparison, tested: Test, adjusted: float, relation: str) -> str:
+def _on_scale(comparison: Comparison, margin: float | None) -> float | None:
+    """A margin where the estimates are: within 10% of a ratio is log(1.1) of its logarithm, to either side."""
+    return math.log1p(margin) if margin is not None and comparison.scale == "log" else margin
+
+
+def _verdict(comparison: Comparison, tested: Test, adjusted: float, hypothesis: dict[str, Any]) -> str:
     if comparison.method != "exact":
         return verdict(tested, adjusted)
-    ratio = comparison.these.mean
-    holds = {">": ratio > 1, "<": ratio < 1, "=": ratio == 1}[relation]
+    ratio, relation = comparison.these.mean, hypothesis["relation"]
+    if relation == "=":
+        holds = 1 / (1 + hypothesis["margin"]) <= ratio <= 1 + hypothesis["margin"]
+    else:
+        holds = ratio > 1 if relation == ">" else ratio < 1
     return "supported" if holds else "refuted"
 
 
@@ -151,9 +163,11 @@ def _fewest(family: int) -> int:
 
 def _needed(comparison: Comparison, hypothesis: dict[str, Any]) -> int | None:
     estimate = comparison.new if comparison.new.n else comparison.these
-    if comparison.method != "t" or estimate.n < 2:
+    if comparison.method == "exact" or estimate.n < 2:
         return None
-    return seeds_needed(estimate, hypothesis["relation"], hypothesis["margin"])
+    if comparison.method == "median":
+        return seeds_needed_by_sign(list(comparison.pairs.values()), comparison.neutral)
+    return seeds_needed(estimate, hypothesis["relation"], _on_scale(comparison, hypothesis["margin"]))
 
 
 def fewest_seeds(results: Results) -> int:
@@ -173,7 +187,7 @@ def conjunction(found: list[Answer]) -> str:
 
 
 def hypotheses_frame(results: Results) -> pd.DataFrame:
-    """Every answer in full precision, a row a hypothesis; of ratios the estimates are ratios."""
+    """Every answer in numbers, a row a hypothesis; of ratios the estimates are ratios."""
     names = ["quantity", "left", "relation", "right", "margin", "comparison",
              "these_estimate", "these_low", "these_high", "new_estimate", "new_low", "new_high",
              "n", "photographs", "left_out", "p_sign_flip", "p", "p_holm", "verdict", "verdict_these",

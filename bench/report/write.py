@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
+import pandas as pd
+
 from bench.config import InputError
 from bench.measure.metrics.registry import ALL_IMAGES
 from bench.report.archive import save
@@ -89,10 +91,15 @@ def texts(results: Results, folder: Path) -> dict[str, str]:
     """File name -> content; the figures that lie in the folder are linked."""
     return {
         "report.md": _markdown(results, folder),
-        "table.csv": wide(results).to_csv(index=False, lineterminator="\n"),
-        "hypotheses.csv": hypotheses_frame(results).to_csv(index=False, lineterminator="\n"),
+        "table.csv": _csv(wide(results)),
+        "hypotheses.csv": _csv(hypotheses_frame(results)),
         "table.tex": "\n".join(latex(t) for t in [*_tables(results), difference_table(results)]),
     }
+
+
+def _csv(frame: pd.DataFrame) -> str:
+    """To 8 digits: the last ones of an fp64 sum depend on the processor, and the same records give the same bytes."""
+    return frame.to_csv(index=False, lineterminator="\n", float_format="%.8g")
 
 
 def _tables(results: Results) -> list[TextTable]:
@@ -169,8 +176,12 @@ def _pictures(folder: Path) -> list[str]:
 
 def _again(results: Results) -> str:
     lines = ["## How to get these numbers again", f"```\n{results.study['command']}\n```"]
-    made = sorted({_provenance(run["run"]["provenance"]) for run in results.runs if run["run"]})
-    lines += [f"Made with {words}." for words in made]
+    made: dict[str, set[str]] = {}
+    for run in results.runs:
+        if run["run"]:
+            words = run["run"]["provenance"]
+            made.setdefault(_provenance(words), set()).add(str(words["code"]))
+    lines += [f"Made with {words}; code {', '.join(sorted(codes))}." for words, codes in sorted(made.items())]
     return "\n\n".join(lines)
 
 
@@ -178,4 +189,4 @@ def _provenance(words: dict[str, str | int]) -> str:
     packages = ", ".join(
         f"{name} {value}" for name, value in words.items() if name not in ("device", "threads", "code")
     )
-    return f"{packages}; on {words['device']}, threads {words['threads']}; code {words['code']}"
+    return f"{packages}; on {words['device']}, threads {words['threads']}"

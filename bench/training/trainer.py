@@ -21,10 +21,10 @@ LOG_EVERY = 10  # iterations; losses are read from the device only then
 
 
 class Diverged(Exception):
-    """A loss became NaN or infinite."""
+    """A loss became NaN or infinite, or a validation score NaN."""
 
-    def __init__(self, state: State, step: int, loss: str, value: float) -> None:
-        super().__init__(f"{loss} became {value} at step {step}")
+    def __init__(self, state: State, step: int, name: str, value: float) -> None:
+        super().__init__(f"{name} became {value} at step {step}")
         self.state, self.step = state, step
 
 
@@ -80,7 +80,7 @@ def train(method: Method, config: TrainConfig, hooks: Hooks, checkpoint: Path, e
             _log_window(state, config.batch_size)
         if (due := math.floor(min(fraction, 1) * config.validations + 1e-9)) > state.validated:
             state.validated = due
-            _log(state, config.batch_size, hooks.validate())
+            _log(state, config.batch_size, _without_nan(state, hooks.validate()))
         stop = fraction < 1 and hooks.told_to_stop()
         if stop or (row_is_full and time.monotonic() - saved >= every_seconds):
             _collect(state, pending)
@@ -123,6 +123,14 @@ def _collect(state: State, pending: list[dict[str, Tensor]]) -> None:
                 raise Diverged(state, first + offset, name, value)
         state.window.append(row)
     pending.clear()
+
+
+def _without_nan(state: State, scores: dict[str, float]) -> dict[str, float]:
+    """The scores of a validation; NaN is what weights give that broke in an update whose losses were still finite."""
+    for name, value in scores.items():
+        if math.isnan(value):
+            raise Diverged(state, state.step, name, value)
+    return scores
 
 
 def _log_window(state: State, batch_size: int) -> None:

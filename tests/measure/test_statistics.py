@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, t, ttest_1samp, ttest_rel
+from scipy.stats import binom, binomtest, t, ttest_1samp, ttest_rel
 
 from bench.measure import statistics as stats  # the names test and Test, imported alone, would be pytest's
 from bench.measure.statistics import ALPHA, CONFIDENCE, NOTHING, SCREENING_BELOW, Estimate, paired_difference
@@ -213,6 +213,20 @@ def spread(mean: float, deviation: float, n: int) -> Estimate:
     """The paired estimate of n differences with exactly this mean and deviation."""
     values = np.linspace(-1, 1, n)
     return paired_difference((mean + deviation * values / values.std(ddof=1)).tolist(), [0.0] * n)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "seeds"), [([0.5] * 6, 6), ([0.5] * 5 + [2], 17), ([0.5] * 3 + [1] * 3, 12), ([0.5, 0.5, 2, 2], None)]
+)
+def test_seeds_needed_of_a_sign_test_is_the_least_with_the_power(pairs: list[float], seeds: int | None) -> None:
+    assert stats.seeds_needed_by_sign(pairs, 1.0) == seeds
+    if seeds is None:
+        return
+    below, untied = pairs.count(0.5), len(pairs) - pairs.count(1)
+    for n, is_enough in ((seeds, True), (seeds - 1, False)):
+        counted = n * untied // len(pairs)
+        decided = [k for k in range(counted + 1) if k > counted / 2 and binomtest(k, counted).pvalue < 0.05]
+        assert (binom.pmf(decided, counted, below / untied).sum() >= 0.8) == is_enough
 
 
 def test_seeds_needed_is_that_of_power_tables() -> None:

@@ -20,9 +20,9 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
-def small(tile_size: int, depth: int | str = "full", **tiling: object) -> Discriminator:
-    config = DiscriminatorConfig.model_validate({"width": 4, "depth": depth})
-    return Discriminator(1, 2, tile_size, config, TilingConfig.model_validate(tiling))
+def small(tile_size: int, depth: int | str = "full", grid: int = 4, context: bool = True) -> Discriminator:
+    config = DiscriminatorConfig.model_validate({"width": 4, "depth": depth, "context": context})
+    return Discriminator(1, 2, tile_size, config, TilingConfig(grid=grid))
 
 
 def test_the_default_model_has_2_767_553_parameters_and_with_the_generator_those_of_table_1() -> None:
@@ -53,13 +53,14 @@ def test_full_depth_reaches_1x1_at_powers_of_two(size: int, side: int) -> None:
 
 
 @pytest.mark.parametrize("grid", [1, 2, 4])
-@pytest.mark.parametrize("context", ["none", "channel", "vector"])
-def test_one_score_a_tile(grid: int, context: str) -> None:
+@pytest.mark.parametrize("context", [False, True])
+def test_one_score_a_tile(grid: int, context: bool) -> None:
     network = small(32 // grid, grid=grid, context=context)
     x, y = noise(3, 1, 32, 32), noise(3, 2, 32, 32, seed=1).requires_grad_()
     condition = network.condition(x)
-    assert condition.shape == (3 * grid**2, 1 if context == "none" else 2, 32 // grid, 32 // grid)
-    assert torch.equal(condition, cut_with_context(x, grid, context != "none"))
+    seen = 2 if context and grid > 1 else 1  # a whole image is its own context
+    assert condition.shape == (3 * grid**2, seen, 32 // grid, 32 // grid)
+    assert torch.equal(condition, cut_with_context(x, grid, seen == 2))
     scores = network(condition, y)
     assert scores.shape == (3 * grid**2,)
     scores.sum().backward()
@@ -67,8 +68,16 @@ def test_one_score_a_tile(grid: int, context: str) -> None:
     assert y.grad.abs().sum() > 0
 
 
+@pytest.mark.parametrize("told", ["none", "channel", "vector"])
+def test_what_the_generator_is_told_of_the_whole_changes_nothing_for_the_discriminator(told: str) -> None:
+    tiling = TilingConfig.model_validate({"grid": 2, "context": told})
+    assert parameters(Discriminator(1, 2, 16, DiscriminatorConfig(), tiling)) == parameters(
+        Discriminator(1, 2, 16, DiscriminatorConfig(), TilingConfig(grid=2))
+    )
+
+
 def test_a_score_is_of_its_own_tile() -> None:
-    network = small(16, grid=2, context="none").eval()
+    network = small(16, grid=2, context=False).eval()
     x, y = noise(2, 1, 32, 32), noise(2, 2, 32, 32, seed=1)
     changed = y.clone()
     changed[1, :, 16:, :16] = 0  # image 1, the lower left of its tiles: the seventh of eight
@@ -78,7 +87,7 @@ def test_a_score_is_of_its_own_tile() -> None:
 
 
 def test_a_shallower_discriminator_averages_its_outputs() -> None:
-    network = small(32, depth=2, grid=2, context="vector").eval()
+    network = small(32, depth=2, grid=2).eval()
     x, y = noise(2, 1, 64, 64), noise(2, 2, 64, 64, seed=1)
     *body, last = network.layers
     features = nn.Sequential(*body)(torch.cat([network.condition(x), cut(y, 2)], dim=1))

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
-import pandas as pd
 import pytest
 from made import Scores, curve, hypothesis, made_results
 
-from bench.report.frames import GROUND_TRUTH
 from bench.report.quantities import parse, threshold, values
 from bench.report.time_table import time_frame, time_table
 from bench.report.verdict_table import hypothesis_table
@@ -69,27 +66,11 @@ def test_a_hypothesis_of_times_is_tested_by_signs() -> None:
     assert any("PSNR ≥ 14.00 dB" in note for note in table.notes)
 
 
-def test_of_a_score_without_a_better_end_it_is_the_distance_from_the_ground_truth() -> None:
-    truth = {
-        "label": GROUND_TRUTH,
-        "seed": 0,
-        "metric": "colorfulness",
-        "image": "p0",
-        "photograph": "p0",
-        "value": 50.0,
-    }
-    curves = curve({"a": {0: [10, 30, 47, 44], 1: [20, 44, 44, 56]}, "b": {0: [90, 57, 55, 40], 1: [9, 9, 9, 9]}},
-                   "val_colorfulness")  # fmt: skip
-    scores: Scores = {label: {seed: [40.0] for seed in (0, 1)} for label in ("a", "b")}
-    made = made_results(scores, [hypothesis("steps_to_colorfulness", relation="<")], curves, "colorfulness")
-    results = replace(made, records=pd.concat([made.records, pd.DataFrame([truth])], ignore_index=True))
-    assert threshold(results, "colorfulness") == 6  # the control ends 6 away, twice
-    assert values(results, parse("steps_to_colorfulness"), "a") == {0: 30, 1: 20}
-    assert values(results, parse("steps_to_colorfulness"), "b") == {0: 30, 1: math.inf}
-    table = time_table(results)
-    assert table is not None
-    assert "colorfulness within 6.00 of the ground truth's" in table.notes[0]
-    assert threshold(made, "colorfulness") is None  # without the ground truth's own score
+def test_a_score_without_a_better_end_has_no_time_to_quality() -> None:
+    with pytest.raises(ValueError, match="is not a quantity"):
+        parse("steps_to_colorfulness")
+    scores: Scores = {label: {seed: [40.0] for seed in SEEDS} for label in ("a", "b")}
+    assert time_table(made_results(scores, [], curve(CURVES, "val_colorfulness"), "colorfulness")) is None
 
 
 def test_a_threshold_that_all_reach_at_once_is_said_to_tell_nothing() -> None:

@@ -21,7 +21,7 @@ class Metric:
     source: str
     version: int  # raise it whenever the numbers change: stored scores are keyed by it
     target: str  # "module:function", the function takes a device and returns what `needs` says
-    cheap: bool  # runs within a training loop without being noticed: at most 16 ms for 256x256 pixels on one core
+    has_curve: bool  # is scored at every validation of a run too, not at its end alone
     decimals: int
     min_side: int = 1  # the smallest height and width that it can score, in pixels
     needs: Needs = "images"
@@ -43,7 +43,7 @@ PSNR = Metric(
     source="10 log10(1 / MSE) per image (torchmetrics)",
     version=1,
     target="bench.measure.metrics.fidelity:load_psnr",
-    cheap=True,
+    has_curve=True,
     decimals=2,
 )
 SSIM = Metric(
@@ -54,7 +54,7 @@ SSIM = Metric(
     source="Wang et al. 2004, Gaussian 11x11, sigma 1.5, per image (torchmetrics)",
     version=1,
     target="bench.measure.metrics.fidelity:load_ssim",
-    cheap=True,
+    has_curve=True,
     decimals=4,
     min_side=6,
 )
@@ -66,7 +66,7 @@ MS_SSIM = Metric(
     source="Wang et al. 2003, five scales, Gaussian 11x11, sigma 1.5, per image (torchmetrics)",
     version=1,
     target="bench.measure.metrics.fidelity:load_ms_ssim",
-    cheap=False,
+    has_curve=False,
     decimals=4,
     min_side=176,
 )
@@ -78,7 +78,7 @@ LPIPS = Metric(
     source="Zhang et al. 2018, v0.1, AlexNet (lpips)",
     version=1,
     target="bench.measure.metrics.perceptual:load_lpips",
-    cheap=False,
+    has_curve=False,
     decimals=4,
     min_side=31,
 )
@@ -90,7 +90,7 @@ ST_LPIPS = Metric(
     source="Ghildyal & Liu 2022, AlexNet, weights of stlpips_pytorch",
     version=1,
     target="bench.measure.metrics.st_lpips:load_st_lpips",
-    cheap=False,
+    has_curve=True,
     decimals=4,
     min_side=21,
 )
@@ -103,7 +103,7 @@ COLOUR = (
         source="Hasler & Suesstrunk 2003, M(3) of the prediction, sRGB in 0..255",
         version=1,
         target="bench.measure.metrics.colorfulness:load_colorfulness",
-        cheap=True,
+        has_curve=True,
         decimals=2,
     ),
     Metric(
@@ -114,7 +114,7 @@ COLOUR = (
         source="mean |difference| of CIE a and b, D65 (kornia)",
         version=1,
         target="bench.measure.metrics.colour:load_ab_l1",
-        cheap=True,
+        has_curve=True,
         decimals=2,
     ),
     Metric(
@@ -125,7 +125,7 @@ COLOUR = (
         source="Sharma et al. 2005, mean colour difference of the pixels, D65 (scikit-image)",
         version=1,
         target="bench.measure.metrics.colour:load_ciede2000",
-        cheap=False,
+        has_curve=False,
         decimals=2,
     ),
 )
@@ -138,7 +138,7 @@ EDGES = (
         source="RMS gradient of CIE Lab lightness over the ground truth's: 1 is as sharp, below is blurred",
         version=1,
         target="bench.measure.metrics.edges:load_sharpness",
-        cheap=True,
+        has_curve=True,
         decimals=3,
         min_side=2,
     ),
@@ -150,7 +150,7 @@ EDGES = (
         source="RMS gradient of CIE a and b over the ground truth's: 1 is as sharp, below is blurred or pale",
         version=1,
         target="bench.measure.metrics.edges:load_color_sharpness",
-        cheap=True,
+        has_curve=True,
         decimals=3,
         min_side=2,
     ),
@@ -163,7 +163,7 @@ EDGES = (
         "an image that was not cut is measured along the lines of a 2x2 grid",
         version=1,
         target="bench.measure.metrics.edges:load_seam_error",
-        cheap=True,
+        has_curve=True,
         decimals=3,
         min_side=4,
         needs="grid",
@@ -178,7 +178,7 @@ DIVERSITY = Metric(
     "0 is one colouring for all (collapse)",
     version=1,
     target="bench.measure.metrics.diversity:load_diversity",
-    cheap=True,
+    has_curve=True,
     decimals=3,
     needs="set",
 )
@@ -192,7 +192,7 @@ DISTRIBUTION = (
         "weights); biased upwards at few images: compare at an equal number only",
         version=1,
         target="bench.measure.metrics.distribution:load_fid",
-        cheap=False,
+        has_curve=False,
         decimals=2,
         needs="distribution",
     ),
@@ -206,7 +206,7 @@ DISTRIBUTION = (
         "compare at an equal number only",
         version=1,
         target="bench.measure.metrics.distribution:load_kid",
-        cheap=False,
+        has_curve=False,
         decimals=4,
         needs="distribution",
     ),
@@ -222,9 +222,9 @@ def _by_region(whole: Metric, source: str) -> list[Metric]:
             title=f"{whole.title} {words}",
             source=f"{whole.source}; {source.format(pixels)}",
             target=f"bench.measure.metrics.regions:load_{whole.name}_{region}",
-            cheap=whole is PSNR,
+            has_curve=whole is PSNR,
             needs="mask",
-            version=1,
+            version=2 if whole is PSNR else 1,
         )
         for region, words, pixels in (("hole", "in hole", "missing"), ("outside", "outside hole", "known"))
     ]
