@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ from bench.labels import value_labels
 from bench.merging import Layer, flatten, nested
 from bench.study_file import Overlay, StudyFile
 from bench.yaml_lines import Key, Located, nearest
+
+SEED = "is what `seeds` varies; write seeds: [0, 1, ...] instead"
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,7 @@ class Axis:
 
     def touches(self, path: str) -> bool:
         """Whether any choice sets this path, or something that it lies in or that lies in it."""
-        leaves = {leaf for choice in self.choices for leaf in flatten(choice.layer.values)}
-        return any(f"{a}.".startswith(f"{b}.") for leaf in leaves for a, b in ((leaf, path), (path, leaf)))
+        return _meets(path, _leaves(self.choices))
 
 
 def read_axes(file: StudyFile, located: Located, scale: str) -> list[Axis]:
@@ -61,6 +63,9 @@ def read_axes(file: StudyFile, located: Located, scale: str) -> list[Axis]:
             entries = _named(located, axis, given, overlay.axes.get(axis, {}), over)  # type: ignore[arg-type]
         choices = [Choice(label, value, make(located, axis, content, at)) for label, value, content, at in entries]
         axes.append(Axis(axis, choices, [axis] if is_path else _leaves(choices)))
+        for other in axes[:-1]:
+            if both := next((leaf for leaf in _leaves(choices) if other.touches(leaf)), None):
+                raise located.error(("axes", axis), f"sets {both}, as the axis {other.name} does; a field has one axis")
     return axes
 
 
@@ -73,6 +78,8 @@ def _named(located: Located, axis: str, given: dict[str, Any], changed: dict[str
         if name not in given:
             raise located.error((*over, axis, name), f"is not on the axis; {nearest(name, list(given))}")
     for name in given:
+        if not name.strip():
+            raise located.error(("axes", axis, name), "a value needs a name")
         if any(sign in name for sign in "<>") or " = " in name:
             raise located.error(("axes", axis, name), "a name with <, > or = could not be told from a hypothesis")
     return [
@@ -99,7 +106,12 @@ def _free_choice(located: Located, axis: str, content: Any, at: Key) -> Layer:
         raise located.error(at, f"{axis} is not a config field, {fix}")
     values: dict[str, Any] = {}
     for path, inner in content.items():
-        values = _merge_deep(values, nested(str(path), inner))
+        more = nested(str(path), inner)
+        if twice := next((leaf for leaf in flatten(more) if _meets(leaf, flatten(values))), None):
+            raise located.error((*at, path), f"sets {twice} a second time")
+        values = _merge_deep(values, more)
+    if "seed" in values:
+        raise located.error((*at, "seed"), SEED)
 
     def error(where: Key, problem: str) -> InputError:
         for path in content:
@@ -120,6 +132,11 @@ def _merge_deep(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
     return {**left, **right, **both}
 
 
+def _meets(path: str, leaves: Iterable[str]) -> bool:
+    """Whether the path is one of the leaves, lies in one, or one lies in it."""
+    return any(f"{a}.".startswith(f"{b}.") for leaf in leaves for a, b in ((leaf, path), (path, leaf)))
+
+
 def _leaves(choices: list[Choice]) -> list[str]:
     return list(dict.fromkeys(path for choice in choices for path in flatten(choice.layer.values)))
 
@@ -127,7 +144,7 @@ def _leaves(choices: list[Choice]) -> list[str]:
 def _check_path(axis: str, located: Located) -> None:
     """An axis is the path of a config field, and the seed is not set apart from `seeds`."""
     if axis == "seed":
-        raise located.error(("axes", axis), "is what `seeds` varies; write seeds: [0, 1, ...] instead")
+        raise located.error(("axes", axis), SEED)
     section: Any = RunConfig
     for part in axis.split("."):
         fields = list(getattr(section, "model_fields", {}))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+GROUND_TRUTH = "ground truth"
+"""What the targets' own scores are called, and no variant."""
+
 
 def value_labels(axes: dict[str, list[Any]]) -> dict[str, list[str]]:
     """A word for each value; with the last part of its axis where the word alone would be unclear."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,37 +9,20 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from baselines import METHODS, ONLY_FOR, PARAMETER_FREE, UNTRAINED
+from baselines import PARAMETER_FREE
 from baselines.cards import CARDS
-from baselines.outside import fingerprint, is_outside, source_of
+from baselines.outside import fingerprint, is_outside
 from baselines.weights import base_of
-from bench.axes import Axis, Choice, control_choices, read_axes
+from bench.axes import SEED, Axis, control_choices, read_axes
 from bench.config import InputError, RunConfig
 from bench.data.dataset import open_dataset
 from bench.hypothesis import Hypothesis, Side, parse_hypotheses
 from bench.measure.metrics import METRICS
-from bench.merging import Layer, blame, check_top, difference, merge, nested, parse_override
+from bench.merging import Layer, check_top, nested, parse_override
 from bench.store import run_id
 from bench.study_file import SCALES, SEEDS, Claim, Overlay, ScaleName, StudyFile
-from bench.yaml_lines import Key, Located, dotted, explain, nearest
-
-MOST_VARIANTS = 1_000
-NO_MODEL: dict[str, Any] = {"tiling": {"grid": 1, "context": "none"}, "generator": {"depth": 1}}  # fits every size
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A point of the axes, or a baseline; its config's seed is not yet a run's."""
-
-    label: str
-    config: RunConfig
-    axes: dict[str, Any]
-    is_baseline: bool = False
-
-    @property
-    def is_trained(self) -> bool:
-        """Whether it is trained and so differs by seed."""
-        return self.config.method not in UNTRAINED
+from bench.variants import Variant, make_variants, unknown_method
+from bench.yaml_lines import Located, dotted, explain, nearest
 
 
 @dataclass(frozen=True)
@@ -81,19 +62,30 @@ class Study:
 
     @property
     def command(self) -> str:
-        """The command that regenerates the report."""
-        return shlex.join(["bench", "run", self.path.as_posix(), "--scale", self.scale, *self.arguments])
+        """The command that regenerates the report; a file below the current folder is named from there."""
+        path, here = self.path.resolve(), Path.cwd()
+        shown = path.relative_to(here) if path.is_relative_to(here) else self.path
+        return shlex.join(["bench", "run", shown.as_posix(), "--scale", self.scale, *self.arguments])
 
     def _seeds_of(self, variant: Variant) -> list[int]:
         if not variant.is_trained:
             return self.seeds[:1]
         return self.baseline_seeds if variant.is_baseline else self.seeds
 
+    def _fingerprint(self, variant: Variant) -> str:
+        """Of its data. Raises InputError, with the variant's name where its own data is the trouble."""
+        try:
+            return open_dataset(variant.config.data).fingerprint
+        except InputError as error:
+            if variant.config.data == self.control.config.data:
+                raise
+            raise InputError(f"{self.path}: the variant {variant.label}: {error}") from None
+
     def runs(self) -> list[Run]:
         """Every run, seed by seed, so that an interruption leaves whole comparisons behind and what is timed is
         interleaved. A method without parameters has one run. Opens the data set, for its fingerprint."""
         found = []
-        fingerprints = {v.config.data: open_dataset(v.config.data).fingerprint for v in self.variants}
+        fingerprints = {v.config.data: self._fingerprint(v) for v in self.variants}
         for seed in self.seeds:
             for variant in self.variants:
                 if seed in self._seeds_of(variant):
@@ -127,7 +119,7 @@ def load_study(
     layers = _layers(file, located, scale, data, config_overrides)
     _check_names(file, located)
     control = control_choices(file, located, axes)
-    variants = _variants(file, located, layers, axes, control)
+    variants = make_variants(file, located, layers, axes, control)
     _check_scores(file, located, variants)
     given = SEEDS[scale] if file.seeds is None else file.seeds
     seeds = given if isinstance(given, list) else list(range(given))
@@ -200,52 +192,18 @@ def _command_line(key: str, value: Any) -> Layer:
 
 
 def _check_names(file: StudyFile, located: Located) -> None:
-    if "seed" in file.base:
-        raise located.error(("base", "seed"), "is what `seeds` varies; write seeds: [0, 1, ...] instead")
+    overlays = {("scales", scale, "base"): getattr(file.scales, scale).base for scale in SCALES}
+    for at, values in ({("base",): file.base} | overlays).items():
+        if "seed" in values:
+            raise located.error((*at, "seed"), SEED)
     for field_name in ("metrics", "baselines"):
         names = getattr(file, field_name)
         for index, name in enumerate(names):
-            problem = _unknown_method(name) if field_name == "baselines" else _unknown(name, list(METRICS))
+            problem = unknown_method(name) if field_name == "baselines" else _unknown_metric(name)
             if problem:
                 raise located.error((field_name, index), problem)
             if name in names[:index]:
                 raise located.error((field_name, index), f"{name!r} is given twice")
-
-
-def _variants(
-    file: StudyFile, located: Located, layers: list[Layer], axes: list[Axis], control: dict[str, Choice]
-) -> list[Variant]:
-    count = math.prod(len(axis.choices) for axis in axes)
-    if count > MOST_VARIANTS:
-        raise located.error(("axes",), f"these are {count:,} variants; the most is {MOST_VARIANTS:,}")
-    made = []
-    for choices in itertools.product(*(axis.choices for axis in axes)):
-        config = _merged([*layers, *(choice.layer for choice in choices)])
-        chosen = {axis.name: choice.value for axis, choice in zip(axes, choices, strict=True)}
-        made.append(Variant(", ".join(choice.label for choice in choices), config, chosen))
-    controls = {name: choice.value for name, choice in control.items()}
-    made.sort(key=lambda variant: variant.axes != controls)  # the control first, the rest in the file's order
-    for index, variant in enumerate(made):
-        _check_difference(variant, made[0], axes, located)
-        _check_task(variant, located, ("axes",))
-        for other in made[:index]:
-            if other.config.identity() == variant.config.identity():
-                raise located.error(("axes",), f"the variants {other.label} and {variant.label} are the same")
-            if other.label == variant.label:
-                raise located.error(("axes",), f"two variants are called {variant.label}; name their values")
-    for name in file.baselines:
-        baseline = _baseline(name, layers, located)
-        if any(v.label == name or v.config.identity() == baseline.config.identity() for v in made):
-            raise located.error(("baselines",), f"{name} is a variant already")
-        _check_task(baseline, located, ("baselines",))
-        made.append(baseline)
-    return made
-
-
-def _check_task(variant: Variant, located: Located, at: Key) -> None:
-    method, task = variant.config.method, variant.config.task.name
-    if task not in ONLY_FOR.get(method, (task,)):
-        raise located.error(at, f"{method} does {' and '.join(ONLY_FOR[method])}, not {task}")
 
 
 def _check_scores(file: StudyFile, located: Located, variants: list[Variant]) -> None:
@@ -255,41 +213,5 @@ def _check_scores(file: StudyFile, located: Located, variants: list[Variant]) ->
             raise located.error(("metrics", index), f"{name} needs a task with a hole: inpainting")
 
 
-def _merged(layers: list[Layer]) -> RunConfig:
-    """The config, with a method that there is."""
-    config = merge(layers)
-    if problem := _unknown_method(config.method):
-        raise blame(layers, ("method",))(("method",), problem)
-    return config
-
-
-def _unknown(name: str, allowed: list[str]) -> str | None:
-    return None if name in allowed else f"{name!r} is unknown; {nearest(name, allowed)}"
-
-
-def _unknown_method(name: str) -> str | None:
-    """What is wrong with a method's name, if anything."""
-    if not is_outside(name):
-        return _unknown(name, list(METHODS))
-    try:
-        source_of(name)
-    except ValueError as error:
-        return str(error)
-    return None
-
-
-def _check_difference(variant: Variant, control: Variant, axes: list[Axis], located: Located) -> None:
-    """Only the axes differ: the resolved configs may not differ anywhere else (design rule 4)."""
-    for path in difference(variant.config, control.config):
-        if not any(f"{path}.".startswith(f"{may}.") for axis in axes for may in axis.paths):
-            raise located.error(("axes",), f"the variant {variant.label} also changes {path}; make it an axis")
-
-
-def _baseline(name: str, layers: list[Layer], located: Located) -> Variant:
-    def error(at: Key, problem: str) -> InputError:
-        return located.error(("baselines",), f"{name}: {dotted(at)}: {problem}")
-
-    config = merge([*layers, Layer({"method": name}, error)])
-    if name in UNTRAINED:  # what it does depends on the task and the data alone
-        config = RunConfig(method=name, task=config.task, data=config.data, **NO_MODEL)
-    return Variant(name, config, {"method": name}, is_baseline=True)
+def _unknown_metric(name: str) -> str | None:
+    return None if name in METRICS else f"{name!r} is unknown; {nearest(name, list(METRICS))}"

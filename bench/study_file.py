@@ -47,8 +47,8 @@ Seeds = Annotated[
 class Claim(Section):
     """What the paper says, in its words."""
 
-    text: str
-    section: Annotated[str, Field(coerce_numbers_to_str=True)]
+    text: Annotated[str, Field(min_length=1)]
+    section: Annotated[str, Field(min_length=1, coerce_numbers_to_str=True)]
     """Where it says so."""
 
 

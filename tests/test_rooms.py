@@ -22,6 +22,7 @@ FLOORS = [  # from the roof down; a module may import from its own line or from 
     ["bench.contract"],
     ["bench.run", "bench.provenance", "bench.allocator"],
     ["bench.study"],
+    ["bench.variants"],
     ["bench.axes", "bench.hypothesis", "bench.labels"],
     ["bench.merging", "bench.study_file"],
     ["bench.yaml_lines"],

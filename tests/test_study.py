@@ -194,6 +194,11 @@ MISTAKES = [  # the key of the study that is replaced, its value, the line of th
     ("axes", {"generator": [{"dept": 1}]}, "axes.generator[0].dept: unknown key; did you mean depth?"),
     ("axes", {"generator.norm": []}, "axes.generator.norm: list should have at least 1 item"),
     ("axes", {"train.d_steps": list(range(1, 1002))}, "axes: these are 1,001 variants; the most is 1,000"),
+    ("axes", {"p": {"a": {}, "b": {"seed": 7}}}, "axes.p.b.seed: is what `seeds` varies"),
+    ("axes", {"p": {"a": {}, " ": {"train.d_steps": 3}}}, "a value needs a name"),
+    ("axes", {"p": {"ground truth": {}, "b": {"train.d_steps": 3}}}, "ground truth is what the targets are called"),
+    ("axes", {"p": {"a": {}, "b": {"generator.depth": 2, "generator": {"depth": 1}}}}, "sets generator.depth a second"),
+    ("axes", {"generator.depth": [2, 3], "p": {"a": {}, "b": {"generator": {"depth": 1}}}}, "a field has one axis"),
     ("control", {"generator.norm": "batch"}, "control.generator.norm: is not an axis; did you mean generator."),
     ("control", {}, "control: does not say the value of the axis generator.downsample"),
     ("control", {"generator.downsample": "pool"}, "'pool' is not on the axis; allowed: strided_conv, max_pool"),
@@ -217,7 +222,9 @@ MISTAKES = [  # the key of the study that is replaced, its value, the line of th
     ("hypotheses", [{"psnr": "strided_conv > max_poll"}], "'max_poll' is not a variant; did you mean max_pool?"),
     ("scales", {"smal": {}}, "scales.smal: unknown key; did you mean small?"),
     ("scales", {"tiny": {"base": {"train": {"stepz": 1}}}}, "tiny.base.train.stepz: unknown key; did you mean steps?"),
+    ("scales", {"paper": {"base": {"seed": 3}}}, "scales.paper.base.seed: is what `seeds` varies"),
     ("claim", None, "claim: is required"),
+    ("claim", {"text": "", "section": "1"}, "claim.text: "),
 ]  # fmt: skip
 
 
@@ -233,6 +240,21 @@ def test_a_mistake_is_named_with_file_line_path_and_fix(
     assert file == str(path)
     lines = path.read_text().splitlines()
     assert key in lines[int(line) - 1] or key in "\n".join(lines[: int(line)]) or value is None
+
+
+def test_a_variant_whose_data_cannot_be_had_is_named(write_study: WriteStudy) -> None:
+    path = write_study(axes={"data": {"all": {}, "more": {"train_images": 99}}}, control={"data": "all"})
+    with pytest.raises(InputError, match=r"study.yaml: the variant more: data.train_images is 99, but there are 6"):
+        load_study(path, "tiny").runs()
+
+
+def test_the_command_names_the_file_from_the_current_folder(
+    write_study: WriteStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_study()
+    monkeypatch.chdir(path.parent)
+    commands = {load_study(typed, "tiny").command for typed in (path, Path("study.yaml"), Path("./study.yaml"))}
+    assert commands == {"bench run study.yaml --scale tiny"}
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from bench.labels import GROUND_TRUTH
 from bench.measure.metrics.registry import ALL_IMAGES
 from bench.measure.statistics import SCREENING_BELOW
 from bench.report.archive import ARCHIVE, load
-from bench.report.frames import GROUND_TRUTH, Results
+from bench.report.frames import Results
 from bench.report.render import TextTable, markdown
 from bench.report.verdicts import Answer, answers, conjunction, fewest_seeds
 from bench.report.words import new_text, these_text

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.labels import GROUND_TRUTH
 from bench.measure.metrics import METRICS
 from bench.merging import difference
 from bench.store import BAD_ENDS, RunStore
@@ -24,8 +25,6 @@ NUMBERS: dict[str, type[int] | type[float]] = {
     "value": float,
 }
 """The columns that are not words."""
-GROUND_TRUTH = "ground truth"
-"""The label of the targets' own scores, for metrics without a better end."""
 
 
 @dataclass(frozen=True, eq=False)  # one is itself alone, which lets what is worked out from it be remembered

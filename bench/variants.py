@@ -1,0 +1,110 @@
+"""Variants: the points of a study's axes and its baselines, with their configs, checked against each other."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from baselines import METHODS, ONLY_FOR, UNTRAINED
+from baselines.outside import is_outside, source_of
+from bench.axes import Axis, Choice
+from bench.config import InputError, RunConfig
+from bench.labels import GROUND_TRUTH
+from bench.merging import Layer, blame, difference, merge
+from bench.study_file import StudyFile
+from bench.yaml_lines import Key, Located, dotted, nearest
+
+MOST_VARIANTS = 1_000
+NO_MODEL: dict[str, Any] = {"tiling": {"grid": 1, "context": "none"}, "generator": {"depth": 1}}  # fits every size
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A point of the axes, or a baseline; its config's seed is not yet a run's."""
+
+    label: str
+    config: RunConfig
+    axes: dict[str, Any]
+    is_baseline: bool = False
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether it is trained and so differs by seed."""
+        return self.config.method not in UNTRAINED
+
+
+def make_variants(
+    file: StudyFile, located: Located, layers: list[Layer], axes: list[Axis], control: dict[str, Choice]
+) -> list[Variant]:
+    """The control first, the rest of the axes' points in the file's order, then the baselines. Raises InputError."""
+    count = math.prod(len(axis.choices) for axis in axes)
+    if count > MOST_VARIANTS:
+        raise located.error(("axes",), f"these are {count:,} variants; the most is {MOST_VARIANTS:,}")
+    made = []
+    for choices in itertools.product(*(axis.choices for axis in axes)):
+        config = _merged([*layers, *(choice.layer for choice in choices)])
+        chosen = {axis.name: choice.value for axis, choice in zip(axes, choices, strict=True)}
+        made.append(Variant(", ".join(choice.label for choice in choices), config, chosen))
+    controls = {name: choice.value for name, choice in control.items()}
+    made.sort(key=lambda variant: variant.axes != controls)  # the control first, the rest in the file's order
+    for index, variant in enumerate(made):
+        _check_difference(variant, made[0], axes, located)
+        _check_task(variant, located, ("axes",))
+        if variant.label == GROUND_TRUTH:
+            raise located.error(("axes",), f"{GROUND_TRUTH} is what the targets are called; name that value otherwise")
+        for other in made[:index]:
+            if other.config.identity() == variant.config.identity():
+                raise located.error(("axes",), f"the variants {other.label} and {variant.label} are the same")
+            if other.label == variant.label:
+                raise located.error(("axes",), f"two variants are called {variant.label}; name their values")
+    for name in file.baselines:
+        baseline = _baseline(name, layers, located)
+        if any(v.label == name or v.config.identity() == baseline.config.identity() for v in made):
+            raise located.error(("baselines",), f"{name} is a variant already")
+        _check_task(baseline, located, ("baselines",))
+        made.append(baseline)
+    return made
+
+
+def _check_task(variant: Variant, located: Located, at: Key) -> None:
+    method, task = variant.config.method, variant.config.task.name
+    if task not in ONLY_FOR.get(method, (task,)):
+        raise located.error(at, f"{method} does {' and '.join(ONLY_FOR[method])}, not {task}")
+
+
+def _merged(layers: list[Layer]) -> RunConfig:
+    """The config, with a method that there is."""
+    config = merge(layers)
+    if problem := unknown_method(config.method):
+        raise blame(layers, ("method",))(("method",), problem)
+    return config
+
+
+def unknown_method(name: str) -> str | None:
+    """What is wrong with a method's name, if anything."""
+    if not is_outside(name):
+        return None if name in METHODS else f"{name!r} is unknown; {nearest(name, list(METHODS))}"
+    try:
+        source_of(name)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _check_difference(variant: Variant, control: Variant, axes: list[Axis], located: Located) -> None:
+    """Only the axes differ: the resolved configs may not differ anywhere else (design rule 4)."""
+    for path in difference(variant.config, control.config):
+        if not any(f"{path}.".startswith(f"{may}.") for axis in axes for may in axis.paths):
+            raise located.error(("axes",), f"the variant {variant.label} also changes {path}; make it an axis")
+
+
+def _baseline(name: str, layers: list[Layer], located: Located) -> Variant:
+    def error(at: Key, problem: str) -> InputError:
+        return located.error(("baselines",), f"{name}: {dotted(at)}: {problem}")
+
+    config = merge([*layers, Layer({"method": name}, error)])
+    if name in UNTRAINED:  # what it does depends on the task and the data alone
+        config = RunConfig(method=name, task=config.task, data=config.data, **NO_MODEL)
+    return Variant(name, config, {"method": name}, is_baseline=True)
