@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shlex
+from pathlib import Path
+
 import pytest
 import torch
 from harness import ROOT, STUDIES
@@ -9,6 +13,8 @@ from harness import ROOT, STUDIES
 from bench.config import RunConfig
 from bench.measure.cost import count_macs
 from bench.models.generator import Generator
+from bench.report.archive import load
+from bench.report.frames import describe
 from bench.study import load_study
 
 CLAIMS = [
@@ -16,6 +22,8 @@ CLAIMS = [
     "discriminator_steps", "gan_loss", "generality", "generator_depth", "inpainting", "lambda_schedule", "pooling",
     "pretraining", "table1", "tiling", "tiling_context",
 ]  # fmt: skip
+
+ARCHIVES = sorted((ROOT / "reports").rglob("study.json"))
 
 
 def test_every_claim_of_the_paper_is_a_study() -> None:
@@ -68,3 +76,14 @@ def test_pretraining_leaves_the_budget_as_it_is() -> None:
         budgets = {(v.config.train.steps, v.config.train.batch_size) for v in variants}
         assert len(budgets) == 1
         assert [v.config.train.pretrain_steps > 0 for v in variants] == [True, False]
+
+
+@pytest.mark.parametrize("path", ARCHIVES, ids=lambda path: "/".join(path.parts[-3:-1]))
+def test_a_committed_report_is_of_the_study_as_it_is(path: Path) -> None:
+    archived = load(path.parent).study
+    bench, run, file, scale, name, *arguments = shlex.split(archived["command"])
+    assert (bench, run, scale) == ("bench", "run", "--scale")
+    data = arguments[1] if arguments[:1] == ["--data"] else None
+    study = load_study(ROOT / file, name, data, tuple(arguments[2 if data else 0 :]))  # type: ignore[arg-type]
+    today = json.loads(json.dumps(describe(study))) | {"command": archived["command"]}
+    assert archived == today

@@ -61,7 +61,7 @@ def test_the_table_has_what_a_reader_needs(bench: Bench, write_study: WriteStudy
     report = (tmp_path / "reports/study/report.md").read_text()
     assert "LPIPS is missing: AlexNet weights not present and not downloadable" in report
     assert "| max\\_pool | generator.downsample | strided\\_conv | max\\_pool |" in report
-    assert f"bench run {study} --scale tiny train.steps=10" in report
+    assert "bench run study.yaml --scale tiny train.steps=10" in report
 
 
 def test_samples_are_left_out_if_asked_for(bench: Bench, write_study: WriteStudy, tmp_path: Path) -> None:
@@ -120,6 +120,25 @@ def test_several_axes_survive_the_archive_and_another_setting_is_not_passed_off(
     assert "holds the results of" in other.stderr
 
 
+def test_a_study_that_was_edited_since_is_reported_as_it_is_now(
+    bench: Bench, write_study: WriteStudy, tmp_path: Path
+) -> None:
+    path = write_study(metrics=["psnr"], hypotheses=[{"psnr": "strided_conv > max_pool"}])
+    small, gone = ("--scale", "tiny", "train.steps=4", "train.pretrain_steps=1"), ("--runs", "elsewhere")
+    assert bench("run", path, *small).returncode == 0
+    assert bench("report", path, *small, *gone, "--check").returncode == 0
+    write_study(metrics=["psnr"], hypotheses=[{"psnr": "strided_conv = max_pool within 0.5"}])
+    check = bench("report", path, *small, *gone, "--check")
+    assert check.returncode == 1
+    assert "reports/study/report.md differs" in check.stderr
+    assert bench("report", path, *small, *gone).returncode == 0
+    assert "strided\\_conv = max\\_pool within 0.5" in (tmp_path / "reports/study/report.md").read_text()
+    write_study(metrics=["psnr", "ssim"])
+    assert "has no scores of ssim" in bench("report", path, *small, *gone, "--check").stderr
+    write_study(metrics=["psnr"], base={"task": "colorization", "train": {"d_steps": 3}})
+    assert "whose runs are not those of" in bench("report", path, *small, *gone, "--check").stderr
+
+
 def test_local_processes_give_the_same_weights_as_one_after_the_other(
     bench: Bench, write_study: WriteStudy, tmp_path: Path
 ) -> None:
@@ -155,7 +174,7 @@ def test_weights_that_are_not_here_are_no_failure(bench: Bench, write_study: Wri
         done = bench("run", study, *RUN, BENCH_CACHE=str(tmp_path / "cache"))
         assert done.returncode == 0, done.stderr
     report = (tmp_path / "reports/study/report.md").read_text()
-    assert "PSNR is missing: weights not present; bring them with \\`bench baselines weights zhang2016\\`" in report
+    assert "PSNR and colorfulness are missing: weights not present; bring them with \\`bench baselines weights zhang2016\\`" in report
     assert pd.read_csv(tmp_path / "reports/study/table.csv")["unavailable"].tolist() == [0, 0, 1]
 
 

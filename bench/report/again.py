@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench.config import InputError
 from bench.report.archive import ARCHIVE, load
-from bench.report.frames import Results, collect
+from bench.report.frames import Results, collect, describe
 from bench.store import RunStore
 from bench.study import Study
 
@@ -17,7 +18,8 @@ def all_results(
 ) -> Iterator[tuple[Results, Path, RunStore | None]]:
     """(results, report folder, the store if they came from it): of the studies, or of every folder with an archive.
 
-    A study that the store knows no run of is taken from its archive. Raises InputError if there is neither.
+    A study that the store knows no run of is taken from its archive, if that holds the study's runs and scores; what
+    the study file says of them today counts. Raises InputError if there is neither.
     """
     if studies:
         for study in studies:
@@ -25,13 +27,7 @@ def all_results(
             if any(store.state(run.id) != "new" for run in study.runs()):
                 yield collect(study, store), folder, store
             elif (folder / ARCHIVE).exists():
-                results = load(folder)
-                if results.study["command"] != study.command:
-                    raise InputError(
-                        f"{folder} holds the results of `{results.study['command']}`, not of `{study.command}`; "
-                        "give its options, or bench run the study"
-                    )
-                yield results, folder, None
+                yield _as_asked(study, load(folder), folder), folder, None
             else:
                 raise InputError(f"{study.path}: neither {store.root} nor {folder} has results; bench run it first")
         return
@@ -40,3 +36,16 @@ def all_results(
         raise InputError(f"{reports}: no reports here; bench run a study first, or name another folder with --reports")
     for archive in archives:
         yield load(archive.parent), archive.parent, None
+
+
+def _as_asked(study: Study, archived: Results, folder: Path) -> Results:
+    """The archived runs under the study as its file is today: its title, claim and hypotheses may have changed."""
+    today, kept = describe(study), archived.study
+    if [run.id for run in study.runs()] != [run["id"] for run in archived.runs]:
+        raise InputError(
+            f"{folder} holds the results of `{kept['command']}`, whose runs are not those of `{study.command}` as "
+            f"{study.path} and bench are now; give its options, or bench run the study"
+        )
+    if lacking := [metric for metric in today["metrics"] if metric not in kept["metrics"]]:
+        raise InputError(f"{folder} has no scores of {', '.join(lacking)}, which {study.path} asks for; bench run it")
+    return replace(archived, study=today | {"command": kept["command"]})

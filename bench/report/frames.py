@@ -14,6 +14,7 @@ from bench.measure.metrics import METRICS
 from bench.merging import difference
 from bench.store import BAD_ENDS, RunStore
 from bench.study import Study
+from bench.variants import Variant
 
 VALIDATION = "val_"
 """What the names of validation scores begin with, in curves."""
@@ -33,7 +34,7 @@ class Results:
 
     study: dict[str, Any]
     """title, claim, name, scale, command, seeds, metrics, hypotheses (quantity, left, relation, right, margin),
-    variants (label, method, is_baseline, is_trained, differences), the control's config."""
+    variants (label, method, is_baseline, is_trained, differences), the control's config. See `describe`."""
     runs: list[dict[str, Any]]
     """label, seed, id, state, and what the run's folder says: outcome, cost, throughput, training, data, ..."""
     records: pd.DataFrame
@@ -59,10 +60,16 @@ class Results:
         return [run for run in self.runs if run["label"] == label]
 
     @cached_property
+    def same_task(self) -> list[str]:
+        """Those that do the control's task: scores of another do not compare with its."""
+        return [v["label"] for v in self.study["variants"] if "task.name" not in v["differences"]]
+
+    @cached_property
     def means(self) -> dict[tuple[str, str], dict[int, float]]:
-        """(label, metric) -> seed -> mean over images."""
+        """(label, metric) -> seed -> mean over images; NaN if one of them is."""
         found: dict[tuple[str, str], dict[int, float]] = {}
-        means = self.records.groupby(["label", "metric", "seed"], sort=False)["value"].mean().reset_index()
+        groups = self.records.groupby(["label", "metric", "seed"], sort=False)["value"]
+        means = groups.mean().where(groups.count() == groups.size()).reset_index()
         columns = (means[name].to_list() for name in ("label", "metric", "seed", "value"))
         for label, metric, seed, value in zip(*columns, strict=True):
             found.setdefault((label, metric), {})[seed] = value
@@ -99,7 +106,7 @@ def collect(study: Study, store: RunStore) -> Results:
         references = references or _references(rows)
         curves += [at | row for row in store.read_rows(run.id, "curve") or []]
     return Results(
-        _describe(study),
+        describe(study),
         runs,
         to_frame(records + references, ["label", "seed", "metric", "image", "photograph", "value"]),
         to_frame(curves, ["label", "seed", "step", "images", "seconds", "name", "value"]),
@@ -145,7 +152,8 @@ def _reason(store: RunStore, run: str, state: str, metric: str) -> str:
     return recorded["reason"] if recorded else "the run has not been scored"
 
 
-def _describe(study: Study) -> dict[str, Any]:
+def describe(study: Study) -> dict[str, Any]:
+    """What a report says of a study, in plain values."""
     return {
         "name": study.name,
         "title": study.title,
@@ -161,14 +169,20 @@ def _describe(study: Study) -> dict[str, Any]:
                 "method": variant.config.method,
                 "is_baseline": variant.is_baseline,
                 "is_trained": variant.is_trained,
-                "differences": {"method": variant.config.method}
-                if variant.is_baseline
-                else {path: new for path, (_, new) in difference(variant.config, study.control.config).items()},
+                "differences": _differences(variant, study.control),
             }
             for variant in study.variants
         ],
         "control": study.control.config.identity(),
     }
+
+
+def _differences(variant: Variant, control: Variant) -> dict[str, Any]:
+    """Path -> the variant's value; of a baseline, which has no use for most of a config, the method and the task."""
+    found = {path: new for path, (_, new) in difference(variant.config, control.config).items()}
+    if not variant.is_baseline:
+        return found
+    return {path: new for path, new in found.items() if path in ("method", "task.name")}
 
 
 def to_frame(rows: list[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:

@@ -31,7 +31,7 @@ def pareto(results: Results) -> pd.DataFrame:
     rows = []
     for column in (c for c in COSTS if c.key in AGAINST):
         points: list[dict[str, Any]] = []
-        for label in results.labels:
+        for label in results.same_task:
             qualities = finished(results, score_column(metric), label)
             prices = finished(results, column, label)
             if qualities and prices and math.isfinite(quality := _mean(qualities)):

@@ -60,21 +60,17 @@ def values(results: Results, quantity: Quantity, label: str) -> dict[int, float]
     if quantity.kind == "count":
         return _counts(results, quantity.column, label)
     ours = _early(results, quantity, label) if quantity.kind == "early" else finished(results, quantity.column, label)
-    ours = {seed: value for seed, value in ours.items() if not math.isnan(value)}
+    bad = ended_badly(results, label) | {seed for seed, value in ours.items() if math.isnan(value)}
     worst = quantity.column.worst
     if quantity.kind == "cost" or worst is None or not _is_there(results, quantity, label):
-        return ours
-    return {seed: worst if seed in ended_badly(results, label) else ours[seed] for seed in _seeds(results, label, ours)}
+        return {seed: value for seed, value in ours.items() if seed not in bad}
+    seeds = [run["seed"] for run in results.runs_of(label) if run["seed"] in bad or run["seed"] in ours]
+    return {seed: worst if seed in bad else ours[seed] for seed in seeds}
 
 
 def ended_badly(results: Results, label: str) -> set[int]:
     """Seeds whose run diverged or failed."""
     return {run["seed"] for run in results.runs_of(label) if run["state"] in BAD_ENDS}
-
-
-def _seeds(results: Results, label: str, known: dict[int, float]) -> list[int]:
-    bad = ended_badly(results, label)
-    return [run["seed"] for run in results.runs_of(label) if run["seed"] in bad or run["seed"] in known]
 
 
 def _is_there(results: Results, quantity: Quantity, label: str) -> bool:
@@ -131,8 +127,8 @@ def times(results: Results, metric: str, position: str, label: str) -> dict[int,
 
 
 def oriented(quantity: Quantity, relation: str) -> Quantity:
-    """A score without a better end, as a hypothesis with > or < takes it: a run that did not end is then the worst."""
-    if quantity.column.direction != "neutral" or relation == "=":
+    """A score without a better end, as a hypothesis takes it: a run that did not end is then as far off as can be."""
+    if quantity.column.direction != "neutral":
         return quantity
-    direction = "higher" if relation == ">" else "lower"
+    direction = "lower" if relation == "<" else "higher"
     return replace(quantity, column=replace(quantity.column, direction=direction))

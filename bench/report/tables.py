@@ -22,7 +22,7 @@ def summary(results: Results) -> pd.DataFrame:
     """label, column, n, mean, sd, difference, low, high, method: a row for each variant and column with a value.
 
     Mean and SD are over finished runs. The difference is from the control, on these images; for costs and speeds it is
-    a ratio, which those of a method without parameters do not have.
+    a ratio, which those of a method without parameters do not have. Scores of another task have none.
     """
     rows = []
     for column in columns(results):
@@ -30,9 +30,11 @@ def summary(results: Results) -> pd.DataFrame:
             seeds = finished(results, column, label)
             if seeds:
                 series = pd.Series(seeds)
-                sd = series.std() if np.isfinite(series).all() else math.nan  # a perfect PSNR is infinite
+                sd = _spread(series)
                 row = {"label": label, "column": column.key, "n": len(seeds), "mean": series.mean(), "sd": sd}
-                comparable = label != results.control and not (column.is_ratio and label in results.run_once)
+                comparable = label != results.control and (
+                    label not in results.run_once if column.is_ratio else label in results.same_task
+                )
                 found = Comparison()
                 if comparable:
                     found = compare(results, parse(column.key), label, results.control, with_new_images=False)
@@ -40,6 +42,13 @@ def summary(results: Results) -> pd.DataFrame:
                 rows.append(row | {"difference": difference, "low": low, "high": high, "method": found.method})
     names = ["label", "column", "n", "mean", "sd", "difference", "low", "high", "method"]
     return pd.DataFrame(rows, columns=names)
+
+
+def _spread(values: pd.Series[float]) -> float:
+    """The standard deviation; of equal values 0, without the rounding of their mean; nan with an infinite PSNR."""
+    if not np.isfinite(values).all():
+        return math.nan
+    return 0.0 if len(values) > 1 and np.ptp(values) == 0 else float(values.std())
 
 
 def differences_in_words(variant: dict[str, Any]) -> str:

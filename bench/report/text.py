@@ -18,8 +18,6 @@ ENDED_BADLY = (
     "Means are over finished runs; in comparisons a run that diverged or failed counts as the worst. Such a difference "
     "is the median of the seeds' differences, its interval the order statistics of the sign test (none below 6 seeds)."
 )
-SAME_DB = 100
-"""PSNR above which only fp32 rounding is left of the error."""
 
 
 def score_table(results: Results, compact: bool = False) -> TextTable:
@@ -35,11 +33,13 @@ def score_table(results: Results, compact: bool = False) -> TextTable:
         table.rows.append(["ground truth", "", *cells])
         names = " and ".join(c.title for c in shown if c.direction == "neutral")
         table.notes.append(f"The nearer {names} to the ground truth's, the better: it has no better end.")
-    if any(f"> {SAME_DB}" in row for row in table.rows):
-        table.notes.append(f"> {SAME_DB} dB: the same pixels, but for the rounding of fp32.")
     what = "a * where its 95% t interval leaves out 0" if compact else "with its 95% t interval"
     table.notes.append(f"± is the standard deviation over seeds; below it the difference from the control, paired by "
                        f"seed, {what}. It speaks of new seeds on these images.")  # fmt: skip
+    if set(results.labels) != set(results.same_task):
+        table.notes.append(
+            "Scores of another task than the control's do not compare with its: they have no difference."
+        )
     bad = [run for run in results.runs if run["state"] in BAD_ENDS]
     if bad:
         table.notes.append(f"{len(bad)} of {len(results.runs)} runs diverged or failed. {ENDED_BADLY}")
@@ -84,8 +84,6 @@ def _value_table(title: str, results: Results, shown: list[Column], compact: boo
 
 def _cell(row: Any, column: Column, compact: bool) -> str:
     between = "\n" if compact else " "
-    if column.unit == "dB" and SAME_DB < row["mean"] < math.inf:
-        return f"> {SAME_DB}"
     if column.unit == "img/s" and row["mean"] < 10:  # whole numbers would hide all of it
         column = replace(column, decimals=2)
     spread = (

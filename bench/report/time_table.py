@@ -17,7 +17,8 @@ from bench.report.words import MISSING, estimate_text, number
 
 POSITIONS = tuple(IN_CURVES)
 TIME_RATIO = (
-    "× is the median of the seeds' ratios, its interval the order statistics of the sign test (none below 6 seeds)."
+    "× is the median of the seeds' ratios, its interval the order statistics of the sign test (none below 6 seeds). "
+    "×0: what it is compared with never reaches the score."
 )
 
 OF_THE_TILING = ("grid", "set")
@@ -29,7 +30,7 @@ def time_frame(results: Results) -> pd.DataFrame:
     the control's): a row for each score with a better end and a curve, and each variant that trains."""
     rows = []
     for metric in filter(lambda name: _is_asked(results, name), results.study["metrics"]):
-        for label in _same_task(results):
+        for label in results.same_task:  # the control's score is no measure for another task
             steps = times(results, metric, "steps", label)
             if not steps:
                 continue
@@ -49,12 +50,6 @@ def _is_asked(results: Results, metric: str) -> bool:
     found = METRICS[metric]
     is_quality = found.direction != "neutral" and found.needs not in OF_THE_TILING
     return is_quality and threshold(results, metric) is not None
-
-
-def _same_task(results: Results) -> list[str]:
-    """The control's score is no measure for another task."""
-    variants = results.study["variants"]
-    return [variant["label"] for variant in variants if "task.name" not in variant["differences"]]
 
 
 def time_table(results: Results) -> TextTable | None:

@@ -28,7 +28,7 @@ def ratio(value: float) -> str:
 
 
 def _factor(value: float) -> str:
-    return f"{value:.2g}" if 0 < value < 0.095 else number(value, 2 if value < 10 else 0)
+    return f"{value:.2g}" if 0 <= value < 0.095 else number(value, 2 if value < 10 else 0)
 
 
 def estimate_text(three: tuple[float, float, float], column: Column, method: str = "t") -> str:

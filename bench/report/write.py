@@ -176,6 +176,9 @@ def _pictures(folder: Path) -> list[str]:
 
 def _again(results: Results) -> str:
     lines = ["## How to get these numbers again", f"```\n{results.study['command']}\n```"]
+    trained = [run["training"]["seconds"] for run in results.runs if run["training"]]
+    if trained:
+        lines.append(f"Training took {sum(trained) / 60:,.1f} minutes, summed over {len(trained)} runs.")
     made: dict[str, set[str]] = {}
     for run in results.runs:
         if run["run"]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from made import hypothesis, made_results, named
+from made import PSNR, hypothesis, made_results, named
 from scipy.stats import ttest_rel
 
 from bench.config import InputError
@@ -180,3 +180,24 @@ def test_a_damaged_archive_is_named(results: Results, tmp_path: Path) -> None:
     (tmp_path / "records.csv.gz").unlink()
     with pytest.raises(InputError, match=r"no records to report on \(records.csv.gz is not there\)"):
         load(tmp_path)
+
+
+def test_scores_of_another_task_are_shown_but_not_compared() -> None:
+    made = made_results(PSNR, [])
+    other = {"differences": {"task.name": "inpainting"}}
+    variants = [v | other if v["label"] == "b" else v for v in made.study["variants"]]
+    table = score_table(named(made, variants=variants))
+    assert [row[2].split("\n")[0] for row in table.rows[:2]] == ["22.00 ± 1.00", "20.75 ± 0.35"]
+    assert "\n" not in table.rows[1][2]
+    assert any("do not compare" in note for note in table.notes)
+    assert not any("do not compare" in note for note in score_table(made).notes)
+
+
+def test_equal_values_have_no_spread_and_a_reason_stands_once() -> None:
+    frame = wide(made_results(PSNR, []))
+    assert frame["macs_sd"].dropna().to_list() == [0.0] * int(frame["macs_sd"].notna().sum())
+    made = made_results(PSNR, [])
+    for run in made.runs:
+        run["missing"]["ssim"] = run["missing"]["lpips"]
+    notes = score_table(named(made, metrics=["psnr", "lpips", "ssim"])).notes
+    assert notes[0] == "LPIPS and SSIM are missing: no | weights"

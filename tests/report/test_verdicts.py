@@ -109,13 +109,37 @@ def test_of_a_metric_without_a_better_end_a_run_that_diverged_is_the_worst_for_w
     assert (less.comparison.these.n, less.comparison.pairs[0]) == (3, -math.inf)  # b is worse, and more is worse
 
 
-def test_of_an_equality_without_a_worst_value_such_pairs_are_left_out_and_told() -> None:
-    scores = _scores(1, 1, seeds=3)
+def test_a_run_that_diverged_leaves_no_equality_of_a_metric_without_a_better_end() -> None:
+    scores = _scores(0.001, 0.001)
+    asked = [hypothesis("colorfulness", relation="=", margin=2)]
+    assert answers(made_results(scores, asked, metric="colorfulness"))[0].verdict == "supported"
     del scores["b"][0]
-    results = made_results(scores, [hypothesis("colorfulness", relation="=", margin=2)], metric="colorfulness")
-    (answer,) = answers(results)
-    assert (answer.comparison.these.n, answer.comparison.left_out) == (2, 1)
-    assert any("1 pair is left out, with a run that diverged or failed" in n for n in hypothesis_table(results).notes)
+    (answer,) = answers(made_results(scores, asked, metric="colorfulness"))
+    assert (answer.comparison.these.n, answer.comparison.left_out) == (6, 0)
+    assert (answer.verdict, answer.verdict_these) == ("inconclusive", "inconclusive")
+
+
+def test_a_score_that_is_nan_counts_as_the_worst_and_is_not_averaged_away() -> None:
+    scores = _scores(1, 1)
+    scores["b"][5] = [math.nan, 20.0]
+    results = made_results(scores, [hypothesis("psnr")])
+    assert values(results, parse("psnr"), "b") == {**dict.fromkeys(range(5), 20.0), 5: -math.inf}
+    assert answers(results)[0].comparison.these == paired_median([21 + j for j in JITTER], [20.0] * 5 + [-math.inf])
+
+
+@pytest.mark.parametrize(
+    ("quantity", "margin", "verdict"),
+    [
+        ("parameters_total", 0.51, "supported"),  # 1200 / 800
+        ("parameters_total", 0.49, "refuted"),
+        ("training_images_per_second", 1.05, "supported"),  # 2, at every seed
+        ("training_images_per_second", 0.95, "refuted"),
+    ],
+)
+def test_costs_are_equal_within_a_share(quantity: str, margin: float, verdict: str) -> None:
+    (answer,) = answers(made_results(_scores(1, 1), [hypothesis(quantity, relation="=", margin=margin)]))
+    assert answer.verdict == verdict
+    assert answer.text.endswith(f"a = b within {100 * margin:g}%")
 
 
 def test_a_metric_that_could_not_be_had_is_not_worst_where_a_run_failed() -> None:
