@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import os
 import sys
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 
@@ -16,21 +17,37 @@ def is_outside(method: str) -> bool:
 
 
 def source_of(method: str) -> Path:
-    """The file of `module:Class`, looked for as Python does, and in the current folder. Raises ValueError in words."""
+    """The file of `module:Class`, from the current folder or where Python looks. Raises ValueError in words."""
     module, _, name = method.partition(":")
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.append(os.getcwd())
-    try:
-        spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        spec = None
+    spec = _spec(module)
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         raise ValueError(f"there is no module {module!r} here; run from the folder of {module}.py, or install it")
     path = Path(spec.origin)
     names = _top_level_names(path)
     if name not in names:
-        raise ValueError(f"{path.name} has no {name!r}; it has {', '.join(sorted(names)) or 'nothing'}")
+        raise ValueError(f"{path} has no {name!r}; it has {', '.join(sorted(names)) or 'nothing'}")
     return path
+
+
+def _spec(module: str) -> ModuleSpec | None:
+    """Where the module lies; its packages are looked through, but not run. Raises ValueError for a file in the current
+    folder that goes by the name of an installed module, which Python would import in its place."""
+    first, *rest = module.split(".")
+    ours = PathFinder.find_spec(first, [os.getcwd()])
+    try:
+        theirs = importlib.util.find_spec(first) if first else None
+    except (ImportError, ValueError):
+        theirs = None
+    if ours and ours.loader and theirs and theirs.loader and ours.origin != theirs.origin:
+        raise ValueError(f"{ours.origin} has the name of the module in {theirs.origin}; rename it")
+    spec = ours if ours and ours.loader else theirs
+    for depth in range(len(rest)):
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        spec = PathFinder.find_spec(".".join([first, *rest[: depth + 1]]), list(spec.submodule_search_locations))
+    return spec
 
 
 def fingerprint(method: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -22,11 +20,6 @@ L1_WEIGHT = 100.0  # lambda (section 3.3; the authors' default)
 LEARNING_RATE, BETAS = 2e-4, (0.5, 0.999)  # Adam (section 3.3)
 DROPOUT = 0.5  # section 6.1.1
 LEAST_HALVINGS, MOST_HALVINGS = 5, 8
-NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
-
-WEIGHTS_URL = "http://efrosgans.eecs.berkeley.edu/pix2pix/models-pytorch/{name}.pth"
-WEIGHTS = ("edges2shoes", "sat2map", "map2sat", "facades_label2photo", "day2night")
-"""What the authors published for PyTorch: all of them generators for 3 to 3 channels at 256 px."""
 
 
 def halvings(size: int) -> int:
@@ -206,33 +199,3 @@ class Pix2Pix:
 def learning_rate(fraction: float) -> float:
     """Adam's, at a share of the budget in [0, 1]."""
     return LEARNING_RATE * min(1.0, 2 * (1 - fraction))
-
-
-def published(size: int = 256) -> dict[str, str]:
-    """The authors' names of the generator's tensors (see WEIGHTS) -> ours; their networks nest, level by level.
-
-    Their oldest files have no num_batches_tracked, which nothing here uses. They scored them with the statistics of
-    the one test image, so with running statistics their outputs differ a little.
-    """
-    depth = halvings(size)
-    return {
-        f"{'model.' * 2}{'1.model.' * (level > 0)}{'3.model.' * (level - 1)}{theirs}": ours
-        for level in range(depth)
-        for theirs, ours in _level(level, depth)
-    }
-
-
-def _level(level: int, depth: int) -> Iterator[tuple[str, str]]:
-    """(their name, ours) of one level, of which 0 is the outermost; their innermost has no norm before its middle."""
-    outermost, innermost = level == 0, level == depth - 1
-    down, up = f"down.{level}", f"up.{depth - 1 - level}"
-    up_index = 3 if outermost or innermost else 5
-    yield f"{0 if outermost else 1}.weight", f"{down}.conv.weight"
-    yield f"{up_index}.weight", f"{up}.conv.weight"
-    if outermost:
-        yield f"{up_index}.bias", f"{up}.conv.bias"
-        return
-    for name in NORM:
-        if not innermost:
-            yield f"2.{name}", f"{down}.norm.{name}"
-        yield f"{up_index + 1}.{name}", f"{up}.norm.{name}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -27,11 +28,14 @@ class Published:
     def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:
         base = base_of(config.method)
         assert base is not None, config.method
-        weights = load_file(require_weights(base))
+        weights = _load(base)
         trained = config.model_copy(update={"method": base})
         self._method: Method = _factory(base)(trained, in_channels, out_channels, device)
         network = self._method.networks["generator"]
-        network.load_state_dict(weights)
+        try:
+            network.load_state_dict(weights)
+        except RuntimeError as error:
+            raise InputError(_damaged(base, str(error).splitlines()[-1].strip())) from None
         self.networks: dict[str, nn.Module] = {"generator": network}
         self.optimizers: dict[str, Optimizer] = {}
 
@@ -40,6 +44,19 @@ class Published:
 
     def predict(self, batch: Batch) -> Tensor:
         return self._method.predict(batch)
+
+
+def _load(base: str) -> dict[str, Tensor]:
+    """Raises WeightsMissing where they are not here, InputError where they cannot be read."""
+    path = require_weights(base)
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(_damaged(base, str(error))) from None
+
+
+def _damaged(base: str, why: str) -> str:
+    return f"{weights_path(base)} is damaged ({why}); bring it again with `bench baselines weights {base}`"
 
 
 def _factory(base: str) -> Any:
@@ -61,9 +78,14 @@ def bring(base: str, file: Path) -> Path:
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror})") from None
     if not found.startswith(expected.sha256):
+        try:
+            _translated(base, file)
+            more = "though its names and shapes are the same"
+        except InputError as error:
+            more = str(error).removeprefix(f"{file}: ")
         raise InputError(
             f"{file}: its sha256 begins with {found[: len(expected.sha256)]}, that of {expected.file} with "
-            f"{expected.sha256}; it is another file or damaged"
+            f"{expected.sha256}; it is another file or damaged: {more}"
         )
     ours = _translated(base, file)
     path = weights_path(base)
@@ -78,22 +100,42 @@ def bring(base: str, file: Path) -> Path:
 
 
 def _translated(base: str, file: Path) -> dict[str, Tensor]:
+    """The file's tensors under our names. Raises InputError with the first name, in the authors' words, that is not as
+    it has to be."""
     module = importlib.import_module(METHODS[base].partition(":")[0])
+    theirs = _read(file)
+    with torch.device("meta"):
+        network: dict[str, Tensor] = module.Colorizer().state_dict()
+    wanted = {_theirs(ours, module.PUBLISHED): value for ours, value in network.items() if not _is_counter(ours)}
+    for name, value in wanted.items():
+        if name not in theirs:
+            raise InputError(f"{file}: it lacks {name}")
+        if theirs[name].shape != value.shape:
+            have, need = tuple(theirs[name].shape), tuple(value.shape)
+            raise InputError(f"{file}: {name} has the shape {have}, the network's is {need}")
+    if stranger := next((name for name in theirs if name not in wanted and not _is_counter(name)), None):
+        raise InputError(f"{file}: it has {stranger}, and the network has not")
+    translated: dict[str, Tensor] = module.from_published(theirs)
+    return translated
+
+
+def _read(file: Path) -> dict[str, Tensor]:
     try:
-        theirs = torch.load(file, map_location="cpu", weights_only=True)
-        ours: dict[str, Tensor] = module.from_published(theirs)
-    except KeyError as error:
-        raise InputError(f"{file}: {error.args[0]}") from None
-    except (OSError, EOFError, RuntimeError, AttributeError, TypeError, pickle.UnpicklingError) as error:
+        theirs: Any = torch.load(file, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, AttributeError, TypeError, ValueError, pickle.UnpicklingError) as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(f"{file}: not a file of weights ({first})") from None
-    with torch.device("meta"):
-        wanted = module.Colorizer().state_dict()
-    for name in [*wanted, *ours]:
-        if name not in ours or name not in wanted:
-            where = "lacks" if name not in ours else "has, and the network has not,"
-            raise InputError(f"{file}: the file {where} {name}")
-        if ours[name].shape != wanted[name].shape:
-            have, need = tuple(ours[name].shape), tuple(wanted[name].shape)
-            raise InputError(f"{file}: {name} has the shape {have}, the network's is {need}")
-    return ours
+    if not isinstance(theirs, dict) or not all(isinstance(value, Tensor) for value in theirs.values()):
+        raise InputError(f"{file}: not a file of weights (no names with tensors)")
+    return theirs
+
+
+def _theirs(ours: str, beginnings: dict[str, str]) -> str:
+    """The authors' name of one of our tensors; the longest beginning that fits counts."""
+    their, our = max((pair for pair in beginnings.items() if ours.startswith(pair[1])), key=lambda pair: len(pair[1]))
+    return their + ours.removeprefix(our)
+
+
+def _is_counter(name: str) -> bool:
+    """Of batches, which some files have and nothing uses."""
+    return name.endswith("num_batches_tracked")

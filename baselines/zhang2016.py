@@ -25,8 +25,6 @@ BETAS = (0.9, 0.99)
 WEIGHT_DECAY = 1e-3
 COLOURFUL = 5.0  # ab units; the released training net skips images that are gray to within this
 
-PUBLISHED_WEIGHTS = "colorization_release_v2-9b330a0b.pth"
-"""The authors' PyTorch weights (github.com/richzhang/colorization); the name ends in the sha256's first 8 digits."""
 PUBLISHED = {f"model{i}.": f"conv{i}." for i in range(1, 9)} | {"model8.6.": "to_bins.", "model_out.": "centres."}
 """Their beginnings of parameter names -> ours; the longest that fits counts."""
 

@@ -25,8 +25,6 @@ BETAS = (0.9, 0.999)  # its options
 DELTA = 1.0  # of the Huber loss, in ab units (section 3; 1 / 110 in their code's normalised units)
 STEP, SIDE = 10, 23  # classes: ab in [-110, 110] rounded to tens, 23 x 23 = 529
 
-PUBLISHED_WEIGHTS = "siggraph17-df00044c.pth"
-"""The authors' PyTorch weights (github.com/richzhang/colorization); the name ends in the sha256's first 8 digits."""
 PUBLISHED = {f"model{i}.": f"conv{i}." for i in range(1, 8)} | {
     "model8up.0.": "up8.", "model3short8.0.": "short8.", "model8.1.": "conv8.0.", "model8.3.": "conv8.2.",
     "model8.5.": "conv8.4.", "model9up.0.": "up9.", "model2short9.0.": "short9.", "model9.1.": "conv9.0.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 
 from baselines import METHODS, ONLY_FOR, PARAMETER_FREE, UNTRAINED
 from baselines.cards import CARDS
@@ -43,16 +44,23 @@ def _row(name: str) -> dict[str, Any]:
 
 
 def _weights(name: str) -> str:
-    """present, not present, or why there are none."""
+    """present, not present, damaged, or why there are none."""
     if CARDS[name].weights is None:
         return CARDS[name].no_weights
-    return "present" if weights_path(name).is_file() else "not present"
+    if not weights_path(name).is_file():
+        return "not present"
+    try:
+        with safe_open(weights_path(name), "pt"):
+            return "present"
+    except (OSError, SafetensorError):
+        return "damaged"
 
 
-def _cost(name: str, task_name: str) -> dict[str, int | dict[str, int]]:
-    """Trainable parameters by network, in all, and of what predicts; MACs and FLOPs of one prediction."""
+def _cost(name: str, task_name: str) -> dict[str, int | dict[str, int] | None]:
+    """Trainable parameters by network, in all, and of what predicts; MACs and FLOPs of one prediction, which are
+    counted in networks: None for a method that has none, since what it does is not nothing."""
     if name in PARAMETER_FREE:
-        return {"parameters_generator": 0, "parameters_total": 0, "networks": {}, "macs": 0, "flops": 0}
+        return {"parameters_generator": 0, "parameters_total": 0, "networks": {}, "macs": None, "flops": None}
     config = RunConfig.model_validate({"method": name, "task": {"name": task_name}})
     task = build_task(config.task)
     method = build_method(config, task, CPU)

@@ -50,7 +50,7 @@ def plan(studies: Studies, scale: Scale = "small", data: Data = None, runs: Runs
 
     _check_folder("--runs", runs)
     for study in _load(studies, scale, data):
-        print_plan(study, RunStore(runs), Console())
+        print_plan(study, RunStore(runs), Console(emoji=False))
 
 
 @app.command()
@@ -76,7 +76,7 @@ def run(
     from bench.runner import jobs_of, run_jobs
     from bench.store import RunStore
 
-    console, store = Console(), RunStore(runs)
+    console, store = Console(emoji=False), RunStore(runs)
     loaded = _load(studies, scale, data)
     _check_folder("--runs", runs)
     _check_folder("--reports", reports)
@@ -113,7 +113,7 @@ def report(
     from bench.report.write import check_report, write_report
     from bench.store import RunStore
 
-    console, store = Console(), RunStore(runs)
+    console, store = Console(emoji=False), RunStore(runs)
     stale = []
     loaded = _load(studies or [], scale, data, may_be_empty=True)
     archives(reports, without={study.name for study in loaded})
@@ -156,7 +156,7 @@ def describe_data(
     config = DataConfig(name=name if known else "folder", path=None if known else name, image_size=image_size)  # type: ignore[arg-type]
     described = open_dataset(config).describe()
     for key, value in described.items():
-        Console().print(f"[bold]{key}[/]: {escape(str(value))}", highlight=False, soft_wrap=True)
+        Console(emoji=False).print(f"[bold]{key}[/]: {escape(str(value))}", highlight=False, soft_wrap=True)
 
 
 def _load(arguments: list[str], scale: ScaleName, data: str | None, may_be_empty: bool = False) -> list[Any]:
@@ -187,7 +187,7 @@ def _known_device(name: str) -> str:
 
 
 def _say(text: str) -> None:
-    Console(stderr=True, soft_wrap=True).print(text, markup=False, highlight=False)
+    Console(stderr=True, soft_wrap=True, emoji=False).print(text, markup=False, highlight=False)
 
 
 def main() -> None:

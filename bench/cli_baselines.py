@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench.config import InputError
+from bench.labels import MISSING
 
 app = typer.Typer(invoke_without_command=True, help="What there is to compare with, and what it costs.")
 
@@ -35,15 +36,16 @@ def list_all(
     table = Table(box=SIMPLE, padding=0, title="Methods, at 256x256", title_justify="left")
     for heading in ("method", "paper", "task", "params G", "params all", "GMACs", "GFLOPs", "mask", "weights"):
         left = heading in ("method", "paper", "task", "weights")
-        table.add_column(heading, justify="left" if left else "right", no_wrap=heading != "paper", overflow="fold")
+        table.add_column(heading, justify="left" if left else "right", overflow="fold", no_wrap=heading == "method")
     for row in rows:
         table.add_row(*map(escape, _cells(row)))
-    console = Console()
+    console = Console(emoji=False)
     console.print(table)
     console.print(
         "Trainable parameters of what predicts, and with its discriminators; MACs of one prediction as fvcore counts "
-        "them, FLOPs are 2 x MACs. mask: whether it is told where the hole is. weights: whether "
-        "the authors' are here, where there are any to load; `bench baselines weights NAME` brings them.",
+        "them, FLOPs are 2 x MACs; those of classical methods are not counted. mask: whether it is told where the hole "
+        "is. weights: whether the authors' are here, where there are any to load; `bench baselines weights NAME` "
+        "brings them.",
         highlight=False,
         style="dim",
     )
@@ -54,13 +56,12 @@ def _cells(row: dict[str, Any]) -> list[str]:
     return [
         row["name"],
         paper,
-        row["tasks"][0] if len(row["tasks"]) == 1 else "both",
+        {"colorization": "color", "inpainting": "inpaint"}[row["tasks"][0]] if len(row["tasks"]) == 1 else "both",
         f"{row['parameters_generator']:,}",
         f"{row['parameters_total']:,}",
-        f"{row['macs'] / 1e9:,.2f}",
-        f"{row['flops'] / 1e9:,.2f}",
+        *(MISSING if row[key] is None else f"{row[key] / 1e9:,.2f}" for key in ("macs", "flops")),
         "yes" if row["needs_mask"] else "no",
-        {"present": "yes", "not present": "no"}.get(row["weights"], ""),
+        {"present": "yes", "not present": "no", "damaged": "damaged"}.get(row["weights"], ""),
     ]
 
 
@@ -84,11 +85,19 @@ def weights(
     if file is None:
         from bench.data.cache import cache_root
 
-        file = cache_root() / "downloads" / card.weights.file
-        if not file.exists() and (problem := download(card.weights.url, file)):
+        kept = cache_root() / "downloads" / card.weights.file
+        if not kept.exists() and (problem := download(card.weights.url, kept)):
             raise InputError(f"{card.weights.url}: {problem}; fetch it by other means, then give it with --file PATH")
-    path = bring(name, file)
-    Console(soft_wrap=True).print(f"{path}: ready; use {name}_published as a method or a baseline", highlight=False)
+        try:
+            path = bring(name, kept)
+        except InputError as error:
+            kept.unlink(missing_ok=True)
+            raise InputError(f"{error}; that download was removed, so the same command fetches it anew") from None
+    else:
+        path = bring(name, file)
+    Console(soft_wrap=True, emoji=False).print(
+        f"{path}: ready; use {name}_published as a method or a baseline", highlight=False
+    )
 
 
 @app.command()
@@ -112,7 +121,9 @@ def check(
         raise InputError(f"command line: {method!r} is unknown; {nearest(method, list(METHODS))}")
     if task is not None and task not in TASKS:
         raise InputError(f"--task {task}: unknown; {nearest(task, TASKS)}")
-    console, broken = Console(soft_wrap=True), False
+    if task is not None and task not in tasks_of(method):
+        raise InputError(f"--task {task}: {method} does {' and '.join(tasks_of(method))}")
+    console, broken = Console(soft_wrap=True, emoji=False), False
     for name in (task,) if task else tasks_of(method):
         try:
             found = list(breaches(method, name))

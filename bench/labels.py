@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+MISSING = "—"
+"""What stands in a table for a value that could not be had."""
 GROUND_TRUTH = "ground truth"
 """What the targets' own scores are called, and no variant."""
 

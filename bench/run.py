@@ -296,7 +296,10 @@ def build_method(config: RunConfig, task: Task, device: torch.device) -> Method:
     if is_outside(config.method):
         source_of(config.method)  # finds it in the current folder too
     module, _, name = target.partition(":")
-    factory: Any = getattr(importlib.import_module(module), name)
+    try:
+        factory: Any = getattr(importlib.import_module(module), name)
+    except SystemExit as error:  # of someone's own code
+        raise ImportError(f"{module} ends the program when it is imported (exit {error.code})") from None
     method: Method = factory(config, task.in_channels, task.out_channels, device)
     return method
 

@@ -174,7 +174,8 @@ def test_weights_that_are_not_here_are_no_failure(bench: Bench, write_study: Wri
         done = bench("run", study, *RUN, BENCH_CACHE=str(tmp_path / "cache"))
         assert done.returncode == 0, done.stderr
     report = (tmp_path / "reports/study/report.md").read_text()
-    assert "PSNR and colorfulness are missing: weights not present; bring them with \\`bench baselines weights zhang2016\\`" in report
+    bring = "weights not present; bring them with \\`bench baselines weights zhang2016\\`"
+    assert f"PSNR and colorfulness are missing: {bring}" in report
     assert pd.read_csv(tmp_path / "reports/study/table.csv")["unavailable"].tolist() == [0, 0, 1]
 
 

@@ -74,6 +74,39 @@ class Still(Good):
         return {}
 
 
+class Cheat(Good):
+    def predict(self, batch):
+        return (0.9 * batch.target).clone()
+
+
+class Careless(Good):
+    @torch.inference_mode()
+    def predict(self, batch):
+        return self.net(batch.input.mul_(0.5)).tanh()
+
+
+class Late(Good):
+    def update(self, batch, progress):
+        if progress.fraction > 0.5:
+            batch.input.add_(torch.randn_like(batch.input))
+        return super().update(batch, progress)
+
+
+class Silent(Good):
+    def predict(self, batch):
+        pass
+
+
+class Lossless(Good):
+    def update(self, batch, progress):
+        super().update(batch, progress)
+
+
+class Formless:
+    def __init__(self, config, in_channels, out_channels, device):
+        self.networks = {"generator": 3}
+
+
 class Joint(Good):
     def predict(self, batch):
         return (self.net(batch.input) - self.net(batch.input).mean()).tanh().detach()
@@ -88,6 +121,20 @@ class Joint(Good):
         ("Unseeded", ["two methods of the same config and seed"]),
         ("Noisy", ["resumed, it goes on differently"]),
         ("Misnamed", ['is called "generator"; there is net']),
+        ("Cheat", ["predict looks at the target"]),
+        ("Careless", ["predict changes the batch"]),
+        ("Late", ["resumed, it goes on differently"]),
+        ("Silent", ["predict gives a NoneType, not a tensor"]),
+        ("Lossless", ["update gives no losses"]),
+        (
+            "Formless",
+            [
+                "networks has to be a dict of name -> torch's Module",
+                "optimizers has to",
+                "no method update",
+                "no method predict",
+            ],
+        ),
         ("Still", ["update gives no losses", "update moves no tensor"]),
         ("Joint", ["depends on the rest of its batch"]),
     ],

@@ -178,11 +178,11 @@ def describe(study: Study) -> dict[str, Any]:
 
 
 def _differences(variant: Variant, control: Variant) -> dict[str, Any]:
-    """Path -> the variant's value; of a baseline, which has no use for most of a config, the method and the task."""
+    """Path -> the variant's value; of a baseline, which has no use for most of a config, those of method and task."""
     found = {path: new for path, (_, new) in difference(variant.config, control.config).items()}
     if not variant.is_baseline:
         return found
-    return {path: new for path, new in found.items() if path in ("method", "task.name")}
+    return {path: new for path, new in found.items() if path == "method" or path.startswith("task.")}
 
 
 def to_frame(rows: list[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:

@@ -7,9 +7,9 @@ from typing import Any
 from baselines import PARAMETER_FREE
 from baselines.cards import CARDS, Card
 from baselines.weights import base_of
+from bench.labels import MISSING
 from bench.report.frames import Results
 from bench.report.render import TextTable
-from bench.report.words import MISSING
 
 
 def methods_table(results: Results) -> TextTable | None:
@@ -21,12 +21,12 @@ def methods_table(results: Results) -> TextTable | None:
     for method, labels in methods.items():
         card = card_of(method)
         trained = _training(results, method, labels)
-        mask = "yes" if card and card.needs_mask else "no"
+        mask = _told(results, card, labels)
         settings = card.settings if card and base_of(method) is None else ""
         rows.append([method, _paper(card), trained, mask, settings or MISSING])
     notes = [
         "Trained here: on this study's data and budget, with the losses and optimiser of its own paper. Told where the "
-        "hole is: whatever task.mask_known says; the paper's model is told only if that says so.",
+        "hole is: some methods always are; the others only if task.mask_known says so.",
     ]
     headings = ["method", "paper", "training", "told where the hole is", "losses and optimiser"]
     return TextTable("Methods", headings, rows, notes)
@@ -61,6 +61,22 @@ def _methods(results: Results) -> dict[str, list[str]]:
     return found
 
 
+def _told(results: Results, card: Card | None, labels: list[str]) -> str:
+    """yes, no, or in which of the variants; a dash where there is no hole."""
+    control, differences = results.study["control"]["task"], {}
+    for variant in results.study["variants"]:
+        differences[variant["label"]] = variant["differences"]
+    tasks = {label: differences[label].get("task.name", control["name"]) for label in labels}
+    with_hole = [label for label in labels if tasks[label] != "colorization"]
+    always = card is not None and card.needs_mask
+    told = [b for b in with_hole if always or differences[b].get("task.mask_known", control["mask_known"])]
+    if not with_hole:
+        return MISSING
+    if len(told) in (0, len(with_hole)):
+        return "yes" if told else "no"
+    return f"in {'; '.join(told)}"
+
+
 def _paper(card: Card | None) -> str:
     if card is None:
         return "from outside this repository"
@@ -73,7 +89,7 @@ def _training(results: Results, method: str, labels: list[str]) -> str:
         return "nothing to train"
     runs: list[dict[str, Any]] = [run for label in labels for run in results.runs_of(label)]
     if base_of(method) is not None:
-        missing = next((run["outcome"]["reason"] for run in runs if run["state"] == "unavailable"), None)
+        missing = next((run["outcome"]["reason"] for run in runs if run["state"] in ("unavailable", "failed")), None)
         return missing or "its authors' weights"
     images = sorted({run["training"]["images"] for run in runs if run["training"]})
     if not images:

@@ -6,12 +6,13 @@ import math
 from dataclasses import replace
 from typing import Any
 
+from bench.labels import MISSING
 from bench.merging import flatten
 from bench.report.columns import Column, columns
 from bench.report.frames import Results
 from bench.report.render import TextTable
 from bench.report.tables import summary
-from bench.report.words import MISSING, estimate_text, number
+from bench.report.words import estimate_text, number
 from bench.store import BAD_ENDS
 
 ENDED_BADLY = (

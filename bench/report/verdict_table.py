@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bench.labels import MISSING
 from bench.measure.statistics import SCREENING_BELOW
 from bench.report.frames import Results
 from bench.report.render import TextTable
 from bench.report.text import ENDED_BADLY
 from bench.report.time_table import TIME_RATIO, reached
 from bench.report.verdicts import Answer, answers, fewest_seeds
-from bench.report.words import MISSING, new_text, p_text, these_text
+from bench.report.words import new_text, p_text, these_text
 
 
 def hypothesis_table(results: Results, compact: bool = False) -> TextTable:

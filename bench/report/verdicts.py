@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bench.hypothesis import within
+from bench.labels import MISSING
 from bench.measure.statistics import (
     ALPHA,
     MOST_SEEDS,
@@ -26,7 +27,6 @@ from bench.measure.statistics import (
 from bench.report.comparisons import Comparison, compare
 from bench.report.frames import Results
 from bench.report.quantities import Quantity, oriented, parse
-from bench.report.words import MISSING
 
 UNDECIDED = "inconclusive"
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 
+from bench.labels import MISSING
 from bench.report.columns import Column
 from bench.report.comparisons import Comparison
-
-MISSING = "—"
 
 
 def number(value: float, decimals: int, signed: bool = False) -> str:

@@ -104,18 +104,6 @@ def test_a_checkpoint_brings_it_back_bit_by_bit(kind: Either, precision: str, tm
     assert all(torch.equal(found[name], value) for name, value in expected.items())
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("kind", "rate", "steps"), [(Yu2018, 1e-4, 8), (Yu2019, 1e-3, 14)])
-def test_it_learns_an_image(kind: Either, rate: float, steps: int) -> None:
-    """Gates of a half make the second start slowly, so here it learns at ten times its published rate."""
-    method, batch = kind(config(), 3, 3, CPU), photograph(config(), images=1)
-    for group in method.optimizers["generator"].param_groups:
-        group["lr"] = rate
-    start, *_, end = [method.update(batch, Progress(step, 0)) for step in range(steps)]
-    names = [name for name in start if name.startswith("l1")]
-    assert sum(end[name] for name in names) < 0.75 * sum(start[name] for name in names)
-
-
 @both
 def test_what_it_cannot_do_is_refused(kind: Either) -> None:
     with pytest.raises(InputError, match="needs a multiple of 8"):

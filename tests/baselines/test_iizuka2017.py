@@ -207,13 +207,6 @@ def test_cost(folder: Path) -> None:
     assert cost.macs > first + middle
 
 
-def test_it_learns_one_batch(folder: Path) -> None:
-    method = build(config(folder))
-    batch = photographs(method.config)
-    losses = [method.update(batch, Progress(i, COMPLETION))["mse"].item() for i in range(12)]
-    assert losses[-1] < 0.5 * losses[0]
-
-
 def test_a_resumed_run_is_the_uninterrupted_one(folder: Path, tmp_path: Path) -> None:
     method, other = build(config(folder, size=32)), build(config(folder, size=32))
     batch = photographs(method.config)

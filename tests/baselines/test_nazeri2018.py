@@ -96,10 +96,3 @@ def test_g_moves_twice_and_rates_decay() -> None:
         assert {int(state["step"]) for state in optimizer.state.values()} == {steps}
         rate = 3e-4 * share * 0.1 ** (0.5 * 1_127_162.5 / 500_000)  # half of ten epochs, in batches of 16
         assert optimizer.param_groups[0]["lr"] == pytest.approx(rate)
-
-
-@pytest.mark.slow
-def test_it_learns_a_batch_by_heart() -> None:
-    method = build()
-    losses = [method.update(batch(), Progress(step, 0))["l1"] for step in range(8)]
-    assert losses[-1] < 0.5 * losses[0]

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from baselines import zhang2017
+from baselines import zhang2016, zhang2017
 from baselines.cards import CARDS, Weights
 from baselines.published import Published, bring
 from baselines.weights import WeightsMissing, base_of, weights_path
@@ -74,14 +74,36 @@ def test_a_published_file_is_brought_and_predicts(tmp_path: Path, monkeypatch: p
 def test_the_first_wrong_name_or_shape_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = _theirs()
     short = {name: value for name, value in theirs.items() if name != "model2.0.weight"}
-    with pytest.raises(InputError, match=r"theirs.pth: the file lacks conv2.0.weight"):
+    with pytest.raises(InputError, match=r"theirs.pth: it lacks model2.0.weight"):
         bring("zhang2017", _file(tmp_path, monkeypatch, short))
     narrow = theirs | {"model1.0.weight": torch.zeros(64, 3, 3, 3)}
-    with pytest.raises(InputError, match=r"conv1.0.weight has the shape \(64, 3, 3, 3\), the network's is \(64, 4,"):
+    with pytest.raises(InputError, match=r"model1.0.weight has the shape \(64, 3, 3, 3\), the network's is \(64, 4,"):
         bring("zhang2017", _file(tmp_path, monkeypatch, narrow))
     with pytest.raises(InputError, match="stranger"):
         bring("zhang2017", _file(tmp_path, monkeypatch, theirs | {"stranger": torch.zeros(1)}))
+    with pytest.raises(InputError, match="no names with tensors"):
+        bring("zhang2017", _file(tmp_path, monkeypatch, {"model1.0.weight": 3}))
     assert not weights_path("zhang2017").exists()
+
+
+@pytest.mark.parametrize("name", ["model8.6.weight", "model_out.weight"])
+def test_what_is_scaled_or_fixed_is_missed_too(tmp_path: Path, name: str) -> None:
+    network = zhang2016.Colorizer().state_dict()
+    back = {ours: theirs for theirs, ours in zhang2016.PUBLISHED.items()}
+    start = {ours: max((s for s in back if ours.startswith(s)), key=len) for ours in network}
+    theirs = {back[start[ours]] + ours.removeprefix(start[ours]): value for ours, value in network.items()}
+    del theirs[name]
+    torch.save(theirs, tmp_path / "theirs.pth")
+    with pytest.raises(InputError, match=rf"sha256 begins with .*; it is another file or damaged: it lacks {name}"):
+        bring("zhang2016", tmp_path / "theirs.pth")
+
+
+def test_damaged_weights_are_said_to_be(tmp_path: Path) -> None:
+    path = weights_path("zhang2016")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"x" * 3000)
+    with pytest.raises(InputError, match=r"zhang2016.safetensors is damaged .*bring it again with `bench baselines"):
+        Published(RunConfig.model_validate({"method": "zhang2016_published"}), 1, 2, CPU)
 
 
 class Evil:

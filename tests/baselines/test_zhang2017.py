@@ -128,14 +128,6 @@ def test_rates_go_by_the_budget() -> None:
     assert rates == [1e-4, 1e-4, 1e-5, 1e-5, 1e-6]
 
 
-@pytest.mark.slow
-def test_it_learns_a_batch_by_heart() -> None:
-    method = Zhang2017(CONFIG, 1, 2, CPU)
-    losses = [method.update(batch(), Progress(step, 0)) for step in range(8)]
-    assert losses[-1]["cross_entropy"] < 0.7 * losses[0]["cross_entropy"]
-    assert losses[-1]["huber"] < 0.7 * losses[0]["huber"]
-
-
 def test_the_authors_weights_fit() -> None:
     theirs = published_names()
     network = Colorizer()

@@ -20,6 +20,7 @@ PSNR: Scores = {
 SPEED = {"a": 100.0, "b": 50.0}
 NO_CURVES = pd.DataFrame(columns=["label", "seed", "step", "images", "seconds", "name", "value"])
 CONTROL = {
+    "task": {"name": "inpainting", "mask_known": False},
     "data": {"image_size": 64},
     "tiling": {"grid": 2},
     "train": {"steps": 10, "images": None, "seconds": None, "batch_size": 4, "pretrain_steps": 2, "precision": "fp32"},

@@ -14,6 +14,7 @@ from bench.config import InputError
 from bench.report.archive import load, save
 from bench.report.columns import columns
 from bench.report.frames import Results
+from bench.report.methods import methods_table
 from bench.report.render import TextTable, latex, markdown
 from bench.report.tables import summary, wide
 from bench.report.text import cost_table, run_table, score_table
@@ -201,3 +202,21 @@ def test_equal_values_have_no_spread_and_a_reason_stands_once() -> None:
         run["missing"]["ssim"] = run["missing"]["lpips"]
     notes = score_table(named(made, metrics=["psnr", "lpips", "ssim"])).notes
     assert notes[0] == "LPIPS and SSIM are missing: no | weights"
+
+
+def test_who_is_told_where_the_hole_is() -> None:
+    made = made_results(PSNR, [])
+    assert _told_column(made) == {"gan": "no", "gray": "no"}
+    variants = [
+        v | {"differences": {"task.mask_known": True}} if v["label"] == "b" else v | {"method": method}
+        for v, method in zip(made.study["variants"], ("gan", "gan", "telea"), strict=True)
+    ]
+    assert _told_column(named(made, variants=variants)) == {"gan": "in b", "telea": "yes"}
+    control = made.study["control"] | {"task": {"name": "colorization", "mask_known": False}}
+    assert _told_column(named(made, control=control)) == {"gan": "—", "gray": "—"}
+
+
+def _told_column(results: Results) -> dict[str, str]:
+    table = methods_table(results)
+    assert table is not None
+    return {row[0]: row[table.headings.index("told where the hole is")] for row in table.rows}
