@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.config import DataConfig
-from bench.data.batches import dataset_of, to_images
+from bench.data.batches import training_photographs
 from bench.data.colour import AB_RANGE, split_lab
 
 NEIGHBOURS = 5  # section 2.1; the authors' released training code takes 10
@@ -61,16 +61,15 @@ def colour_prior(config: DataConfig) -> Tensor:
     """
     side = int(2 * AB_RANGE)
     cells = torch.zeros(side * side, dtype=torch.float64)
-    data = dataset_of(config)
-    for photo in data.train:
-        level = min(photo.levels, key=lambda level: level.height * level.width)
-        pixels = data.level_pixels(level).copy()  # the cache is read-only, torch wants its own
-        _, ab = split_lab(to_images(pixels[None], torch.device("cpu")))
+    photographs = 0
+    for rgb in training_photographs(config):
+        photographs += 1
+        _, ab = split_lab(rgb)
         a, b = ((ab[0] + 1) * AB_RANGE).floor().long().clamp(0, side - 1)
         cells += torch.bincount((a * side + b).flatten(), minlength=side * side) / a.numel()
     grid = torch.arange(side) + 0.5 - AB_RANGE
     nearest = squared_distances(torch.cartesian_prod(grid, grid), bin_centres()).argmin(dim=1)
-    return torch.zeros(len(bin_centres()), dtype=torch.float64).index_add_(0, nearest, cells) / len(data.train)
+    return torch.zeros(len(bin_centres()), dtype=torch.float64).index_add_(0, nearest, cells) / photographs
 
 
 def smooth(prior: Tensor, centres: Tensor) -> Tensor:

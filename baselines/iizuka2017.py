@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Adadelta, Optimizer
 
 from bench.config import DataConfig, InputError, RunConfig
-from bench.data.batches import dataset_of, to_images
+from bench.data.batches import training_photographs
 from bench.data.tasks import Batch
 from bench.training.losses import adversarial
 from bench.training.method import Progress
@@ -227,13 +227,8 @@ def crop(images: Tensor, corner: Tensor, side: int) -> Tensor:
 @lru_cache(maxsize=4)
 def mean_rgb(config: DataConfig) -> tuple[float, ...]:
     """Mean colour in [0, 1] over the training images at their smallest size; each image weighs the same."""
-    data = dataset_of(config)
-    total = torch.zeros(3, dtype=torch.float64)
-    for photo in data.train:
-        smallest = min(photo.levels, key=lambda level: level.height * level.width)
-        pixels = data.level_pixels(smallest).copy()  # the cache is read-only, torch wants its own
-        total += to_images(pixels[None], torch.device("cpu")).double().mean(dim=(0, 2, 3))
-    return tuple((total / len(data.train)).tolist())
+    means = [rgb.double().mean(dim=(0, 2, 3)) for rgb in training_photographs(config)]
+    return tuple((sum(means, torch.zeros(3, dtype=torch.float64)) / len(means)).tolist())
 
 
 def _check(config: RunConfig) -> None:

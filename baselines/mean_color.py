@@ -9,8 +9,7 @@ from torch import Tensor
 
 from baselines.parameter_free import ParameterFree
 from bench.config import DataConfig, RunConfig
-from bench.data.batches import dataset_of, to_images
-from bench.data.cache import Level
+from bench.data.batches import training_photographs
 from bench.data.colour import split_lab
 from bench.data.tasks import Batch
 
@@ -33,14 +32,5 @@ def mean_ab(config: DataConfig) -> tuple[float, ...]:
 
     Computed on the CPU in fp64, so that it is the same on every device. Raises InputError as `dataset_of` does.
     """
-    data = dataset_of(config)
-    total = torch.zeros(2, dtype=torch.float64)
-    for photo in data.train:
-        pixels = data.level_pixels(min(photo.levels, key=_area)).copy()  # the cache is read-only, torch wants its own
-        _, ab = split_lab(to_images(pixels[None], torch.device("cpu")))
-        total += ab.double().mean(dim=(0, 2, 3))
-    return tuple((total / len(data.train)).tolist())
-
-
-def _area(level: Level) -> int:
-    return level.height * level.width
+    means = [ab.double().mean(dim=(0, 2, 3)) for _, ab in map(split_lab, training_photographs(config))]
+    return tuple((sum(means, torch.zeros(2, dtype=torch.float64)) / len(means)).tolist())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 
@@ -55,6 +56,15 @@ def training_batch(config: RunConfig, step: int, device: torch.device) -> Batch:
     pixels = dataset_of(config.data).train_batch(size, config.seed, step, config.data.flip)
     keys = [[config.seed, step, image] for image in range(size)]
     return build_task(config.task).batch(to_images(pixels, device), keys)
+
+
+def training_photographs(config: DataConfig) -> Iterator[Tensor]:
+    """Each training image whole at its smallest size, (1, 3, H, W) in [0, 1] on the CPU, for statistics of the set."""
+    dataset = dataset_of(config)
+    for photo in dataset.train:
+        smallest = min(photo.levels, key=lambda level: level.height * level.width)
+        pixels = dataset.level_pixels(smallest).copy()  # the cache is read-only, torch wants its own
+        yield to_images(pixels[None], torch.device("cpu"))
 
 
 def validation_crops(config: DataConfig) -> list[dict[str, str]]:
