@@ -51,12 +51,12 @@ def test_paired_difference_at_its_ends() -> None:
         paired_difference([1.0, 2.0, 3.0], [1.0])
 
 
-def table(seeds: int, crops: list[int], rng: np.random.Generator) -> tuple[np.ndarray, list[str]]:
+def table(seeds: int, crops: list[int], rng: np.random.Generator, effects: float = 1) -> tuple[np.ndarray, list[str]]:
     """Differences with effects of seed, photograph, crop, seed x photograph and cell, and each crop's photograph."""
     group = np.repeat(np.arange(len(crops)), crops)
-    both = (rng.normal(0, 1, len(crops)) + rng.normal(0, 0.5, (seeds, len(crops))))[:, group]
+    both = (effects * rng.normal(0, 1, len(crops)) + rng.normal(0, 0.5, (seeds, len(crops))))[:, group]
     noise = rng.normal(0, 0.3, len(group)) + rng.normal(0, 1, (seeds, len(group)))
-    return rng.normal(0, 0.5, (seeds, 1)) + both + noise, [f"photograph {i}" for i in group]
+    return effects * rng.normal(0, 0.5, (seeds, 1)) + both + noise, [f"photograph {i}" for i in group]
 
 
 def test_two_way_by_analysis_of_variance() -> None:
@@ -116,9 +116,11 @@ def test_the_intervals_cover_the_truth_as_often_as_they_say(seeds: int) -> None:
     rng = np.random.default_rng(seeds)
     paired = [paired_difference(row, [0.0] * seeds) for row in rng.normal(0, 2, (5000, seeds)).tolist()]
     assert 93 < covered(paired) < 97
-    for crops in ([2] * 30, [1, 2, 3, 4, 5, 6, 7, 8]):
+    for crops in ([2] * 30, [1] * 26 + [2] * 3, [1, 2, 3, 4, 5, 6, 7, 8]):
         two_way = [stats.two_way_difference(*table(seeds, crops, rng)) for _ in range(3000)]
         assert 93 < covered(two_way) < 98
+        hardly = [stats.two_way_difference(*table(seeds, crops, rng, effects=0.05)) for _ in range(1000)]
+        assert covered(hardly) > 94  # up to 100: too wide where neither seeds nor photographs matter
 
 
 def test_paired_median_is_the_exact_sign_test() -> None:
