@@ -40,7 +40,7 @@ def _spec(module: str) -> ModuleSpec | None:
         theirs = importlib.util.find_spec(first) if first else None
     except (ImportError, ValueError):
         theirs = None
-    if ours and ours.loader and theirs and theirs.loader and ours.origin != theirs.origin:
+    if ours and ours.loader and theirs and theirs.loader and not _same(ours.origin, theirs.origin):
         raise ValueError(f"{ours.origin} has the name of the module in {theirs.origin}; rename it")
     spec = ours if ours and ours.loader else theirs
     for depth in range(len(rest)):
@@ -48,6 +48,13 @@ def _spec(module: str) -> ModuleSpec | None:
             return None
         spec = PathFinder.find_spec(".".join([first, *rest[: depth + 1]]), list(spec.submodule_search_locations))
     return spec
+
+
+def _same(one: str | None, other: str | None) -> bool:
+    """Whether two origins are one file, which may be reached by a link."""
+    if one and other and os.path.exists(one) and os.path.exists(other):
+        return os.path.samefile(one, other)
+    return one == other
 
 
 def fingerprint(method: str) -> str:

@@ -24,7 +24,7 @@ from bench.training.method import Method, Progress
 
 TASKS = ("colorization", "inpainting")
 CPU = torch.device("cpu")
-STEPS = 100
+STEPS, PRETRAIN_STEPS = 100, 5
 SHARES = (0.0, 0.19, 0.55, 0.9)
 """Of the budget, where an update is tried: in each phase that a method of the registry has."""
 
@@ -57,7 +57,7 @@ def breaches(method: str, task: str, image_size: int = 64) -> Iterator[str]:
 
 def _config(method: str, task: str, image_size: int) -> RunConfig:
     tiny = {**SCALES["tiny"], "data": {"image_size": image_size, "val_images": 4}}
-    train = {**tiny["train"], "pretrain_steps": 0}
+    train = {**tiny["train"], "steps": STEPS, "pretrain_steps": PRETRAIN_STEPS}
     return RunConfig.model_validate({**tiny, "train": train, "method": method, "task": {"name": task}})
 
 
@@ -84,7 +84,8 @@ def _prediction(method: Method, batch: Batch) -> Iterator[str]:
     if output.shape != batch.target.shape:
         yield f"predict gives {tuple(output.shape)}, the target is {tuple(batch.target.shape)}"
         return
-    if not torch.equal(given.input, batch.input) or not torch.equal(given.target, batch.target):
+    pairs = [(given.input, batch.input), (given.target, batch.target), (given.mask, batch.mask)]
+    if not all(now is None or was is None or torch.equal(now, was) for now, was in pairs):
         yield "predict changes the batch that it is given"
     if output.requires_grad:
         yield "predict gives a tensor with gradients; use torch.inference_mode()"

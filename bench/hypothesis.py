@@ -63,12 +63,16 @@ def parse_hypotheses(file: StudyFile, located: Located, sides: dict[str, Side]) 
             raise located.error(here, problem)
         left, relation, right, margin = _split(text, quantity, here, located)
         for side in (left, right):
+            if side not in sides and (sign := re.search(r"[<>!=]=|[≤≥≠]", text)):
+                raise located.error(here, f"{sign[0]} is no relation; write >, <, or `variant = variant within margin`")
             if side not in sides:
                 raise located.error(here, f"{side!r} is not a variant; {nearest(side, list(sides))}")
             if problem := _lacks(quantity, sides[side], next(iter(sides.values()))):
                 raise located.error(here, f"{side} {problem}")
         if left == right:
             raise located.error(here, f"{left!r} is compared with itself")
+        if quantity not in COSTS and (task := sides[left].task) != (other := sides[right].task):
+            raise located.error(here, f"scores of {task} and of {other} do not compare; costs do")
         hypothesis = Hypothesis(quantity, left, relation, right, margin)
         if hypothesis in found:
             raise located.error(here, "this hypothesis is given twice")
@@ -109,8 +113,6 @@ def _lacks(quantity: str, side: Side, control: Side) -> str | None:
 
 def _split(text: str, quantity: str, at: Key, located: Located) -> tuple[str, str, str, float | None]:
     """left, relation, right, margin"""
-    if sign := re.search(r"[<>!=]=|[≤≥≠]", text):
-        raise located.error(at, f"{sign[0]} is no relation; write >, <, or `variant = variant within margin`")
     if equal := re.fullmatch(r"(.+?)\s+=\s+(.+?)(?:\s+within\s+(\S+))?", text):
         return equal[1].strip(), "=", equal[2].strip(), _margin(text, equal[3] or "", quantity, at, located)
     if compared := re.fullmatch(r"(.+?)\s*([<>])\s*(.+)", text):

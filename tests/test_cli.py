@@ -132,10 +132,15 @@ def test_a_study_that_was_edited_since_is_reported_as_it_is_now(
     assert check.returncode == 1
     assert "reports/study/report.md differs" in check.stderr
     assert bench("report", path, *small, *gone).returncode == 0
-    assert "strided\\_conv = max\\_pool within 0.5" in (tmp_path / "reports/study/report.md").read_text()
+    for page in ("reports/study/report.md", "reports/claims.md"):
+        assert "strided\\_conv = max\\_pool within 0.5" in (tmp_path / page).read_text()
+    assert bench("report", "--check").returncode == 0
     write_study(metrics=["psnr", "ssim"])
     assert "has no scores of ssim" in bench("report", path, *small, *gone, "--check").stderr
     write_study(metrics=["psnr"], base={"task": "colorization", "train": {"d_steps": 3}})
+    assert "whose runs are not those of" in bench("report", path, *small, *gone, "--check").stderr
+    swapped = {"strided_conv": "max_pool", "max_pool": "strided_conv"}
+    write_study(metrics=["psnr"], axes={"generator.downsample": swapped})
     assert "whose runs are not those of" in bench("report", path, *small, *gone, "--check").stderr
 
 

@@ -85,6 +85,14 @@ class Careless(Good):
         return self.net(batch.input.mul_(0.5)).tanh()
 
 
+class Unmasker(Good):
+    @torch.inference_mode()
+    def predict(self, batch):
+        if batch.mask is not None:
+            batch.mask.zero_()
+        return self.net(batch.input).tanh()
+
+
 class Late(Good):
     def update(self, batch, progress):
         if progress.fraction > 0.5:
@@ -148,3 +156,11 @@ def test_what_a_method_breaks_is_said(
     found = list(breaches(f"outsider:{name}", "colorization"))
     assert len(found) == len(expected), found
     assert all(part in words for part, words in zip(expected, found, strict=True))
+
+
+def test_a_mask_is_not_changed_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "outsider.py").write_text(BAD)
+    monkeypatch.syspath_prepend(tmp_path)
+    sys.modules.pop("outsider", None)
+    assert list(breaches("outsider:Unmasker", "inpainting")) == ["predict changes the batch that it is given"]
+    assert list(breaches("outsider:Good", "inpainting")) == []

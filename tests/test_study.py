@@ -212,6 +212,7 @@ MISTAKES = [  # the key of the study that is replaced, its value, the line of th
     ("hypotheses", [{"macs": "strided_conv = max_pool within 1"}], "the margin of a cost is a share; write"),
     ("hypotheses", [{"steps_to_psnr": "strided_conv = max_pool within 1"}], "a time to quality is not tested for"),
     ("hypotheses", [{"psnr": "strided_conv >= max_pool"}], ">= is no relation; write >, <, or"),
+    ("hypotheses", [{"psnr": "strided_conv ≤ max_pool"}], "compares nothing; write"),
     ("hypotheses", [{"psnr": "strided_conv > max_pool"}, {"psnr": "strided_conv > max_pool"}], "is given twice"),
     ("hypotheses", [{"steps_to_colorfulness": "strided_conv < max_pool"}], "colorfulness has no better end that could"),
     ("hypotheses", [{"psnr_hole@25%": "strided_conv < max_pool"}], "strided_conv has no hole, which psnr_hole is"),
@@ -270,6 +271,22 @@ def test_what_a_baseline_cannot_have_is_not_asked_of_it(write_study: WriteStudy,
     path = write_study(baselines=["gray"], hypotheses=[{quantity: "strided_conv < gray"}])
     with pytest.raises(InputError, match=problem):
         load_study(path, "tiny")
+
+
+def test_scores_of_two_tasks_are_not_compared_but_costs_are(write_study: WriteStudy) -> None:
+    axes = {"task.name": ["colorization", "inpainting"]}
+    control, base = {"task.name": "colorization"}, {"train": {"steps": 5}}
+    same = {"macs": "inpainting = colorization within 10%"}
+    load_study(write_study(axes=axes, control=control, base=base, hypotheses=[same]), "tiny")
+    path = write_study(axes=axes, control=control, base=base, hypotheses=[{"psnr": "inpainting > colorization"}])
+    with pytest.raises(InputError, match="scores of inpainting and of colorization do not compare"):
+        load_study(path, "tiny")
+
+
+def test_a_name_may_have_a_sign_in_it(write_study: WriteStudy) -> None:
+    axes = {"loss.l1": {"λ ≥ 1": 1, "less": 0.1}}
+    path = write_study(axes=axes, control={"loss.l1": "λ ≥ 1"}, hypotheses=[{"psnr": "λ ≥ 1 > less"}])
+    assert [str(h) for h in load_study(path, "tiny").hypotheses] == ["psnr: λ ≥ 1 > less"]
 
 
 def _with_matching_control(key: str, value: object) -> dict[str, object]:

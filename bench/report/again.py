@@ -41,7 +41,8 @@ def all_results(
 def _as_asked(study: Study, archived: Results, folder: Path) -> Results:
     """The archived runs under the study as its file is today: its title, claim and hypotheses may have changed."""
     today, kept = describe(study), archived.study
-    if [run.id for run in study.runs()] != [run["id"] for run in archived.runs]:
+    wanted = [(run.label, run.config.seed, run.id) for run in study.runs()]
+    if wanted != [(run["label"], run["seed"], run["id"]) for run in archived.runs]:
         raise InputError(
             f"{folder} holds the results of `{kept['command']}`, whose runs are not those of `{study.command}` as "
             f"{study.path} and bench are now; give its options, or bench run the study"

@@ -23,10 +23,14 @@ ASKED = {"quantity", "left", "relation", "right", "margin"}
 """What an archive says of a hypothesis."""
 
 
+def head(results: Results) -> str:
+    """The archive without records and curves: the study as it was reported and its runs, in the report's order."""
+    return json.dumps({"study": results.study, "runs": results.runs}, indent=1) + "\n"
+
+
 def save(results: Results, folder: Path) -> None:
     """Write the archive that the report can be made from again."""
-    content = {"study": results.study, "runs": results.runs}
-    write_atomically(folder / ARCHIVE, json.dumps(content, indent=1) + "\n")  # in the report's order
+    write_atomically(folder / ARCHIVE, head(results))
     _save_frame(results.records, folder / RECORDS)
     _save_frame(results.curves, folder / CURVES)
 

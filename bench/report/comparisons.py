@@ -32,7 +32,7 @@ class Comparison:
     photographs: int = 0
     """That `new` stands on."""
     left_out: int = 0
-    """Pairs with a run that did not end, of a quantity without a worst value."""
+    """Pairs with a run that did not end, of a speed or a memory, which have no worst value."""
 
     @property
     def is_ratio(self) -> bool:
@@ -97,8 +97,8 @@ def _quotient(ours: float, theirs: float) -> float:
 
 
 def _left_out(results: Results, quantity: Quantity, left: str, right: str) -> int:
-    """Of a quantity in which a run that did not end is no worse than others."""
-    if quantity.kind in ("count", "time") or not (quantity.kind == "cost" or quantity.column.worst is None):
+    """Of a speed or a memory, in which a run that did not end is no worse than others."""
+    if quantity.kind != "cost":
         return 0
     return len(ended_badly(results, left) | ended_badly(results, right))
 

@@ -178,9 +178,10 @@ def describe(study: Study) -> dict[str, Any]:
 
 
 def _differences(variant: Variant, control: Variant) -> dict[str, Any]:
-    """Path -> the variant's value; of a baseline, which has no use for most of a config, those of method and task."""
+    """Path -> the variant's value. A baseline has no use for most of a config: those of method and task alone, unless
+    its method is the control's."""
     found = {path: new for path, (_, new) in difference(variant.config, control.config).items()}
-    if not variant.is_baseline:
+    if not variant.is_baseline or variant.config.method == control.config.method:
         return found
     return {path: new for path, new in found.items() if path == "method" or path.startswith("task.")}
 

@@ -89,8 +89,8 @@ def _training(results: Results, method: str, labels: list[str]) -> str:
         return "nothing to train"
     runs: list[dict[str, Any]] = [run for label in labels for run in results.runs_of(label)]
     if base_of(method) is not None:
-        missing = next((run["outcome"]["reason"] for run in runs if run["state"] in ("unavailable", "failed")), None)
-        return missing or "its authors' weights"
+        done = any(run["state"] == "done" for run in runs)
+        return "its authors' weights" if done else next(run["outcome"] or {} for run in runs).get("reason", MISSING)
     images = sorted({run["training"]["images"] for run in runs if run["training"]})
     if not images:
         return "not trained"

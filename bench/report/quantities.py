@@ -54,7 +54,7 @@ def parse(key: str) -> Quantity:
 
 
 def values(results: Results, quantity: Quantity, label: str) -> dict[int, float]:
-    """Seed -> value. A run that diverged or failed has the worst one, if there is a worst; then it is left out."""
+    """Seed -> value. A run that diverged, failed or has a score of NaN has the worst one; of a cost it is left out."""
     if quantity.kind == "time":
         return times(results, quantity.metric, quantity.position, label)
     if quantity.kind == "count":

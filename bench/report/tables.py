@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench.hypothesis import COUNTS
 from bench.report.columns import columns, finished
 from bench.report.comparisons import Comparison, compare
 from bench.report.frames import Results
@@ -30,8 +31,8 @@ def summary(results: Results) -> pd.DataFrame:
             seeds = finished(results, column, label)
             if seeds:
                 series = pd.Series(seeds)
-                sd = _spread(series)
-                row = {"label": label, "column": column.key, "n": len(seeds), "mean": series.mean(), "sd": sd}
+                mean, sd = series.mean(skipna=False), _spread(series)
+                row = {"label": label, "column": column.key, "n": len(seeds), "mean": mean, "sd": sd}
                 comparable = label != results.control and (
                     label not in results.run_once if column.is_ratio else label in results.same_task
                 )
@@ -58,7 +59,7 @@ def differences_in_words(variant: dict[str, Any]) -> str:
 
 def wide(results: Results) -> pd.DataFrame:
     """The whole summary, a row a variant: what differs, runs, then mean, sd, difference or ratio, low and high of each
-    column."""
+    column; units are the tables', but parameters, MACs and FLOPs are counted in ones."""
     table = summary(results).set_index(["label", "column"])
     rows = []
     for variant in results.study["variants"]:
@@ -71,7 +72,10 @@ def wide(results: Results) -> pd.DataFrame:
             what = "ratio" if column.is_ratio else "difference"
             found: Any = table.loc[(label, column.key)] if (label, column.key) in table.index else {}
             for name in ("mean", "sd", "difference", "low", "high"):
+                value = found.get(name, math.nan)
+                if name == "mean" and column.key in COUNTS:  # exact, and in ones
+                    value = pd.NA if math.isnan(value) else round(value * column.per_unit)
                 named = {"difference": what, "low": f"{what}_low", "high": f"{what}_high"}.get(name, name)
-                row[f"{column.key}_{named}"] = found.get(name, math.nan)
+                row[f"{column.key}_{named}"] = value
         rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).astype({f"{count}_mean": "Int64" for count in COUNTS})

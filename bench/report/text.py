@@ -34,6 +34,8 @@ def score_table(results: Results, compact: bool = False) -> TextTable:
         table.rows.append(["ground truth", "", *cells])
         names = " and ".join(c.title for c in shown if c.direction == "neutral")
         table.notes.append(f"The nearer {names} to the ground truth's, the better: it has no better end.")
+    if any(math.isnan(value) for seeds in results.means.values() for value in seeds.values()):
+        table.notes.append("A finished run with a score of NaN leaves no mean; in comparisons it counts as the worst.")
     what = "a * where its 95% t interval leaves out 0" if compact else "with its 95% t interval"
     table.notes.append(f"± is the standard deviation over seeds; below it the difference from the control, paired by "
                        f"seed, {what}. It speaks of new seeds on these images.")  # fmt: skip

@@ -86,7 +86,7 @@ class Answer:
     @property
     def still_needed(self) -> str:
         """12 more seeds, more photographs, or a dash."""
-        if self.verdict != UNDECIDED or not self.deciding.n:
+        if self.verdict != UNDECIDED or not self.deciding.n or _is_open(self.comparison, self.relation):
             return MISSING
         have = self.deciding.n
         if self.comparison.method == "median" and self.is_unanimous and have < self.fewest:
@@ -163,11 +163,16 @@ def _fewest(family: int) -> int:
 
 def _needed(comparison: Comparison, hypothesis: dict[str, Any]) -> int | None:
     estimate = comparison.new if comparison.new.n else comparison.these
-    if comparison.method == "exact" or estimate.n < 2:
+    if comparison.method == "exact" or estimate.n < 2 or _is_open(comparison, hypothesis["relation"]):
         return None
     if comparison.method == "median":
         return seeds_needed_by_sign(list(comparison.pairs.values()), comparison.neutral)
     return seeds_needed(estimate, hypothesis["relation"], _on_scale(comparison, hypothesis["margin"]))
+
+
+def _is_open(comparison: Comparison, relation: str) -> bool:
+    """Whether no number of seeds decides: an equality with runs that diverged, of which there is no test."""
+    return comparison.method == "median" and relation == "="
 
 
 def fewest_seeds(results: Results) -> int:

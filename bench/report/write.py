@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.config import InputError
 from bench.measure.metrics.registry import ALL_IMAGES
-from bench.report.archive import save
+from bench.report.archive import ARCHIVE, head, save
 from bench.report.effects import draw_effects, effects
 from bench.report.figures import draw_curves, draw_samples, sample_grid, validation_curves
 from bench.report.frames import Results
@@ -90,6 +90,7 @@ def _read(path: Path) -> str | None:
 def texts(results: Results, folder: Path) -> dict[str, str]:
     """File name -> content; the figures that lie in the folder are linked."""
     return {
+        ARCHIVE: head(results),
         "report.md": _markdown(results, folder),
         "table.csv": _csv(wide(results)),
         "hypotheses.csv": _csv(hypotheses_frame(results)),
@@ -98,7 +99,8 @@ def texts(results: Results, folder: Path) -> dict[str, str]:
 
 
 def _csv(frame: pd.DataFrame) -> str:
-    """To 8 digits: the last ones of an fp64 sum depend on the processor, and the same records give the same bytes."""
+    """Fractions to 8 digits: the last of an fp64 sum's depend on the processor, and the same records give the same
+    bytes."""
     return frame.to_csv(index=False, lineterminator="\n", float_format="%.8g")
 
 

@@ -15,6 +15,7 @@ from baselines import zhang2016, zhang2017
 from baselines.cards import CARDS, Weights
 from baselines.published import Published, bring
 from baselines.weights import WeightsMissing, base_of, weights_path
+from bench.catalogue import _weights
 from bench.config import InputError, RunConfig
 from bench.data.tasks import Batch
 
@@ -98,12 +99,20 @@ def test_what_is_scaled_or_fixed_is_missed_too(tmp_path: Path, name: str) -> Non
         bring("zhang2016", tmp_path / "theirs.pth")
 
 
+@pytest.mark.parametrize("content", [b"hello\n" * 50, b"}q", b"\x80\x02.", b""])
+def test_bytes_that_are_no_file_of_weights_are_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "theirs.pth").write_bytes(content)
+    with pytest.raises(InputError, match=r"sha256 begins with .* damaged: not a file of weights"):
+        bring("zhang2016", tmp_path / "theirs.pth")
+
+
 def test_damaged_weights_are_said_to_be(tmp_path: Path) -> None:
     path = weights_path("zhang2016")
     path.parent.mkdir(parents=True)
     path.write_bytes(b"x" * 3000)
     with pytest.raises(InputError, match=r"zhang2016.safetensors is damaged .*bring it again with `bench baselines"):
         Published(RunConfig.model_validate({"method": "zhang2016_published"}), 1, 2, CPU)
+    assert _weights("zhang2016") == "damaged"
 
 
 class Evil:

@@ -50,6 +50,11 @@ def test_a_method_that_keeps_the_known_pixels_has_infinite_psnr_there(
 ) -> None:
     filled = torch.where(hole > 0, noisy, photo)
     assert load("psnr_outside", "cpu")(filled, photo, hole).item() == math.inf
+    there_and_back = ((2 * filled - 1) + 1) / 2  # as a task does, in fp32
+    assert not torch.equal(there_and_back, filled)
+    assert load("psnr_outside", "cpu")(there_and_back, photo, hole).item() == math.inf
+    assert load("psnr_outside", "cpu")(filled + 2e-6, photo, hole).item() < 120
+    assert math.isnan(load("psnr_outside", "cpu")(filled * math.nan, photo, hole).item())
 
 
 @pytest.mark.parametrize("name", ["psnr", "ssim"])

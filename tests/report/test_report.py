@@ -165,6 +165,8 @@ def test_an_archive_without_photographs_takes_them_from_the_names_of_the_crops(
 
 def test_a_title_is_shown_as_it_is(results: Results, tmp_path: Path) -> None:
     for name, text in texts(results, tmp_path).items():
+        if name == "study.json":  # data, not a page
+            continue
         assert "<script>" not in text, name
 
 
@@ -220,3 +222,17 @@ def _told_column(results: Results) -> dict[str, str]:
     table = methods_table(results)
     assert table is not None
     return {row[0]: row[table.headings.index("told where the hole is")] for row in table.rows}
+
+
+def test_a_score_of_nan_is_not_averaged_away() -> None:
+    scores = PSNR | {"b": {0: [math.nan, 21.5], 1: [20.0, 22.0]}}
+    table = score_table(made_results(scores, []))
+    assert table.rows[1][2].startswith("—")
+    assert any("score of NaN" in note for note in table.notes)
+
+
+def test_counts_are_exact_in_the_csv() -> None:
+    made = made_results(PSNR, [])
+    for run in made.runs:
+        run["cost"] |= {"macs": 41_783_074_816, "flops": 83_566_149_632}
+    assert ",41783074816," in texts(made, Path("nowhere"))["table.csv"]

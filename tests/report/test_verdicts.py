@@ -117,6 +117,7 @@ def test_a_run_that_diverged_leaves_no_equality_of_a_metric_without_a_better_end
     (answer,) = answers(made_results(scores, asked, metric="colorfulness"))
     assert (answer.comparison.these.n, answer.comparison.left_out) == (6, 0)
     assert (answer.verdict, answer.verdict_these) == ("inconclusive", "inconclusive")
+    assert (answer.seeds_needed, answer.still_needed) == (None, "—")  # no number of seeds would do
 
 
 def test_a_score_that_is_nan_counts_as_the_worst_and_is_not_averaged_away() -> None:

@@ -59,10 +59,11 @@ class Run:
         stop_at: int | None = None,
         every_seconds: float = NEVER,
         draw: Callable[[int], Batch] | None = None,
+        validate: Callable[[], dict[str, float]] | None = None,
     ) -> State:
         hooks = Hooks(
             draw=draw or self.draw,
-            validate=self.validate,
+            validate=validate or self.validate,
             advanced=self.fractions.append,
             told_to_stop=lambda: bool(self.drawn) and self.drawn[-1] + 1 == stop_at,
         )
@@ -256,6 +257,14 @@ def test_a_loss_that_is_not_finite_is_divergence(tmp_path: Path, bad: int, value
         run.train(draw=draw_one_bad)
     assert error.value.step == bad
     assert [row["step"] for row in rows(error.value.state, "l1")] == logged
+
+
+def test_a_validation_score_of_nan_is_a_divergence(tmp_path: Path) -> None:
+    run = Run(tmp_path, steps=12, validations=3)
+    scores = iter([{"val_psnr": math.inf}, {"val_psnr": math.nan}])
+    with pytest.raises(Diverged, match=r"^val_psnr became nan at step 8$") as error:
+        run.train(validate=lambda: next(scores))
+    assert [row["value"] for row in rows(error.value.state, "val_psnr")] == [math.inf]
 
 
 def test_divergence_is_found_before_a_checkpoint_is_written(tmp_path: Path) -> None:

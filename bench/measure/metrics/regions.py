@@ -84,7 +84,7 @@ def psnr_over(prediction: Tensor, target: Tensor, region: Tensor) -> Tensor:
     inf where the two are identical but for fp32's rounding on the way to [-1, 1] and back, which is below ROUNDING.
     """
     error = prediction - target
-    return -10 * _mean_over(error.where(error.abs() > ROUNDING, 0).square(), region).log10()
+    return -10 * _mean_over(error.masked_fill(error.abs() <= ROUNDING, 0).square(), region).log10()
 
 
 def ssim_over(prediction: Tensor, target: Tensor, region: Tensor) -> Tensor:
