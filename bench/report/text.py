@@ -12,7 +12,7 @@ from bench.report.columns import Column, columns
 from bench.report.frames import Results
 from bench.report.render import TextTable
 from bench.report.tables import summary
-from bench.report.words import estimate_text, number
+from bench.report.words import estimate_text, listed, number
 from bench.store import BAD_ENDS
 
 ENDED_BADLY = (
@@ -32,7 +32,7 @@ def score_table(results: Results, compact: bool = False) -> TextTable:
     if reference:
         cells = [number(reference[c.key], c.decimals) if c.key in reference else "" for c in shown]
         table.rows.append(["ground truth", "", *cells])
-        names = " and ".join(c.title for c in shown if c.direction == "neutral")
+        names = listed([c.title for c in shown if c.direction == "neutral"])
         table.notes.append(f"The nearer {names} to the ground truth's, the better: it has no better end.")
     if any(math.isnan(value) for seeds in results.means.values() for value in seeds.values()):
         table.notes.append("A finished run with a score of NaN leaves no mean; in comparisons it counts as the worst.")
@@ -81,7 +81,9 @@ def _value_table(title: str, results: Results, shown: list[Column], compact: boo
                 cells.append(_missing(results, label, column, missing))
         rows.append(cells)
     headings = [column.heading.replace(" (", "\n(") if compact else column.heading for column in shown]
-    notes = [f"{_listed(titles)} missing: {reason}" for reason, titles in missing.items()]
+    notes = [
+        f"{listed(titles)} {'are' if titles[1:] else 'is'} missing: {reason}" for reason, titles in missing.items()
+    ]
     return TextTable(title, ["variant", "runs", *headings], rows, notes)
 
 
@@ -118,12 +120,6 @@ def _missing(results: Results, label: str, column: Column, missing: dict[str, li
     if column.title not in titles:
         titles.append(column.title)
     return f"{MISSING} [{list(missing).index(reasons[0]) + 1}]"
-
-
-def _listed(titles: list[str]) -> str:
-    """LPIPS is; PSNR, SSIM and LPIPS are"""
-    *most, last = titles
-    return f"{', '.join(most)} and {last} are" if most else f"{last} is"
 
 
 def _runs_cell(results: Results, label: str) -> str:

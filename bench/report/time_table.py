@@ -14,7 +14,7 @@ from bench.report.comparisons import compare
 from bench.report.frames import Results
 from bench.report.quantities import IN_CURVES, parse, threshold, times
 from bench.report.render import TextTable
-from bench.report.words import estimate_text, number
+from bench.report.words import estimate_text, listed, number
 
 POSITIONS = tuple(IN_CURVES)
 TIME_RATIO = (
@@ -78,7 +78,10 @@ def time_table(results: Results) -> TextTable | None:
         f"Times are known to the distance of two validations; seconds are of training without them, while other runs "
         f"train beside. {TIME_RATIO}",
     ]
-    notes += [_at_once(metric) for metric in metrics if _is_at_once(results, found, metric)]
+    if at_once := [score_column(metric).title for metric in metrics if _is_at_once(results, found, metric)]:
+        notes.append(
+            f"{listed(at_once)}: all reach it at the first validation already, so that it tells nothing apart here."
+        )
     return TextTable("Time to quality", headings, rows, notes)
 
 
@@ -86,11 +89,6 @@ def _is_at_once(results: Results, found: pd.DataFrame, metric: str) -> bool:
     steps = found[found["metric"] == metric]["steps"]
     curves = [rows for (_, name), seeds in results.validations.items() if name == metric for rows in seeds.values()]
     return bool(len(steps) > 1 and (steps <= min(rows["step"].min() for rows in curves)).all())
-
-
-def _at_once(metric: str) -> str:
-    title = score_column(metric).title
-    return f"{title}: all reach it at the first validation already, so that it tells nothing apart here."
 
 
 def reached(results: Results, metrics: list[str]) -> str:

@@ -57,3 +57,9 @@ def new_text(found: Comparison, column: Column) -> str:
 def p_text(p: float) -> str:
     """0.031, < 0.001"""
     return MISSING if math.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def listed(names: list[str]) -> str:
+    """PSNR, SSIM and LPIPS"""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
