@@ -74,7 +74,7 @@ def _told(results: Results, card: Card | None, labels: list[str]) -> str:
         return MISSING
     if len(told) in (0, len(with_hole)):
         return "yes" if told else "no"
-    return f"in {'; '.join(told)}"
+    return f"only in: {'; '.join(told)}"
 
 
 def _paper(card: Card | None) -> str:

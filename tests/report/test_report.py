@@ -213,7 +213,7 @@ def test_who_is_told_where_the_hole_is() -> None:
         v | {"differences": {"task.mask_known": True}} if v["label"] == "b" else v | {"method": method}
         for v, method in zip(made.study["variants"], ("gan", "gan", "telea"), strict=True)
     ]
-    assert _told_column(named(made, variants=variants)) == {"gan": "in b", "telea": "yes"}
+    assert _told_column(named(made, variants=variants)) == {"gan": "only in: b", "telea": "yes"}
     control = made.study["control"] | {"task": {"name": "colorization", "mask_known": False}}
     assert _told_column(named(made, control=control)) == {"gan": "—", "gray": "—"}
 
