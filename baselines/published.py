@@ -122,8 +122,7 @@ def _read(file: Path) -> dict[str, Tensor]:
     try:
         theirs: Any = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # bytes from outside can break a reader in any way
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(f"{file}: not a file of weights ({first})") from None
+        raise InputError(f"{file}: not a file of weights ({type(error).__name__})") from None
     if not isinstance(theirs, dict) or not all(isinstance(value, Tensor) for value in theirs.values()):
         raise InputError(f"{file}: not a file of weights (no names with tensors)")
     return theirs

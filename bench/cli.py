@@ -20,6 +20,7 @@ from bench.study_file import ScaleName
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     help="A benchmark and ablation harness for image-to-image GANs: one YAML study in, one report out.",
 )

@@ -64,6 +64,12 @@ class DataConfig(Section):
     flip: bool = True
     """Mirror half of the training crops left to right."""
 
+    @model_validator(mode="after")
+    def _path_is_of_a_folder(self) -> DataConfig:
+        if self.name == "photos" and self.path is not None:
+            raise ValueError("data.path belongs to data.name folder and places365; give your folder with --data PATH")
+        return self
+
 
 class GeneratorConfig(Section):
     """The U-Net (section 3.1)."""

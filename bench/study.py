@@ -118,6 +118,7 @@ def load_study(
     file, config_overrides = _apply_to_study(file, located, scale, overrides, axes)
     layers = _layers(file, located, scale, data, config_overrides)
     _check_names(file, located)
+    _check_other_scales(file, located, scale)
     control = control_choices(file, located, axes)
     variants = make_variants(file, located, layers, axes, control)
     _check_scores(file, located, variants)
@@ -136,6 +137,15 @@ def load_study(
         hypotheses=parse_hypotheses(file, located, {v.label: _side(v) for v in variants}),
         arguments=arguments,
     )
+
+
+def _check_other_scales(file: StudyFile, located: Located, scale: ScaleName) -> None:
+    """What the file says of scales that are not asked for: a mistake there would else be found late."""
+    for other in SCALES:
+        if other != scale and getattr(file.scales, other) != Overlay():
+            axes = read_axes(file, located, other)
+            layers = _layers(file, located, other, None, {})
+            make_variants(file, located, layers, axes, control_choices(file, located, axes))
 
 
 def _side(variant: Variant) -> Side:
@@ -187,7 +197,7 @@ def _layers(
 def _command_line(key: str, value: Any) -> Layer:
     return Layer(
         nested(key, value),
-        lambda at, problem: InputError(f"command line: {key}={value}: {dotted(at)}: {problem}"),
+        lambda at, problem: InputError(f"command line: {key}={value}: {f'{dotted(at)}: ' if at else ''}{problem}"),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from bench.config import Section
 
@@ -42,6 +42,12 @@ Seeds = Annotated[
     Annotated[int, Field(ge=1, le=1000, strict=True)] | Annotated[list[Seed], Field(min_length=1)],
     AfterValidator(_differ),
 ]
+
+
+def _has_axes(control: Any) -> Any:
+    if not isinstance(control, dict):
+        raise ValueError(f"write the axis with its value, `AXIS: {control}`")
+    return control
 
 
 class Claim(Section):
@@ -85,7 +91,7 @@ class StudyFile(Section):
     """Dotted config path -> the values it takes, as a list or by name; every combination is a variant. The value of a
     section's path is a mapping, which lies over the base. An axis that is no path has named values, each a mapping of
     dotted paths."""
-    control: dict[str, Any]
+    control: Annotated[dict[str, Any], BeforeValidator(_has_axes)]
     """Axis -> value, or its name, of the variant that the others are compared with."""
     seeds: Seeds | None = None
     """How many (0, 1, ...), or which; null takes the scale's."""

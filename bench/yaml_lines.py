@@ -17,6 +17,15 @@ from bench.config import InputError
 Key = tuple[str | int, ...]
 
 
+class _Loader(yaml.SafeLoader):
+    """Safe, and reads 1e-3 as the number that it is; YAML 1.1 wants 1.0e-3."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
 class Located:
     """A YAML file's content and the line on which each of its values starts."""
 
@@ -25,7 +34,7 @@ class Located:
         self.path = path
         self.lines: dict[Key, int] = {}
         try:
-            root = yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader)
+            root = yaml.compose(path.read_text(encoding="utf-8"), _Loader)
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror})") from None
         except UnicodeDecodeError as error:
@@ -39,7 +48,7 @@ class Located:
             raise InputError(f"{path}:1: a study is a mapping with the keys title, claim, base, axes, ...")
         self._walk(root, (), frozenset())
         try:
-            self.content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+            self.content: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), _Loader)
         except (yaml.YAMLError, ValueError, RecursionError) as error:  # a tag or a date that the safe loader refuses
             mark = getattr(error, "problem_mark", None)
             where = f"{path}:{mark.line + 1}" if mark else f"{path}"
@@ -120,6 +129,9 @@ def _real_path(model: type[BaseModel], loc: Key, unknown_key: bool) -> tuple[Key
 
 def _sentence(item: Mapping[str, Any], at: Key, section: type[BaseModel]) -> str:
     kind, value, context = item["type"], item["input"], item.get("ctx", {})
+    if kind == "extra_forbidden" and "." in str(at[-1]):
+        first, rest = str(at[-1]).split(".", 1)
+        return f"unknown key; write it nested, `{first}: {{{rest}: ...}}`"
     if kind == "extra_forbidden":
         return f"unknown key; {nearest(at[-1], list(section.model_fields))}"
     if kind == "literal_error":

@@ -34,8 +34,11 @@ def test_whatever_changes_the_numbers_changes_the_id(change: dict[str, object]) 
 
 
 def test_where_the_data_lies_and_how_often_it_is_validated_do_not_change_the_id() -> None:
-    moved = RunConfig.model_validate({"data": {"path": "/elsewhere"}, "train": {"validations": 3}})
-    assert run_id(moved, "data") == run_id(RunConfig(), "data") != run_id(RunConfig(), "other data")
+    here, there = (
+        RunConfig.model_validate({"data": {"name": "folder", "path": path}, "train": {"validations": often}})
+        for path, often in (("here", 20), ("/elsewhere", 3))
+    )
+    assert run_id(here, "data") == run_id(there, "data") != run_id(here, "other data")
 
 
 def test_a_value_written_out_and_the_default_give_the_same_id() -> None:
@@ -201,6 +204,10 @@ MISTAKES = [  # the key of the study that is replaced, its value, the line of th
     ("axes", {"generator.depth": [2, 3], "p": {"a": {}, "b": {"generator": {"depth": 1}}}}, "a field has one axis"),
     ("control", {"generator.norm": "batch"}, "control.generator.norm: is not an axis; did you mean generator."),
     ("control", {}, "control: does not say the value of the axis generator.downsample"),
+    ("control", "strided_conv", "control: write the axis with its value, `AXIS: strided_conv`"),
+    ("base", {"train.steps": 16}, "base.train.steps: unknown key; write it nested, `train: {steps: ...}`"),
+    ("base", {"data": {"path": "pictures"}}, "data.path belongs to data.name folder and places365; give your folder"),
+    ("scales", {"paper": {"base": {"tran": {"steps": 3}}}}, "scales.paper.base.tran: unknown key; did you mean train?"),
     ("control", {"generator.downsample": "pool"}, "'pool' is not on the axis; allowed: strided_conv, max_pool"),
     ("seeds", [1, 1], "seeds: [1, 1] name a seed twice"),
     ("seeds", 0, "seeds: input should be greater than or equal to 1, not 0"),
@@ -281,6 +288,12 @@ def test_scores_of_two_tasks_are_not_compared_but_costs_are(write_study: WriteSt
     path = write_study(axes=axes, control=control, base=base, hypotheses=[{"psnr": "inpainting > colorization"}])
     with pytest.raises(InputError, match="scores of inpainting and of colorization do not compare"):
         load_study(path, "tiny")
+
+
+def test_1e_3_is_a_number(tmp_path: Path, write_study: WriteStudy) -> None:
+    path = write_study(axes={"train.learning_rate": [0.0002, "RATE"]}, control={"train.learning_rate": 0.0002})
+    path.write_text(path.read_text().replace("RATE", "1e-3"))
+    assert [v.label for v in load_study(path, "tiny").variants] == ["learning_rate=0.0002", "learning_rate=0.001"]
 
 
 def test_a_name_may_have_a_sign_in_it(write_study: WriteStudy) -> None:

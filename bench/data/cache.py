@@ -82,7 +82,8 @@ def cache_root() -> Path:
 def open_decoded(source: Source, image_size: int, scales: Sequence[float]) -> Decoded:
     """The decoded photographs of a source, from the cache, or built into it.
 
-    A train image whose content is also in val is skipped, as every file is that cannot be read or is too small.
+    A copy is skipped, and so is a train image whose content is also in val, as every file is that cannot be read or is
+    too small.
     Raises InputError where the cache cannot be written, or an image changes while it is read.
     """
     entries, skipped = _entries(source)
@@ -110,12 +111,16 @@ def _entries(source: Source) -> tuple[list[_Entry], list[Skipped]]:
     hashes = content_hashes([f for _, f in files])
     in_val = {h for (split, _), h in zip(files, hashes, strict=True) if split == "val"}
     entries, skipped = [], []
+    seen: dict[tuple[str, str], str] = {}
     for (split, file), sha256 in zip(files, hashes, strict=True):
         if isinstance(sha256, OSError):
             skipped.append(Skipped(file.name, f"cannot be read: {sha256.strerror}"))
         elif split == "train" and sha256 in in_val:
             skipped.append(Skipped(file.name, "the same content is in val"))
+        elif first := seen.get((split, sha256)):
+            skipped.append(Skipped(file.name, f"the same content as {first}"))
         else:
+            seen[split, sha256] = file.name
             entries.append(_Entry(split, sha256, file.name, file.path))
     return sorted(entries), skipped
 

@@ -144,17 +144,26 @@ def _check_apart(root: Path, train: list[ImageFile], val: list[ImageFile], photo
 def _manifest(root: Path) -> dict[str, str]:
     """What `manifest.csv` in the folder says of crops that were cut from one photograph: its columns file and photo.
 
-    Such crops are alike, so that the photograph is what statistics count. Empty without such a file or columns.
+    Such crops are alike, so that the photograph is what statistics count. Empty without such a file. Raises InputError.
     """
+    path, photographs = root / "manifest.csv", dict[str, str]()
     try:
-        with (root / "manifest.csv").open(newline="", encoding="utf-8") as file:
-            return {row["file"]: row["photo"] for row in csv.DictReader(file)}
-    except (FileNotFoundError, KeyError):
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = csv.DictReader(file)
+            if lacking := [name for name in ("file", "photo") if name not in (rows.fieldnames or [])]:
+                have = ", ".join(rows.fieldnames or []) or "none"
+                raise InputError(
+                    f"data.path (--data): {path} has no column {lacking[0]!r}, but {have}; mend or remove it"
+                )
+            for row in rows:
+                if photographs.setdefault(row["file"], row["photo"]) != row["photo"]:
+                    both = f"{photographs[row['file']]!r} and {row['photo']!r}"
+                    raise InputError(f"data.path (--data): {path} has {row['file']} under two photographs, {both}")
+        return photographs
+    except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"data.path (--data): {root / 'manifest.csv'} cannot be read ({error}); mend or remove it"
-        ) from None
+        raise InputError(f"data.path (--data): {path} cannot be read ({error}); mend or remove it") from None
 
 
 def _images(root: Path, below: Path) -> list[ImageFile]:
@@ -191,8 +200,8 @@ def _split_by_content(root: Path, files: list[ImageFile], photographs: dict[str,
     distinct = sorted(first, key=lambda photograph: first[photograph])
     if len(distinct) < 2:
         raise InputError(
-            f"data.path (--data): the {len(files)} images in {root} are {len(distinct)} different readable file(s), "
-            "and train and val need one each; add images"
+            f"data.path (--data): the {len(files)} images in {root} are of {len(distinct)} different readable "
+            "photograph(s), and train and val need one each; add images"
         )
     chosen = set(distinct[: max(1, len(distinct) // 10)])
     in_val = [photographs.get(f.name, str(h)) in chosen for f, h in zip(files, hashes, strict=True)]

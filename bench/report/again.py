@@ -18,13 +18,13 @@ def all_results(
 ) -> Iterator[tuple[Results, Path, RunStore | None]]:
     """(results, report folder, the store if they came from it): of the studies, or of every folder with an archive.
 
-    A study that the store knows no run of is taken from its archive, if that holds the study's runs and scores; what
-    the study file says of them today counts. Raises InputError if there is neither.
+    A study of whose control the store knows no run is taken from its archive, if that holds the study's runs and
+    scores; what the study file says of them today counts. Raises InputError if there is neither.
     """
     if studies:
         for study in studies:
             folder = reports / study.name
-            if any(store.state(run.id) != "new" for run in study.runs()):
+            if any(store.state(run.id) != "new" for run in study.runs() if run.label == study.control.label):
                 yield collect(study, store), folder, store
             elif (folder / ARCHIVE).exists():
                 yield _as_asked(study, load(folder), folder), folder, None

@@ -29,7 +29,7 @@ NOTES = [
     "of the study has both estimates, and the conventions.",
     f"(screening): fewer than {SCREENING_BELOW} seeds, with which no sign-flip test can pass 0.05.",
     "n: training seeds; photographs that the scored images are cut from.",
-    "A verdict is about the scale and the data that it stands beside. The paper trained on around 8,000 images of "
+    "A verdict is about the scale and the data that it stands beside. Zhang & Zhou trained on around 8,000 images of "
     "256x256 pixels (scale `paper`).",
 ]
 ORDER = ("supported", "refuted", "inconclusive", "no hypothesis")
@@ -68,7 +68,7 @@ def claims_text(studies: list[Results]) -> str:
     table = claims_table(studies)
     return "\n\n".join(
         [
-            "# What became of the paper's claims",
+            "# What became of the claims",
             f"{len(studies)} claim{'' if len(studies) == 1 else 's'}: {counts}.",
             "\n".join(f"- {setting}" for setting in settings),
             "All of it again:",

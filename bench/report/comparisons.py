@@ -34,6 +34,9 @@ class Comparison:
     left_out: int = 0
     """Pairs with a run that did not end, of a speed or a memory, which have no worst value."""
 
+    identical: bool = False
+    """Whether every image has the same score on both sides at every seed: then nothing was varied that is scored."""
+
     @property
     def is_ratio(self) -> bool:
         return self.scale != "difference"
@@ -65,6 +68,8 @@ def compare(results: Results, quantity: Quantity, left: str, right: str, with_ne
     if quantity.column.is_ratio:
         return _ratio(quantity, seeds, a, b, left_out)
     pairs = {seed: _difference(x, y) for seed, x, y in zip(seeds, a, b, strict=True)}
+    if quantity.kind == "score" and _identical(results, quantity.metric, left, right, seeds):
+        return Comparison(paired_difference(a, b), pairs=pairs, identical=True, left_out=left_out)
     if not np.isfinite([*a, *b]).all():
         return Comparison(paired_median(a, b), method="median", pairs=pairs, left_out=left_out)
     new, photographs = NOTHING, 0
@@ -115,6 +120,14 @@ def _new_images(results: Results, metric: str, left: str, right: str, seeds: lis
     if count < 2 or not np.isfinite(difference).all():
         return NOTHING, 0
     return two_way_difference(difference, photographs), count
+
+
+def _identical(results: Results, metric: str, left: str, right: str, seeds: list[int]) -> bool:
+    """Of two trained methods; of others it may well be that they do the same."""
+    if {left, right} & results.run_once or any(ended_badly(results, label) for label in (left, right)):
+        return False
+    ours, theirs = _per_image(results, metric, left, seeds), _per_image(results, metric, right, seeds)
+    return set(ours.columns) == set(theirs.columns) and bool((ours == theirs[ours.columns]).to_numpy().all())
 
 
 def _per_image(results: Results, metric: str, label: str, seeds: list[int]) -> pd.DataFrame:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from statistics import median_high, median_low
 from typing import Literal
-
-import numpy as np
 
 from bench.hypothesis import AT_SHARE, COUNTS, TIME_TO
 from bench.measure.metrics import METRICS
@@ -99,12 +98,15 @@ def _early(results: Results, quantity: Quantity, label: str) -> dict[int, float]
 
 
 def threshold(results: Results, metric: str) -> float | None:
-    """The control's median final validation score over its finished seeds; None where it has none."""
+    """The control's median final validation score over its finished seeds, of an even number the worse of the two in
+    the middle, so that half of them reach it; None where it has none."""
     done = {run["seed"] for run in results.runs_of(results.control) if run["state"] == "done"}
     curves = results.validations.get((results.control, metric), {})
     last = [float(rows["value"].iloc[-1]) for seed, rows in curves.items() if seed in done]
     finite = [value for value in last if not math.isnan(value)]
-    return float(np.median(finite)) if finite else None
+    if not finite:
+        return None
+    return median_low(finite) if METRICS[metric].direction == "higher" else median_high(finite)
 
 
 def times(results: Results, metric: str, position: str, label: str) -> dict[int, float]:

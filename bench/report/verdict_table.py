@@ -51,7 +51,7 @@ def _compact(answer: Answer) -> list[str]:
     both = [these_text(found, column)] + ([new_text(found, column)] if answer.of_new_images else [])
     words = answer.text.replace(": ", ":\n", 1)
     needed = "" if answer.still_needed == MISSING else f"\n{answer.still_needed}"
-    return [words, "\n".join(both), _sizes(answer), _p_holm(answer), answer.verdict + needed]
+    return [words, "\n".join(both), _sizes(answer), _p_holm(answer), answer.verdict_in_words + needed]
 
 
 def _sizes(answer: Answer) -> str:
@@ -66,8 +66,8 @@ def _p_holm(answer: Answer) -> str:
 
 
 FIRST = (
-    "Written down before the study was run. The difference is left − right, × is left / right, both paired by seed, "
-    "with 95% intervals."
+    "As the study file has them; its history shows whether they were written down before the study was run. The "
+    "difference is left − right, × is left / right, both paired by seed, with 95% intervals."
 )
 ESTIMATES = (
     "On these images: t interval over the seeds' means (of logarithms for ×), which speaks of new seeds on the images "
@@ -95,6 +95,10 @@ EQUAL = (
     "to lie within it, refuted if it is shown to lie beyond. Of a ratio, within 10% is from 1/1.1 to 1.1."
 )
 EARLY = "At a share such as 25%: the score of the first validation at or after that share of the run's last step."
+IDENTICAL = (
+    "The same outputs: every image has the same score on both sides at every seed, so that what was varied does not "
+    "reach what is scored. There is no verdict."
+)
 COUNTS = "Parameters, MACs and FLOPs are exact counts: the number itself is the verdict, at any number of seeds."
 
 
@@ -107,6 +111,7 @@ def _notes(results: Results, found: list[Answer]) -> list[str]:
     notes += [_times(results, found)] if "time" in kinds else []
     notes += [EARLY] if "early" in kinds else []
     notes += [COUNTS] if "count" in kinds else []
+    notes += [IDENTICAL] if any(answer.comparison.identical for answer in found) else []
     notes += [ENDED_BADLY] if "median" in methods else []
     for answer in left_out:
         count = answer.comparison.left_out

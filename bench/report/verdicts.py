@@ -71,10 +71,13 @@ class Answer:
 
     @property
     def verdict_in_words(self) -> str:
-        """With what these images alone say, where that is more."""
+        """With what these images alone say, where that is more, and what has to be known of it."""
+        if self.comparison.identical:
+            return f"{self.verdict} (the same outputs)"
         if self.verdict == UNDECIDED != self.verdict_these:
             return f"{self.verdict} (on these images: {self.verdict_these})"
-        return self.verdict
+        few = self.comparison.method != "exact" and self.comparison.these.n < SCREENING_BELOW
+        return f"{self.verdict} (screening)" if few and self.verdict != UNDECIDED else self.verdict
 
     @property
     def is_unanimous(self) -> bool:
@@ -86,7 +89,8 @@ class Answer:
     @property
     def still_needed(self) -> str:
         """12 more seeds, more photographs, or a dash."""
-        if self.verdict != UNDECIDED or not self.deciding.n or _is_open(self.comparison, self.relation):
+        undecidable = self.comparison.identical or _is_open(self.comparison, self.relation)
+        if self.verdict != UNDECIDED or not self.deciding.n or undecidable:
             return MISSING
         have = self.deciding.n
         if self.comparison.method == "median" and self.is_unanimous and have < self.fewest:
@@ -127,7 +131,7 @@ def answers(results: Results) -> list[Answer]:
 
 
 def _tested(comparison: Comparison, estimate: Estimate, hypothesis: dict[str, Any]) -> Test:
-    if comparison.method == "exact":  # nothing to test
+    if comparison.method == "exact" or comparison.identical:  # nothing to test
         return Test(math.nan, UNDECIDED)
     margin = _on_scale(comparison, hypothesis["margin"])
     return test(estimate, hypothesis["relation"], margin, neutral=comparison.neutral)

@@ -35,7 +35,10 @@ PICTURES = {  # file below figures/: heading, text
         "Each variant and baseline at the mean over its seeds; filled, and joined by the line, are those that no other "
         "one beats in both quality and cost. A cost of 0 stands at the left edge",
     ),
-    "samples.png": ("Pictures", "Input, each variant and baseline at its first seed, and the ground truth"),
+    "samples.png": (
+        "Pictures",
+        "Input of the control, each variant and baseline at its first seed, and the ground truth",
+    ),
     "curves.png": ("Learning curves", "Validation scores over training; the band is the range over seeds"),
     "scaling.png": (
         "More data",
@@ -180,7 +183,9 @@ def _again(results: Results) -> str:
     lines = ["## How to get these numbers again", f"```\n{results.study['command']}\n```"]
     trained = [run["training"]["seconds"] for run in results.runs if run["training"]]
     if trained:
-        lines.append(f"Training took {sum(trained) / 60:,.1f} minutes, summed over {len(trained)} runs.")
+        total = sum(trained)
+        took = f"{total / 60:,.1f} minutes" if total > 60 else f"{total:.1f} seconds"
+        lines.append(f"Training took {took}, summed over {len(trained)} runs.")
     made: dict[str, set[str]] = {}
     for run in results.runs:
         if run["run"]:

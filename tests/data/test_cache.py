@@ -80,10 +80,10 @@ def test_bad_files_are_skipped_with_their_reason(tmp_path, write_image, monkeypa
     text.write_text("not an image")
     cut = tmp_path / "cut.png"
     cut.write_bytes(good.read_bytes()[:400])
-    copy = Path(shutil.copy(val, tmp_path / "copy.png"))
+    copy, twin = Path(shutil.copy(val, tmp_path / "copy.png")), Path(shutil.copy(good, tmp_path / "twin.png"))
     write_image(huge, 4, 100, 100)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 6000)  # between one and two times it Pillow only warns
-    files = source([good, text, small, huge, cut, copy, tmp_path / "gone.png"], [val])
+    files = source([good, text, small, huge, cut, copy, twin, tmp_path / "gone.png"], [val])
     for _ in range(2):  # decoded, then from the cache
         decoded = open_decoded(files, 8, (1.0, 2.0))
         assert [p.name for p in decoded.photos] == ["good.png", "val.png"]
@@ -95,6 +95,7 @@ def test_bad_files_are_skipped_with_their_reason(tmp_path, write_image, monkeypa
             "gone.png": "cannot be read: No such file or directory",
             "small.png": "smaller than data.image_size (9x7 < 8)",
             "text.png": "not an image that Pillow can read",
+            "twin.png": "the same content as good.png",
         }
 
 

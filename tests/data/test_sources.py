@@ -209,3 +209,19 @@ def test_train_images_may_be_a_share_of_what_is_there(tmp_path, write_image):
         sizes[wanted] = {photo.name for photo in open_dataset(config).train}
     assert [len(names) for names in sizes.values()] == [5, 1, 2, 5, 3]
     assert sizes[0.01] < sizes[0.5] < sizes[3] < sizes[None]  # one is part of the next
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name,photo\na.png,one\n", "has no column 'file', but name, photo"),
+        ("file;photo\na.png;one\n", "has no column 'file', but file;photo"),
+        ("file,photo\na.png,one\na.png,two\n", "has a.png under two photographs, 'one' and 'two'"),
+    ],
+)
+def test_a_manifest_that_is_not_one_is_refused(tmp_path, text, message):
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(name.encode())
+    (tmp_path / "manifest.csv").write_text(text)
+    with pytest.raises(InputError, match=message):
+        open_source(DataConfig(name="folder", path=str(tmp_path)))

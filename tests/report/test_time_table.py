@@ -81,3 +81,11 @@ def test_a_threshold_that_all_reach_at_once_is_said_to_tell_nothing() -> None:
     later = time_table(made_results(SCORES, [], curve(CURVES)))
     assert later is not None
     assert not any("tells nothing apart" in note for note in later.notes)
+
+
+def test_of_an_even_number_of_seeds_half_reach_the_threshold() -> None:
+    scores: Scores = {"a": {0: [20.0], 1: [22.0]}, "b": {0: [20.0], 1: [22.0]}}
+    rising = curve({"a": {0: [10, 12, 14], 1: [10, 12, 20]}, "b": {0: [9, 9, 9], 1: [9, 9, 9]}})
+    results = made_results(scores, [], rising)
+    assert threshold(results, "psnr") == 14
+    assert values(results, parse("steps_to_psnr"), "a") == {0: 30, 1: 30}

@@ -219,8 +219,25 @@ def test_what_a_study_may_ask_is_what_a_report_can_answer() -> None:
 )  # 30 steps against 10; a tie
 def test_a_unanimous_sign_test_says_how_many_seeds_holm_asks_for(early: float, needed: str) -> None:
     values = {"a": {s: [20.0, 21.0, 22.0] for s in range(6)}, "b": {s: [early, 21.0, 22.0] for s in range(6)}}
-    scores: Scores = {label: {s: [22.0, 22.0] for s in range(6)} for label in values}
+    scores: Scores = {"a": {s: [22.0, 22.0] for s in range(6)}, "b": {s: [22.0 + s, 22.0] for s in range(6)}}
     asked = [hypothesis("steps_to_psnr", relation="<"), hypothesis("psnr", relation=">")]
     found = answers(made_results(scores, asked, curve(values)))[0]
     assert found.fewest == 7  # 2 * 2^(1 - 6) is 0.0625
     assert (found.verdict, found.still_needed) == ("inconclusive", needed)
+
+
+def test_two_variants_with_the_same_outputs_have_no_verdict() -> None:
+    same: Scores = {label: {s: [20.0 + s, 21.0] for s in range(6)} for label in "ab"}
+    asked = [hypothesis("psnr", relation="=", margin=2), hypothesis("psnr")]
+    results = made_results(same, asked)
+    for answer in answers(results):
+        assert (answer.verdict, answer.still_needed) == ("inconclusive", "—")
+        assert answer.verdict_in_words == "inconclusive (the same outputs)"
+    assert any(note.startswith("The same outputs") for note in hypothesis_table(results).notes)
+    same["b"][5] = [25.01, 21.0]
+    assert answers(made_results(same, asked))[0].verdict == "supported"
+
+
+def test_a_verdict_of_few_seeds_says_so() -> None:
+    (answer,) = answers(made_results(_scores(1.01, 0.99, seeds=5), [hypothesis("psnr")]))
+    assert (answer.verdict, answer.verdict_in_words) == ("supported", "supported (screening)")
