@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from bench.store import RunStore
 SHOWN = 6  # pictures
 CELL = 1.5  # inches
 PANELS = 3  # beside each other
+PANEL = 4.2  # inches
 
 
 def sample_grid(results: Results, store: RunStore) -> list[tuple[str, np.ndarray]]:
@@ -67,7 +69,7 @@ def validation_curves(results: Results) -> pd.DataFrame:
 def draw_curves(curves: pd.DataFrame, results: Results, path: Path) -> None:
     """Draw one panel a score; the band is the range over seeds."""
     names = list(dict.fromkeys(curves["name"]))
-    figure, axes = panels(len(names), math.ceil(len(results.labels) / 4))
+    figure, axes = panels(len(names), results.labels)
     for axis, name in zip(axes, names, strict=True):
         for index, label in enumerate(results.labels):
             line = curves[(curves["name"] == name) & (curves["label"] == label)].sort_values("step")
@@ -78,22 +80,30 @@ def draw_curves(curves: pd.DataFrame, results: Results, path: Path) -> None:
     finish(figure, axes, path)
 
 
-def panels(count: int, legend_rows: int) -> tuple[Any, list[Any]]:
-    """A figure and its axes, a few beside each other, with room for a legend below."""
+def panels(count: int, labels: Sequence[str]) -> tuple[Any, list[Any]]:
+    """A figure and its axes, a few beside each other, with room for a legend of these labels below."""
     from matplotlib.figure import Figure
 
     columns, rows = min(count, PANELS), math.ceil(count / PANELS)
-    figure = Figure(figsize=(4.2 * columns, 3.2 * rows + 0.2 * legend_rows), dpi=130, layout="constrained")
+    width = PANEL * columns
+    legend_rows = math.ceil(len(labels) / _legend_columns(width, labels))
+    figure = Figure(figsize=(width, 3.2 * rows + 0.2 * legend_rows), dpi=130, layout="constrained")
     axes: list[Any] = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axis in axes[count:]:
         axis.remove()
     return figure, axes[:count]
 
 
+def _legend_columns(width: float, labels: Sequence[str]) -> int:
+    """Of a legend within so many inches: 13 letters of its size take one, a marker the room of 7."""
+    return max(1, min(4, int(13 * width / (7 + max(map(len, labels), default=0)))))
+
+
 def draw_line(axis: Any, line: pd.DataFrame, x: str, index: int, label: str) -> None:
     """A mean with its range over seeds; the style says which of several lines it is."""
     style = ("-", "--", ":", "-.")[index % 4]
-    axis.plot(line[x], line["mean"], style, color=f"C{index}", label=label, marker=".", markersize=4)
+    marker = ".sx^"[index // 4 % 4]
+    axis.plot(line[x], line["mean"], style, color=f"C{index}", label=label, marker=marker, markersize=4)
     axis.fill_between(line[x], line["low"], line["high"], color=f"C{index}", alpha=0.18, linewidth=0)
 
 
@@ -115,7 +125,7 @@ def finish(figure: Any, axes: list[Any], path: Path) -> None:
         handles.values(),
         [plain(label) for label in handles],
         loc="outside lower center",
-        ncols=4,
+        ncols=_legend_columns(figure.get_figwidth(), list(handles)),
         frameon=False,
         fontsize=8,
     )

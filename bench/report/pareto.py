@@ -75,7 +75,7 @@ def draw_pareto(frame: pd.DataFrame, path: Path) -> None:
 
     costs = list(dict.fromkeys(frame["cost"]))
     labels = list(dict.fromkeys(frame["label"]))
-    figure, axes = panels(len(costs), math.ceil(len(labels) / 4))
+    figure, axes = panels(len(costs), labels)
     for axis, cost in zip(axes, costs, strict=True):
         column = next(c for c in COSTS if c.key == cost)
         rows = frame[frame["cost"] == cost]

@@ -55,7 +55,7 @@ def draw_scaling(frame: pd.DataFrame, path: Path) -> None:
     from matplotlib.ticker import NullLocator
 
     metrics, lines = list(dict.fromkeys(frame["metric"])), list(dict.fromkeys(frame["line"]))
-    figure, axes = panels(len(metrics), math.ceil(len(lines) / 4))
+    figure, axes = panels(len(metrics), lines)
     for axis, metric in zip(axes, metrics, strict=True):
         for index, name in enumerate(lines):
             rows = frame[(frame["metric"] == metric) & (frame["line"] == name)].sort_values("images")
