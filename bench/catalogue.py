@@ -10,11 +10,11 @@ from safetensors import SafetensorError, safe_open
 from baselines import METHODS, ONLY_FOR, PARAMETER_FREE, UNTRAINED
 from baselines.cards import CARDS
 from baselines.weights import base_of, weights_path
+from bench.build import build_method
 from bench.config import RunConfig
 from bench.contract import TASKS
 from bench.data.tasks import Batch, build_task
 from bench.measure.cost import count_cost
-from bench.run import build_method
 
 SIDE = 256
 CPU = torch.device("cpu")

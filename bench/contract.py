@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from baselines import ONLY_FOR
+from bench.build import build_method
 from bench.config import RunConfig
 from bench.data.batches import one_image, training_batch
 from bench.data.tasks import Batch, build_task
-from bench.run import build_method
 from bench.study_file import SCALES
 from bench.training.checkpoint import load_checkpoint, save_checkpoint
 from bench.training.method import Method, Progress

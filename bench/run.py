@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import traceback
 from collections.abc import Callable, Sequence
@@ -15,14 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baselines import METHODS, UNTRAINED
-from baselines.outside import is_outside, source_of
+from baselines import UNTRAINED
 from baselines.weights import WeightsMissing
 from bench.allocator import keep_freed_memory
-from bench.config import RunConfig
+from bench.build import build_method
 from bench.data.batches import BATCH, dataset_of, one_image, training_batch, validation_batches, validation_crops
 from bench.data.dataset import Dataset
-from bench.data.tasks import Batch, Task, build_task
+from bench.data.tasks import Batch, build_task
 from bench.measure.cost import count_cost
 from bench.measure.metrics import METRICS, Unavailable, load
 from bench.measure.metrics.registry import ALL_IMAGES
@@ -288,20 +286,6 @@ def _set_up(machine: Machine) -> torch.device:
         torch.set_num_threads(machine.threads)
         keep_freed_memory()
     return device
-
-
-def build_method(config: RunConfig, task: Task, device: torch.device) -> Method:
-    """The method that the config names, with fresh weights drawn from config.seed."""
-    target = config.method if is_outside(config.method) else METHODS[config.method]
-    if is_outside(config.method):
-        source_of(config.method)  # finds it in the current folder too
-    module, _, name = target.partition(":")
-    try:
-        factory: Any = getattr(importlib.import_module(module), name)
-    except SystemExit as error:  # of someone's own code
-        raise ImportError(f"{module} ends the program when it is imported (exit {error.code})") from None
-    method: Method = factory(config, task.in_channels, task.out_channels, device)
-    return method
 
 
 def _to_uint8(rgb: Tensor) -> np.ndarray:

@@ -21,6 +21,7 @@ FLOORS = [  # from the roof down; a module may import from its own line or from 
     ["bench.catalogue"],
     ["bench.contract"],
     ["bench.run", "bench.provenance", "bench.allocator"],
+    ["bench.build"],
     ["bench.study"],
     ["bench.variants"],
     ["bench.axes", "bench.hypothesis", "bench.labels"],

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from bench.build import build_method
 from bench.config import RunConfig
 from bench.data.batches import training_batch
 from bench.data.tasks import Batch, build_task
-from bench.run import build_method
 from bench.training.method import Progress
 
 CPU = torch.device("cpu")
