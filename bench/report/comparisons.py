@@ -68,10 +68,10 @@ def compare(results: Results, quantity: Quantity, left: str, right: str, with_ne
     if quantity.column.is_ratio:
         return _ratio(quantity, seeds, a, b, left_out)
     pairs = {seed: _difference(x, y) for seed, x, y in zip(seeds, a, b, strict=True)}
-    if quantity.kind == "score" and _identical(results, quantity.metric, left, right, seeds):
-        return Comparison(paired_difference(a, b), pairs=pairs, identical=True, left_out=left_out)
     if not np.isfinite([*a, *b]).all():
         return Comparison(paired_median(a, b), method="median", pairs=pairs, left_out=left_out)
+    if quantity.kind == "score" and a == b and _identical(results, quantity.metric, left, right, seeds):
+        return Comparison(paired_difference(a, b), pairs=pairs, identical=True, left_out=left_out)
     new, photographs = NOTHING, 0
     if with_new_images and quantity.kind == "score":
         new, photographs = _new_images(results, quantity.metric, left, right, seeds)

@@ -241,3 +241,10 @@ def test_two_variants_with_the_same_outputs_have_no_verdict() -> None:
 def test_a_verdict_of_few_seeds_says_so() -> None:
     (answer,) = answers(made_results(_scores(1.01, 0.99, seeds=5), [hypothesis("psnr")]))
     assert (answer.verdict, answer.verdict_in_words) == ("supported", "supported (screening)")
+
+
+def test_a_seed_whose_scores_are_all_nan_counts_as_the_worst_too() -> None:
+    scores = _scores(1, 1)
+    scores["b"][5] = [math.nan, math.nan]
+    (answer,) = answers(made_results(scores, [hypothesis("psnr")]))
+    assert answer.comparison.these == paired_median([21 + j for j in JITTER], [20.0] * 5 + [-math.inf])
