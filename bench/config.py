@@ -10,6 +10,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+BUDGETS = ("steps", "images", "seconds", "flops")
+"""What a run's length can be given in."""
+LATER = (("data", "score_on"), ("train", "flops"))
+"""Fields that came after the first runs were stored."""
+
 
 class InputError(ValueError):
     """Bad input from a person: the message names the file, the field and the fix; the CLI exits with 2."""
@@ -59,6 +64,9 @@ class DataConfig(Section):
     """Score at most this many validation crops; null takes all."""
     subset_seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the subset that `train_images` draws."""
+    score_on: Literal["all", "validation", "test"] = "all"
+    """Which of the photographs that are not trained on are scored: all, or one half of them. A search chooses on
+    `validation` and confirms on `test`."""
     scales: tuple[Annotated[float, Field(ge=1)], ...] = Field(default=(1.0, 1.5, 2.0), min_length=1)
     """A crop comes from the photograph resized so that its short side is image_size times one of these."""
     flip: bool = True
@@ -163,7 +171,7 @@ class LossConfig(Section):
 
 
 class TrainConfig(Section):
-    """How long and how (section 4.1.1). Exactly one of steps, images and seconds is the budget."""
+    """How long and how (section 4.1.1). Exactly one of steps, images, seconds and flops is the budget."""
 
     steps: Annotated[int, Field(ge=1)] | None = 10_000
     """Budget in iterations."""
@@ -171,6 +179,10 @@ class TrainConfig(Section):
     """Budget in images seen."""
     seconds: Annotated[float, Field(gt=0)] | None = None
     """Budget in seconds of training, without validation."""
+    flops: Annotated[float, Field(gt=0)] | None = None
+    """Budget in FLOPs of whole training steps, as torch's counter has them: convolutions and matrix products, 2 a
+    multiply-accumulate, forward and backward, every network. The same on every machine, so that models of different
+    size train at equal cost."""
     batch_size: Annotated[int, Field(ge=1)] = 16
     """Images a step."""
     d_steps: Annotated[int, Field(ge=1)] = 2
@@ -190,12 +202,10 @@ class TrainConfig(Section):
 
     @model_validator(mode="after")
     def _one_budget(self) -> TrainConfig:
-        given = {k: v for k in ("steps", "images", "seconds") if (v := getattr(self, k)) is not None}
+        given = {k: v for k in BUDGETS if (v := getattr(self, k)) is not None}
         if len(given) != 1:
             have = " and ".join(f"{k}={v}" for k, v in given.items()) or "none of them"
-            raise ValueError(
-                f"exactly one of steps, images, seconds is the budget, here {have}; set the others to null"
-            )
+            raise ValueError(f"exactly one of {', '.join(BUDGETS)} is the budget, here {have}; set the others to null")
         steps = self.steps if self.images is None else -(-self.images // self.batch_size)
         if steps is not None and self.pretrain_steps > steps:
             raise ValueError(f"pretrain_steps ({self.pretrain_steps}) is more than the budget of {steps} steps")
@@ -251,7 +261,11 @@ class RunConfig(Section):
         return self
 
     def identity(self) -> dict[str, Any]:
-        """The fields that a run's id is made of: all but where the data lies and how often it is validated."""
+        """The fields that a run's id is made of: all but where the data lies and how often it is validated. A field of
+        LATER counts where it is not at its default alone, so that the ids of before it came stay."""
         fields = self.model_dump(mode="json")
         del fields["data"]["path"], fields["train"]["validations"]
+        for section, name in LATER:
+            if fields[section][name] == type(getattr(self, section)).model_fields[name].default:
+                del fields[section][name]
         return fields

@@ -10,10 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
-from bench.config import InputError, RunConfig, Section
+from bench.config import BUDGETS, InputError, RunConfig, Section
 from bench.yaml_lines import Key, dotted, explain, nearest
-
-BUDGETS = ("steps", "images", "seconds")
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ def merge(layers: Sequence[Layer]) -> RunConfig:
     """The defaults under all layers, later ones on top. Raises InputError that blames the layer with the mistake.
 
     Two things replace what lies below instead of mixing with it: a schedule that states its kind or is a bare
-    number, and the budget (train.steps, images or seconds).
+    number, and the budget (train.steps, images, seconds or flops).
     """
     merged: Any = OmegaConf.create(RunConfig().model_dump(mode="json"))
     for layer in layers:

@@ -14,7 +14,12 @@ from rich.progress import TimeRemainingColumn as Eta
 from bench.executors import Job
 from bench.study import Run
 
-MARKS = {"done": "[green]done[/]", "diverged": "[yellow]diverged[/]", "failed": "[red]failed[/]"}
+MARKS = {
+    "done": "[green]done[/]",
+    "diverged": "[yellow]diverged[/]",
+    "pruned": "[yellow]pruned[/]",
+    "failed": "[red]failed[/]",
+}
 TRAINING_SHARE = 0.85  # of a run's time, roughly; the rest is measuring and scoring
 
 
@@ -85,5 +90,7 @@ def _steps(run: Run, fraction: float) -> str:
         return f"{fraction * train.seconds:.0f}/{train.seconds:.0f} s"
     if train.images is not None:
         return f"{fraction * train.images:.0f}/{train.images} images"
+    if train.flops is not None:
+        return f"{fraction * train.flops:.3g}/{train.flops:.3g} FLOPs"
     assert train.steps is not None
     return f"step {fraction * train.steps:.0f}/{train.steps}"

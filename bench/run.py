@@ -30,7 +30,7 @@ from bench.store import RunStore, State
 from bench.study import Run
 from bench.training.checkpoint import load_weights, save_weights
 from bench.training.method import Method
-from bench.training.trainer import Diverged, Hooks, Interrupted, train
+from bench.training.trainer import Diverged, Hooks, Interrupted, Pruned, train
 
 SAMPLES = 16
 RING = 8  # batches that throughput is measured on
@@ -54,6 +54,8 @@ class Watch:
     tell: Callable[[str, str, float], None] = lambda run, phase, fraction: None
     """Run id, what it does, share of it that is done."""
     told_to_stop: Callable[[], bool] = lambda: False
+    goes_on: Callable[[list[dict[str, Any]]], bool] = lambda curve: True
+    """Asked after every validation, with the curve so far; False prunes the run."""
 
 
 def execute(run: Run, metrics: Sequence[str], store: RunStore, machine: Machine, watch: Watch) -> State:
@@ -102,6 +104,9 @@ def _attempt(run: Run, store: RunStore, machine: Machine, watch: Watch, stages: 
         except Diverged as error:
             work.write_curve(error.state.curve)
             return _finish(store, run, "diverged", str(error), step=error.step)
+        except Pruned as error:
+            work.write_curve(error.state.curve)
+            return _finish(store, run, "pruned", str(error), step=error.state.step)
         except Interrupted:
             raise
         except WeightsMissing as error:
@@ -118,7 +123,7 @@ def _first_line(error: Exception) -> str:
 
 def _finish(store: RunStore, run: Run, state: State, reason: str, **more: Any) -> State:
     store.write(run.id, "outcome", {"state": state, "reason": reason, **more})
-    if state != "failed":
+    if state not in ("failed", "pruned"):
         (store.folder(run.id) / "checkpoint.safetensors").unlink(missing_ok=True)
     return state
 
@@ -164,6 +169,7 @@ class _Work:
             draw=self._draw,
             validate=self._validate,
             advanced=lambda fraction: self.watch.tell(self.run.id, "train", fraction),
+            goes_on=self.watch.goes_on,
             told_to_stop=self.watch.told_to_stop,
         )
         checkpoint = self.folder / "checkpoint.safetensors"
@@ -171,6 +177,8 @@ class _Work:
         save_weights(self.folder / "weights.safetensors", self.method)
         self.write_curve(state.curve)
         done = {"steps": state.step, "images": state.step * config.batch_size, "seconds": state.seconds}
+        if state.flops:
+            done["flops"] = state.flops
         self.store.write(self.run.id, "training", done)
 
     def _describe(self) -> None:

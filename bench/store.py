@@ -18,8 +18,9 @@ from bench.config import InputError, RunConfig
 
 SCHEMA = 2  # raise it when the same config comes to mean other numbers
 
-State = Literal["new", "running", "resumable", "failed", "unavailable", "diverged", "done"]
-"""unavailable: it needs a file that is not on this machine."""
+State = Literal["new", "running", "resumable", "failed", "pruned", "unavailable", "diverged", "done"]
+"""pruned: a search saw enough of it; it goes on from there if a study asks for it. unavailable: it needs a file that is
+not on this machine."""
 BAD_ENDS = ("diverged", "failed")
 """States of runs that count as worst in comparisons."""
 
@@ -62,7 +63,8 @@ class RunStore:
         if (folder / "claim").exists() and self._is_claimed(run):
             return "running"
         if outcome is not None:
-            return "unavailable" if outcome["state"] == "unavailable" else "failed"
+            known: dict[str, State] = {"unavailable": "unavailable", "pruned": "pruned"}
+            return known.get(outcome["state"], "failed")
         if (folder / "checkpoint.safetensors").exists() or (folder / "weights.safetensors").exists():
             return "resumable"
         return "new"

@@ -166,7 +166,7 @@ MISTAKES = [  # the key of the study that is replaced, its value, the line of th
     ("base", {"discriminator": {"depth": "ful"}}, "base.discriminator.depth: 'ful' is not allowed; did you mean full?"),
     ("base", {"loss": {"l1": {"kind": "linear", "start": 1}}}, "base.loss.l1: a linear schedule needs an end"),
     ("base", {"loss": {"l1": {"kind": "cosine", "start": 2, "end": 1, "at": 0.1}}}, "a cosine schedule has no at"),
-    ("base", {"train": {"steps": 9, "images": 9}}, "base.train: exactly one of steps, images, seconds is the budget"),
+    ("base", {"train": {"steps": 9, "images": 9}}, "base.train: exactly one of steps, images, seconds, flops is"),
     ("base", {"train": {"steps": 4, "pretrain_steps": 5}}, "base.train: pretrain_steps (5) is more than the budget"),
     ("base", {"train": {"learning_rate": -1}}, "base.train.learning_rate: input should be greater than 0, not -1"),
     ("base", {"tiling": {"grid": 3}}, "data.image_size (64) is not a multiple of tiling.grid (3)"),

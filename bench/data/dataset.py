@@ -139,6 +139,9 @@ def open_dataset(config: DataConfig) -> Dataset:
         if not photos:
             raise InputError(_nothing_left(config, split, decoded))
     rule = source.split_rule
+    if config.score_on != "all":
+        val = _half(val, config, source.photographs)
+        rule += f"; scored on one half of the others, the {config.score_on} half"
     if config.train_images is not None and config.name != "places365":  # which draws from its list of files
         train = _subset(train, wanted(config.train_images, len(train)), config.subset_seed, source.photographs)
         rule += f"; {len(train)} train images drawn with subset_seed {config.subset_seed}"
@@ -156,6 +159,18 @@ def open_dataset(config: DataConfig) -> Dataset:
         decoded.pixels,
         source.photographs,
     )
+
+
+def _half(photos: list[Photo], config: DataConfig, photographs: dict[str, str]) -> list[Photo]:
+    """Every other photograph in the order of content, which is as good as a draw. Raises InputError below two."""
+    groups = list(dict.fromkeys(photographs.get(photo.name, photo.name) for photo in photos))
+    if len(groups) < 2:
+        raise InputError(
+            f"data.score_on is {config.score_on}, but {groups[0]} is the one photograph that is not trained on; "
+            "two halves need two: add photographs"
+        )
+    kept = set(groups[config.score_on == "test" :: 2])
+    return [photo for photo in photos if photographs.get(photo.name, photo.name) in kept]
 
 
 def _subset(photos: list[Photo], count: int, seed: int, photographs: dict[str, str]) -> list[Photo]:

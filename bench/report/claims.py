@@ -17,7 +17,7 @@ from bench.report.archive import ARCHIVE, load
 from bench.report.frames import Results
 from bench.report.render import TextTable, markdown
 from bench.report.verdicts import Answer, answers, conjunction, fewest_seeds
-from bench.report.words import new_text, these_text
+from bench.report.words import budget_text, new_text, these_text
 from bench.store import write_atomically
 
 CLAIMS = "claims.md"
@@ -144,7 +144,7 @@ def _setting(results: Results) -> str:
     shown = f" (fingerprint `{prints[0]}`)" if len(prints) == 1 else ""
     config = results.study["control"]
     train = config["train"]
-    budget = next(f"{train[unit]:,} {unit}" for unit in ("steps", "images", "seconds") if train[unit])
+    budget = budget_text(train)
     side = config["data"]["image_size"]
     scale = f"scale `{results.study['scale']}` ({side}x{side} pixels, {budget} at batch {train['batch_size']})"
     return f"{scale}, photographs from {_data(results)}{shown}"

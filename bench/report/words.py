@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+from bench.config import BUDGETS
 from bench.labels import MISSING
 from bench.report.columns import Column
 from bench.report.comparisons import Comparison
@@ -57,6 +59,12 @@ def new_text(found: Comparison, column: Column) -> str:
 def p_text(p: float) -> str:
     """0.031, < 0.001"""
     return MISSING if math.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def budget_text(train: dict[str, Any]) -> str:
+    """200 steps; 2.5e+13 FLOPs"""
+    unit = next(unit for unit in BUDGETS if train.get(unit))
+    return f"{train['flops']:.3g} FLOPs" if unit == "flops" else f"{train[unit]:,} {unit}"
 
 
 def listed(names: list[str]) -> str:

@@ -22,6 +22,7 @@ from bench.report.text import cost_table, difference_table, run_table, score_tab
 from bench.report.time_table import time_table
 from bench.report.verdict_table import hypothesis_table
 from bench.report.verdicts import hypotheses_frame
+from bench.report.words import budget_text
 from bench.store import RunStore, write_atomically
 
 PICTURES = {  # file below figures/: heading, text
@@ -138,7 +139,7 @@ def _section(table: TextTable) -> str:
 def _setting(results: Results) -> str:
     config, data = results.study["control"], _data(results)
     train, tiling = config["train"], config["tiling"]
-    budget = next(f"{train[unit]:,} {unit}" for unit in ("steps", "images", "seconds") if train[unit])
+    budget = budget_text(train)
     scored = results.records["image"]
     images = scored[scored != ALL_IMAGES].nunique()
     lines = [

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from bench.config import TrainConfig
 from bench.data.tasks import Batch
@@ -28,6 +29,14 @@ class Diverged(Exception):
         self.state, self.step = state, step
 
 
+class Pruned(Exception):
+    """Whoever asked for the run has seen enough of it; the checkpoint holds everything up to here."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__(f"pruned at step {state.step}")
+        self.state = state
+
+
 class Interrupted(Exception):
     """Training stopped because it was told to; the checkpoint holds everything up to here."""
 
@@ -40,6 +49,14 @@ class State:
     seconds: float = 0.0
     """Spent on drawing and updating; validation and checkpoints are not in it."""
     validated: int = 0
+    flops: int = 0
+    """Spent on updates, where they are the budget."""
+    step_flops: int = 0
+    """Of a step like that which was counted last."""
+    counted: list[str] = field(default_factory=list)
+    """Names of that step's losses."""
+    phase: list[str] = field(default_factory=list)
+    """Names of the last step's losses."""
     window: list[dict[str, float]] = field(default_factory=list)
     """Losses since the last row of the curve."""
     curve: list[dict[str, Any]] = field(default_factory=list)
@@ -55,20 +72,22 @@ class Hooks:
     validate: Callable[[], dict[str, float]]
     advanced: Callable[[float], None] = lambda fraction: None
     """Told the share of the budget that is spent."""
+    goes_on: Callable[[list[dict[str, Any]]], bool] = lambda curve: True
+    """Asked after every validation, with the curve so far, whether the run is worth the rest of its budget."""
     told_to_stop: Callable[[], bool] = lambda: False
 
 
 def train(method: Method, config: TrainConfig, hooks: Hooks, checkpoint: Path, every_seconds: float) -> State:
     """Train until the budget is spent, going on from the checkpoint if there is a whole one.
 
-    Raises Diverged and Interrupted.
+    Raises Diverged, Pruned and Interrupted.
     """
     state = _start(checkpoint, method)
     pending: list[dict[str, Tensor]] = []
-    saved = time.monotonic()
+    saved, hopeless = time.monotonic(), False
     while (fraction := _spent(config, state)) < 1:
         started = time.perf_counter()
-        pending.append(method.update(hooks.draw(state.step), Progress(state.step, fraction)))
+        pending.append(_update(method, hooks.draw(state.step), Progress(state.step, fraction), state, config))
         state.step += 1
         row_is_full = state.step % LOG_EVERY == 0
         if row_is_full:
@@ -81,11 +100,14 @@ def train(method: Method, config: TrainConfig, hooks: Hooks, checkpoint: Path, e
         if (due := math.floor(min(fraction, 1) * config.validations + 1e-9)) > state.validated:
             state.validated = due
             _log(state, config.batch_size, _without_nan(state, hooks.validate()))
+            hopeless = not hooks.goes_on(state.curve) and fraction < 1
         stop = fraction < 1 and hooks.told_to_stop()
-        if stop or (row_is_full and time.monotonic() - saved >= every_seconds):
+        if hopeless or stop or (row_is_full and time.monotonic() - saved >= every_seconds):
             _collect(state, pending)
             save_checkpoint(checkpoint, method, asdict(state))
             saved = time.monotonic()
+        if hopeless:
+            raise Pruned(state)
         if stop:
             raise Interrupted
         hooks.advanced(min(fraction, 1.0))
@@ -106,8 +128,26 @@ def _spent(config: TrainConfig, state: State) -> float:
         return state.step / config.steps
     if config.images is not None:
         return state.step * config.batch_size / config.images
+    if config.flops is not None:
+        return state.flops / config.flops
     assert config.seconds is not None
     return state.seconds / config.seconds
+
+
+def _update(method: Method, batch: Batch, progress: Progress, state: State, config: TrainConfig) -> dict[str, Tensor]:
+    """One update. Where FLOPs are the budget, those of the first step are counted, and again in the step after the
+    losses' names changed, which is how a new phase of a method shows; every other step costs what was counted last."""
+    if config.flops is None or (state.step_flops and state.counted == state.phase):
+        losses = method.update(batch, progress)
+    else:
+        with FlopCounterMode(display=False) as counter:
+            losses = method.update(batch, progress)
+        state.step_flops, state.counted = counter.get_total_flops(), list(losses)
+        if not state.step_flops:
+            raise ValueError("train.flops is the budget, but torch counts no operation in this method's update")
+    state.phase = list(losses)
+    state.flops += state.step_flops
+    return losses
 
 
 def _collect(state: State, pending: list[dict[str, Tensor]]) -> None:

@@ -125,6 +125,29 @@ def test_subsets_of_one_seed_are_nested(root):
         chosen(13)
 
 
+def test_a_search_chooses_on_one_half_and_confirms_on_the_other(root):
+    every, chosen, confirmed = (open_dataset(config(root, score_on=part)) for part in ("all", "validation", "test"))
+    names = [{photo.name for photo in part.val} for part in (every, chosen, confirmed)]
+    assert [len(part) for part in names] == [3, 2, 1]
+    assert names[1] | names[2] == names[0]
+    assert len({part.fingerprint for part in (every, chosen, confirmed)}) == 3
+    assert [photo.name for photo in every.train] == [photo.name for photo in chosen.train]
+    assert confirmed.split_rule.endswith("the test half")
+
+
+def test_crops_of_one_photograph_lie_in_one_half(root):
+    (root / "manifest.csv").write_text("file,photo\nval/12.png,a\nval/13.png,a\nval/14.png,b\n")
+    halves = [open_dataset(config(root, score_on=part)) for part in ("validation", "test")]
+    assert sorted(len(half.val) for half in halves) == [1, 2]
+
+
+def test_two_halves_need_two_photographs(tmp_path, write_image):
+    for i in range(2):
+        write_image(tmp_path / "images" / ("train" if i < 1 else "val") / f"{i}.png", i, 30, 20)
+    with pytest.raises(InputError, match="data.score_on is test, but val/1.png is the one photograph"):
+        open_dataset(config(tmp_path / "images", score_on="test"))
+
+
 def test_val_crops_are_a_centred_grid_breadth_first(root):
     dataset = open_dataset(config(root, scales=(1.0, 2.0)))
     names, crops = dataset.val_crops(None)

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from bench.config import RunConfig
 from bench.data.tasks import Batch
 from bench.training.gan import GAN
 from bench.training.method import Progress
-from bench.training.trainer import LOG_EVERY, Diverged, Hooks, Interrupted, State, train
+from bench.training.trainer import LOG_EVERY, Diverged, Hooks, Interrupted, Pruned, State, train
 
 NEVER = math.inf
 
@@ -60,11 +61,13 @@ class Run:
         every_seconds: float = NEVER,
         draw: Callable[[int], Batch] | None = None,
         validate: Callable[[], dict[str, float]] | None = None,
+        goes_on: Callable[[list[dict[str, Any]]], bool] = lambda curve: True,
     ) -> State:
         hooks = Hooks(
             draw=draw or self.draw,
             validate=validate or self.validate,
             advanced=self.fractions.append,
+            goes_on=goes_on,
             told_to_stop=lambda: bool(self.drawn) and self.drawn[-1] + 1 == stop_at,
         )
         return train(self.method, self.method.config.train, hooks, self.checkpoint, every_seconds)
@@ -131,6 +134,49 @@ def test_a_budget_in_seconds(tmp_path: Path) -> None:
 
 
 # validation and the curve
+
+
+def counted(progress: Progress) -> int:
+    """torch's own count of one update of the method."""
+    with FlopCounterMode(display=False) as counter:
+        build().update(draw(0), progress)
+    return counter.get_total_flops()
+
+
+def test_a_budget_in_flops_counts_each_phase_by_its_own_price(tmp_path: Path) -> None:
+    l1, both = counted(Progress(0, 0.0)), build(pretrain_steps=3)
+    with FlopCounterMode(display=False) as counter:
+        both.update(draw(0), Progress(0, 0.0))
+    pretraining, l1_and_gan = counter.get_total_flops(), l1
+    assert 0 < pretraining < l1_and_gan
+    budget = 4 * pretraining + 3 * l1_and_gan  # the first step of the new phase is charged as the one before it
+    state = Run(tmp_path, steps=None, flops=budget, pretrain_steps=3).train()
+    assert (state.step, state.flops) == (7, budget)
+
+
+def test_a_budget_in_flops_resumes(tmp_path: Path) -> None:
+    budget = 6 * counted(Progress(0, 0.0))
+    run = Run(tmp_path, steps=None, flops=budget)
+    with pytest.raises(Interrupted):
+        run.train(stop_at=2)
+    assert run.train().flops == budget
+    assert run.drawn == list(range(6))
+
+
+def test_a_run_that_is_not_worth_it_stops_behind_a_validation_and_can_go_on(
+    tmp_path: Path, uninterrupted: tuple[Run, State]
+) -> None:
+    run, seen = Run(tmp_path, **FIELDS), []
+
+    def goes_on(curve: list[dict[str, Any]]) -> bool:
+        seen.append(curve[-1]["step"])
+        return len(seen) < 2
+
+    with pytest.raises(Pruned):
+        run.train(goes_on=goes_on)
+    assert seen == [row["step"] for row in rows(uninterrupted[1], "val_spread")][:2]
+    assert run.drawn[-1] + 1 == seen[-1]
+    assert_same_run((run, run.train()), uninterrupted)
 
 
 @pytest.mark.parametrize(("validations", "at"), [(4, [5, 10, 15, 20]), (1, [20]), (3, [7, 14, 20])])
