@@ -133,8 +133,12 @@ def _merge_deep(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
 
 
 def _meets(path: str, leaves: Iterable[str]) -> bool:
-    """Whether the path is one of the leaves, lies in one, or one lies in it."""
-    return any(f"{a}.".startswith(f"{b}.") for leaf in leaves for a, b in ((leaf, path), (path, leaf)))
+    return any(leaves_meet(path, leaf) for leaf in leaves)
+
+
+def leaves_meet(one: str, other: str) -> bool:
+    """Whether two paths are the same, or one lies in the other."""
+    return any(f"{a}.".startswith(f"{b}.") for a, b in ((one, other), (other, one)))
 
 
 def _leaves(choices: list[Choice]) -> list[str]:
@@ -143,15 +147,19 @@ def _leaves(choices: list[Choice]) -> list[str]:
 
 def _check_path(axis: str, located: Located) -> None:
     """An axis is the path of a config field, and the seed is not set apart from `seeds`."""
-    if axis == "seed":
-        raise located.error(("axes", axis), SEED)
+    if problem := SEED if axis == "seed" else path_problem(axis):
+        raise located.error(("axes", axis), problem)
+
+
+def path_problem(path: str) -> str | None:
+    """What is wrong with a config field's dotted path, if anything."""
     section: Any = RunConfig
-    for part in axis.split("."):
+    for part in path.split("."):
         fields = list(getattr(section, "model_fields", {}))
         if part not in fields:
-            what = f"unknown key; {nearest(part, fields)}" if fields else "lies inside a value; name the field itself"
-            raise located.error(("axes", axis), what)
+            return f"unknown key; {nearest(part, fields)}" if fields else "lies inside a value; name the field itself"
         section = section.model_fields[part].annotation
+    return None
 
 
 def control_choices(file: StudyFile, located: Located, axes: list[Axis]) -> dict[str, Choice]:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from bench.cli_baselines import app as baselines
+from bench.cli_search import search
 from bench.config import InputError
 from bench.study_file import ScaleName
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 
 app.add_typer(baselines, name="baselines")
+app.command()(search)
 
 DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -49,7 +51,7 @@ def plan(studies: Studies, scale: Scale = "small", data: Data = None, runs: Runs
     from bench.report.terminal import print_plan
     from bench.store import RunStore
 
-    _check_folder("--runs", runs)
+    check_folder("--runs", runs)
     for study in _load(studies, scale, data):
         print_plan(study, RunStore(runs), Console(emoji=False))
 
@@ -79,14 +81,14 @@ def run(
 
     console, store = Console(emoji=False), RunStore(runs)
     loaded = _load(studies, scale, data)
-    _check_folder("--runs", runs)
-    _check_folder("--reports", reports)
+    check_folder("--runs", runs)
+    check_folder("--reports", reports)
     archives(reports, without={study.name for study in loaded})  # a broken one is said before the work
     jobs = jobs_of(loaded)
     try:
-        states = run_jobs(jobs, store, console, _known_device(device), threads, workers, checkpoint_every)
+        states = run_jobs(jobs, store, console, known_device(device), threads, workers, checkpoint_every)
     except KeyboardInterrupt:
-        _say("interrupted; what is done is kept, and the same command goes on from there")
+        say("interrupted; what is done is kept, and the same command goes on from there")
         raise typer.Exit(INTERRUPTED) from None
     for study in loaded:
         results = collect(study, store)
@@ -129,7 +131,7 @@ def report(
     else:
         write_claims(reports)
     for path in stale:
-        _say(f"{path} differs from what its records give; run bench report")
+        say(f"{path} differs from what its records give; run bench report")
     if stale:
         raise typer.Exit(SOME_FAILED)
 
@@ -174,20 +176,22 @@ def _load(arguments: list[str], scale: ScaleName, data: str | None, may_be_empty
     return [load_study(path, scale, data, overrides) for path in paths]
 
 
-def _check_folder(option: str, path: Path) -> None:
+def check_folder(option: str, path: Path) -> None:
     """Before hours of work, not after: a folder that is there, or can be made."""
     there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise InputError(f"{option} {path}: {there} is not a folder that can be written")
 
 
-def _known_device(name: str) -> str:
+def known_device(name: str) -> str:
+    """A device's name. Raises InputError."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise InputError(f"--device {name}: unknown; allowed: auto, cpu, cuda, cuda:N")
     return name
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """To stderr."""
     Console(stderr=True, soft_wrap=True, emoji=False).print(text, markup=False, highlight=False)
 
 
@@ -199,7 +203,7 @@ def main() -> None:
     try:
         app()
     except InputError as error:
-        _say(f"error: {error}")
+        say(f"error: {error}")
         sys.exit(BAD_INPUT)
     except BrokenPipeError:  # what read our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

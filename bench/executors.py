@@ -37,7 +37,7 @@ def in_process(jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tel
     from bench.training.trainer import Interrupted
 
     stop = threading.Event()
-    with _signals_set(stop):
+    with signals_set(stop):
         for run, metrics in jobs:
             if stop.is_set():
                 raise KeyboardInterrupt
@@ -54,11 +54,11 @@ def local_processes(workers: int) -> Executor:
     def execute_all(jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tell) -> Iterator[tuple[Run, End]]:
         context = multiprocessing.get_context("spawn")
         stop, news = context.Event(), context.Queue()
-        listener = threading.Thread(target=_pass_on, args=(news, tell), daemon=True)
+        listener = threading.Thread(target=pass_on, args=(news, tell), daemon=True)
         listener.start()
         try:
             with (
-                _signals_set(stop),
+                signals_set(stop),
                 ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(stop, news)) as pool,
             ):
                 yield from _outcomes(pool, jobs, store, machine)
@@ -75,7 +75,7 @@ def local_processes(workers: int) -> Executor:
 def _outcomes(
     pool: ProcessPoolExecutor, jobs: Sequence[Job], store: RunStore, machine: Machine
 ) -> Iterator[tuple[Run, End]]:
-    with _sigint_blocked():  # workers inherit that until they ignore it
+    with sigint_blocked():  # workers inherit that until they ignore it
         futures = {pool.submit(_work, job, store, machine): job[0] for job in jobs}
     for future in as_completed(futures):
         run = futures[future]
@@ -94,10 +94,10 @@ def _start_worker(stop: Any, news: Any) -> None:
     global _worker
     _worker = stop, news
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and says so through the event
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    threading.Thread(target=die_with_parent, daemon=True).start()
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """A parent that is killed cannot say stop; its workers would train on, then wait for work for ever."""
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -120,13 +120,15 @@ def _work(job: Job, store: RunStore, machine: Machine) -> State | None:
         return None
 
 
-def _pass_on(news: Any, tell: Tell) -> None:
+def pass_on(news: Any, tell: Callable[..., None]) -> None:
+    """Read a queue out, until there is a None in it."""
     while (item := news.get()) is not None:
         tell(*item)
 
 
 @contextmanager
-def _sigint_blocked() -> Iterator[None]:
+def sigint_blocked() -> Iterator[None]:
+    """For processes that are started meanwhile."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -138,7 +140,7 @@ def _sigint_blocked() -> Iterator[None]:
 
 
 @contextmanager
-def _signals_set(stop: Any) -> Iterator[None]:
+def signals_set(stop: Any) -> Iterator[None]:
     """SIGINT and SIGTERM ask the runs to stop at the next step; a second SIGINT interrupts at once."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -18,6 +18,7 @@ from baselines import UNTRAINED
 from baselines.weights import WeightsMissing
 from bench.allocator import keep_freed_memory
 from bench.build import build_method
+from bench.config import TrainConfig
 from bench.data.batches import BATCH, dataset_of, one_image, training_batch, validation_batches, validation_crops
 from bench.data.dataset import Dataset
 from bench.data.tasks import Batch, build_task
@@ -133,7 +134,7 @@ class _Work:
 
     def __init__(self, run: Run, store: RunStore, machine: Machine, watch: Watch) -> None:
         self.run, self.store, self.machine, self.watch = run, store, machine, watch
-        self.device = _set_up(machine)
+        self.device = set_up(machine)
         self.folder = store.prepare(run.id)
         self.task = build_task(run.config.task)
 
@@ -232,9 +233,7 @@ class _Work:
         record: dict[str, Any] = {"inference": asdict(inference), "training": None, "training_peak_bytes": None}
         if self.method.optimizers:
             again = build_method(self.run.config, self.task, self.device)
-            last = train.steps - 1 if train.steps else train.pretrain_steps
-            step = min(train.pretrain_steps, last)  # the first step behind pretraining, if any is
-            training, peak = measure_training(again, ring, step, self.device, TRAINING_WINDOW)
+            training, peak = measure_training(again, ring, typical_step(train), self.device, TRAINING_WINDOW)
             record |= {"training": asdict(training), "training_peak_bytes": peak}
         record |= {
             "device": device_name(self.device),
@@ -285,7 +284,14 @@ class _Work:
             self.store.write_rows(self.run.id, METRICS[metric].records, rows)
 
 
-def _set_up(machine: Machine) -> torch.device:
+def typical_step(train: TrainConfig) -> int:
+    """The first step behind pretraining, if any is."""
+    last = train.steps - 1 if train.steps else train.pretrain_steps
+    return min(train.pretrain_steps, last)
+
+
+def set_up(machine: Machine) -> torch.device:
+    """Make this process compute as the machine says."""
     device = torch.device(machine.device)
     if device.type == "cuda":
         cudnn: Any = torch.backends.cudnn  # mypy does not see what is inside

@@ -107,12 +107,13 @@ def run_jobs(
         machine = Machine(resolve_device(device), threads, checkpoint_seconds)
         with Display(console, jobs) as display:
             if missing:
-                _train(missing, store, machine, workers or _workers(machine, len(missing)), display)
+                _train(missing, store, machine, workers or default_workers(machine, len(missing)), display)
             _measure(unmeasured(jobs, store), store, machine, display)
     return {run.id: store.state(run.id) for run, _ in jobs}
 
 
-def _workers(machine: Machine, jobs: int) -> int:
+def default_workers(machine: Machine, jobs: int) -> int:
+    """As many at a time as there are cores for; one on CUDA."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cores // machine.threads, jobs, MOST_WORKERS)) if machine.device == "cpu" else 1
 

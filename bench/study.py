@@ -91,11 +91,11 @@ class Study:
                 if seed in self._seeds_of(variant):
                     config = variant.config.model_copy(update={"seed": seed if variant.is_trained else 0})
                     data = fingerprints[config.data]
-                    found.append(Run(run_id(config, data, _code(config.method)), variant.label, config))
+                    found.append(Run(run_id(config, data, method_code(config.method)), variant.label, config))
         return found
 
 
-def _code(method: str) -> str:
+def method_code(method: str) -> str:
     """What of a method lies outside the repository: the file that defines it, or its authors' weights."""
     if is_outside(method):
         return fingerprint(method)
@@ -109,14 +109,10 @@ def load_study(
 ) -> Study:
     """Read a study. `data` is a data set's name or a folder. Raises InputError; writes nothing."""
     located = Located(path)
-    try:
-        file = StudyFile.model_validate(located.content)
-    except ValidationError as error:
-        at, problem = explain(error, StudyFile)[0]
-        raise located.error(at, problem) from None
+    file = read_study_file(located)
     axes = read_axes(file, located, scale)
     file, config_overrides = _apply_to_study(file, located, scale, overrides, axes)
-    layers = _layers(file, located, scale, data, config_overrides)
+    layers = layers_of(file.base, getattr(file.scales, scale).base, located, scale, data, config_overrides)
     _check_names(file, located)
     _check_other_scales(file, located, scale)
     control = control_choices(file, located, axes)
@@ -139,12 +135,23 @@ def load_study(
     )
 
 
+def read_study_file(located: Located) -> StudyFile:
+    """The YAML's keys, checked. Raises InputError."""
+    if "space" in located.content:
+        raise located.error(("space",), f"this is a search; give it to bench search, as `bench search {located.path}`")
+    try:
+        return StudyFile.model_validate(located.content)
+    except ValidationError as error:
+        at, problem = explain(error, StudyFile)[0]
+        raise located.error(at, problem) from None
+
+
 def _check_other_scales(file: StudyFile, located: Located, scale: ScaleName) -> None:
     """What the file says of scales that are not asked for: a mistake there would else be found late."""
     for other in SCALES:
         if other != scale and getattr(file.scales, other) != Overlay():
             axes = read_axes(file, located, other)
-            layers = _layers(file, located, other, None, {})
+            layers = layers_of(file.base, getattr(file.scales, other).base, located, other)
             make_variants(file, located, layers, axes, control_choices(file, located, axes))
 
 
@@ -177,21 +184,34 @@ def _apply_to_study(
         raise InputError(f"command line: {dotted(at)}: {problem}") from None
 
 
-def _layers(
-    file: StudyFile, located: Located, scale: ScaleName, data: str | None, overrides: dict[str, Any]
+def layers_of(
+    base: dict[str, Any],
+    overlay: dict[str, Any],
+    located: Located,
+    scale: ScaleName,
+    data: str | None = None,
+    overrides: dict[str, Any] | None = None,
 ) -> list[Layer]:
-    overlay: Overlay = getattr(file.scales, scale)
+    """The layers of a file's config: the scale, the file's base, its overlay at the scale, then the command line."""
     layers = [
         Layer(SCALES[scale], lambda at, problem: InputError(f"scale {scale}: {dotted(at)}: {problem}")),
-        Layer(file.base, lambda at, problem: located.error(("base", *at), problem)),
-        Layer(overlay.base, lambda at, problem: located.error(("scales", scale, "base", *at), problem)),
+        Layer(base, lambda at, problem: located.error(("base", *at), problem)),
+        Layer(overlay, lambda at, problem: located.error(("scales", scale, "base", *at), problem)),
     ]
     if data is not None:
         chosen = {"name": data} if data in ("photos", "places365") else {"name": "folder", "path": data}
         layers.append(Layer({"data": chosen}, lambda at, problem: InputError(f"--data {data}: {problem}")))
-    for key, value in overrides.items():
-        layers.append(_command_line(key, value))
-    return layers
+    return layers + [_command_line(key, value) for key, value in (overrides or {}).items()]
+
+
+def control_layers(path: Path, scale: ScaleName) -> list[Layer]:
+    """What a study says of its control, over the scale: its base, its overlay, the control's choices. Raises
+    InputError."""
+    located = Located(path)
+    file = read_study_file(located)
+    choices = control_choices(file, located, read_axes(file, located, scale))
+    overlay = getattr(file.scales, scale).base
+    return [*layers_of(file.base, overlay, located, scale)[1:], *(choice.layer for choice in choices.values())]
 
 
 def _command_line(key: str, value: Any) -> Layer:

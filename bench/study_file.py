@@ -54,8 +54,8 @@ class Claim(Section):
     """What the paper says, in its words."""
 
     text: Annotated[str, Field(min_length=1)]
-    section: Annotated[str, Field(min_length=1, coerce_numbers_to_str=True)]
-    """Where it says so."""
+    section: Annotated[str, Field(min_length=1, coerce_numbers_to_str=True)] | None = None
+    """Where it says so; null for a question of one's own."""
 
 
 Values = Annotated[list[Any], Field(min_length=1)] | Annotated[dict[str, Any], Field(min_length=1)]

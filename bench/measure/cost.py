@@ -29,12 +29,15 @@ class Cost:
 def count_cost(method: Method, image: Batch) -> Cost:
     """image: a batch of one. MACs as fvcore counts them over the whole tiled forward pass: convolutions and
     transposed convolutions exactly, BatchNorm as 2 a value and instance norm as 5, activations not at all."""
+    generator, total = count_parameters(method)
+    macs = count_macs(_Prediction(method, image), image.input) if method.networks else 0
+    return Cost(parameters_generator=generator, parameters_total=total, macs=macs)
+
+
+def count_parameters(method: Method) -> tuple[int, int]:
+    """Trainable parameters of the generator, and of all networks."""
     parameters = {name: _trainable(network) for name, network in method.networks.items()}
-    return Cost(
-        parameters_generator=parameters.get("generator", 0),
-        parameters_total=sum(parameters.values()),
-        macs=count_macs(_Prediction(method, image), image.input) if parameters else 0,
-    )
+    return parameters.get("generator", 0), sum(parameters.values())
 
 
 def count_macs(network: nn.Module, x: Tensor) -> int:

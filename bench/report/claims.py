@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from bench.labels import GROUND_TRUTH
+from bench.labels import GROUND_TRUTH, MISSING
 from bench.measure.metrics.registry import ALL_IMAGES
 from bench.measure.statistics import SCREENING_BELOW
 from bench.report.archive import ARCHIVE, load
@@ -90,9 +90,9 @@ def _in_order(studies: list[Results]) -> list[Results]:
     return sorted(studies, key=lambda results: (_numbers(results.study["claim"]["section"]), results.study["name"]))
 
 
-def _numbers(section: str) -> list[tuple[int, ...]]:
+def _numbers(section: str | None) -> list[tuple[int, ...]]:
     """3.1, 4.1.2 -> [(3, 1), (4, 1, 2)]; what has no number, such as an abstract, comes first."""
-    return [tuple(map(int, part.split("."))) for part in re.findall(r"\d+(?:\.\d+)*", section)]
+    return [tuple(map(int, part.split("."))) for part in re.findall(r"\d+(?:\.\d+)*", section or "")]
 
 
 def _row(results: Results) -> list[str]:
@@ -103,7 +103,7 @@ def _row(results: Results) -> list[str]:
     screening = " (screening)" if found and seeds < SCREENING_BELOW else ""
     return [
         f"{' '.join(study['title'].split())}\n“{' '.join(study['claim']['text'].split())}”",
-        study["claim"]["section"],
+        study["claim"]["section"] or MISSING,
         conjunction(found) + screening,
         "\n".join(map(_line, found)) or "—",
         f"{_count(seeds, 'seed')};\n{_count(photographs, 'photograph')}",

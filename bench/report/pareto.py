@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,8 @@ def pareto(results: Results) -> pd.DataFrame:
             if qualities and prices and math.isfinite(quality := _mean(qualities)):
                 points.append({"label": label, "quality": quality, "price": _mean(prices)})
         if len({point["price"] for point in points}) >= LEAST:
-            front = _front(points, METRICS[metric].direction, column.direction)
+            pairs = [(point["quality"], point["price"]) for point in points]
+            front = undominated(pairs, (METRICS[metric].direction, column.direction))
             rows += [
                 point | {"metric": metric, "cost": column.key, "on_front": i in front} for i, point in enumerate(points)
             ]
@@ -58,14 +60,14 @@ def _mean(values: dict[int, float]) -> float:
     return math.fsum(values.values()) / len(values)
 
 
-def _front(points: list[dict[str, Any]], better: str, cheaper: str) -> set[int]:
-    """Indices of the points that no other dominates."""
-    signs = (1 if better == "lower" else -1, 1 if cheaper == "lower" else -1)
-    signed = [(signs[0] * point["quality"], signs[1] * point["price"]) for point in points]
+def undominated(points: Sequence[Sequence[float]], directions: Sequence[str]) -> set[int]:
+    """Indices of the points that no other equals or beats in everything and beats in something."""
+    signs = [1 if direction == "lower" else -1 for direction in directions]
+    signed = [tuple(sign * value for sign, value in zip(signs, point, strict=True)) for point in points]
     return {
         i
-        for i, (quality, price) in enumerate(signed)
-        if not any(q <= quality and p <= price and (q, p) != (quality, price) for q, p in signed)
+        for i, point in enumerate(signed)
+        if not any(p != point and all(theirs <= ours for theirs, ours in zip(p, point, strict=True)) for p in signed)
     }
 
 
@@ -89,14 +91,14 @@ def draw_pareto(frame: pd.DataFrame, path: Path) -> None:
             axis.plot(
                 row["price"], row["quality"], mark, color=colour, mfc=fill, ls="none", markersize=7, label=row["label"]
             )
-        _scale(axis, rows["price"])
+        price_scale(axis, rows["price"])
         axis.xaxis.set_major_formatter(EngFormatter(sep=""))
         axis.set_xlabel(column.heading)
         axis.set_ylabel(score_column(frame["metric"].iloc[0]).heading)
     finish(figure, axes, path)
 
 
-def _scale(axis: Any, prices: pd.Series[float]) -> None:
+def price_scale(axis: Any, prices: pd.Series[float]) -> None:
     """A logarithmic axis where prices differ by a decade, with a place for 0 at its left edge if something is free."""
     smallest, largest = prices[prices > 0].min(), prices.max()
     if prices.min() <= 0:

@@ -28,14 +28,14 @@ def print_results(results: Results, folder: Path, console: Console) -> None:
         tables.insert(0, hypothesis_table(results, compact=True))
     console.rule(escape(results.study["title"]))
     for table in tables:
-        for part in _parts(table, console.width):
-            console.print(_rich(part))
+        for part in narrow_parts(table, console.width):
+            console.print(rich_table(part))
         for index, note in enumerate(table.notes, 1):
             console.print(f"[dim]{index}. {escape(note)}[/]", highlight=False)
     console.print(f"[bold]{escape(str(folder / 'report.md'))}[/]", highlight=False)
 
 
-def _parts(table: TextTable, width: int) -> list[TextTable]:
+def narrow_parts(table: TextTable, width: int) -> list[TextTable]:
     """The table, or several that are narrow enough, each with its first column."""
     needs = [max(len(line) for cell in column for line in cell.split("\n")) for column in _columns(table)]
     parts, taken = [[0]], needs[0] + 3
@@ -57,7 +57,8 @@ def _columns(table: TextTable) -> list[tuple[str, ...]]:
     return list(zip(table.headings, *table.rows, strict=True))
 
 
-def _rich(table: TextTable) -> Table:
+def rich_table(table: TextTable) -> Table:
+    """The table as rich draws it."""
     shown = Table(title=escape(table.title), title_justify="left", title_style="bold", box=SIMPLE, padding=0)
     for index, heading in enumerate(table.headings):
         shown.add_column(escape(heading), justify="left" if index == 0 else "right", overflow="fold")

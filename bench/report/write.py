@@ -117,11 +117,11 @@ def _tables(results: Results) -> list[TextTable]:
 
 
 def _markdown(results: Results, folder: Path) -> str:
-    study = results.study
+    study, section = results.study, results.study["claim"]["section"]
     claim = textwrap.fill(escape_markdown(study["claim"]["text"]), 110, initial_indent="> ", subsequent_indent="> ")
     parts = [
         f"# {escape_markdown(study['title'])}",
-        f"{claim}\n>\n> (section {escape_markdown(study['claim']['section'])})",
+        claim + (f"\n>\n> (section {escape_markdown(section)})" if section else ""),
         _setting(results),
     ]
     parts += [_section(table) for table in _tables(results)]

@@ -1,0 +1,249 @@
+"""A search's report folder: report.md, the trials as CSV and LaTeX, figures/ and the archive that they stand on."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.config import InputError
+from bench.report.quantities import parse
+from bench.report.render import TextTable, escape_markdown, latex, markdown
+from bench.report.search_figures import draw_search
+from bench.report.search_frames import PARAMETER, best_trials, objectives, trials_frame, winner
+from bench.report.search_results import TRIALS, SearchResults, Trial, search_text
+from bench.report.search_tables import (
+    Confirmed,
+    best_table,
+    change,
+    change_table,
+    confirmed_table,
+    counts_text,
+    outcome_table,
+    shown,
+    space_table,
+)
+from bench.report.words import budget_text, listed, number
+from bench.store import write_atomically
+
+BEST = "best.yaml"
+"""The winner and the default as a study, in the report folder."""
+CONFIRMED = "best/report.md"
+"""The report of that study."""
+PICTURES = {  # file below figures/: heading, text
+    "history.png": (
+        "History",
+        "Every trial that has a score by its number: complete ones as dots, pruned ones as crosses at their last "
+        "validation, the winner as a star, the best complete trial so far as steps, and the default as a dashed line. "
+        "A pruned trial's score is of less training and of the first seed",
+    ),
+    "importances.png": (
+        "What mattered",
+        "The share of the differences between complete trials that Optuna lays to each parameter; of few trials it is "
+        "a rough guess",
+    ),
+    "slices.png": (
+        "Each parameter",
+        "The first objective against each parameter, complete trials only; the star is the winner, the dashed line the "
+        "default. The other parameters vary too",
+    ),
+    "pareto.png": (
+        "Pareto front",
+        "Complete trials by their objectives; filled, and of two objectives joined by the line, are those that no "
+        "other trial dominates; the star is the winner, the diamond the default",
+    ),
+    "curves.png": (
+        "Learning curves",
+        "The first objective at the validations of each trial's first seed: complete trials solid, pruned ones dashed, "
+        "the winner thick with stars",
+    ),
+}
+
+
+def write_search(results: SearchResults, folder: Path, confirmed: Confirmed | None) -> None:
+    """Write or rewrite the folder; best.yaml and best/ are linked if they are there already."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot write the report ({error.strerror}); use --reports DIR") from None
+    for name in PICTURES:  # pictures of other trials are worse than none
+        (folder / "figures" / name).unlink(missing_ok=True)
+    draw_search(results, folder / "figures")
+    for name, text in search_texts(results, folder, confirmed).items():
+        write_atomically(folder / name, text)
+
+
+def check_search(results: SearchResults, folder: Path, confirmed: Confirmed | None) -> list[str]:
+    """Names of the folder's text files that differ from what the results give."""
+    return [name for name, text in search_texts(results, folder, confirmed).items() if _read(folder / name) != text]
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+
+
+def search_texts(results: SearchResults, folder: Path, confirmed: Confirmed | None) -> dict[str, str]:
+    """File name -> content; the figures, best.yaml and best/report.md that lie in the folder are linked."""
+    tables = [*_found(results, confirmed), space_table(results), outcome_table(results)]
+    return {
+        TRIALS: search_text(results),
+        "report.md": _markdown(results, folder, confirmed),
+        "trials.csv": _csv(trials_frame(results)),
+        "trials.tex": "\n".join(map(latex, tables)),
+    }
+
+
+def _csv(frame: pd.DataFrame) -> str:
+    """Fractions to 8 digits, also in columns of words and numbers, where pandas leaves them as they are."""
+    frame = frame.copy()
+    for name in (name for name in frame if str(name).startswith(PARAMETER)):
+        frame[name] = [f"{value:.8g}" if isinstance(value, float) else value for value in frame[name]]
+    return frame.to_csv(index=False, lineterminator="\n", float_format="%.8g")
+
+
+def _found(results: SearchResults, confirmed: Confirmed | None) -> list[TextTable]:
+    """What was found, in the page's order."""
+    both = [confirmed_table(confirmed)] if confirmed and confirmed.rows else []
+    return [*both, *([best_table(results)] if best_trials(results) else [])]
+
+
+def _markdown(results: SearchResults, folder: Path, confirmed: Confirmed | None) -> str:
+    question = escape_markdown(results.search["question"])
+    parts = [
+        f"# {escape_markdown(results.search['title'])}",
+        textwrap.fill(question, 110, initial_indent="> ", subsequent_indent="> "),
+        *_setting(results.search),
+        _answer(results, folder, confirmed),
+    ]
+    parts += [_section(table) for table in [*_found(results, confirmed), space_table(results)]]
+    parts += [
+        f"## {title}\n\n![{text}](figures/{name})\n\n{text}."
+        for name, (title, text) in PICTURES.items()
+        if (folder / "figures" / name).exists()
+    ]
+    parts.append(_section(outcome_table(results)))
+    parts += [*_best(results, folder), *_again(results)]
+    return "\n\n".join(part.rstrip() for part in parts) + "\n"
+
+
+def _section(table: TextTable) -> str:
+    return f"## {table.title}\n\n{markdown(table)}"
+
+
+def _setting(search: dict[str, Any]) -> list[str]:
+    """What was searched: the default's setting, data, and how."""
+    config, data = search["control"], search["data"]
+    train, size = config["train"], config["data"]["image_size"]
+    lines = [
+        f"Scale `{search['scale']}`: {size}x{size} images, {budget_text(train)} at batch {train['batch_size']}, "
+        f"{train['precision']}; that is the default's setting, from which trials differ by what the space sets."
+    ]
+    if data:
+        halves = " Trials are judged on one half of those to validate, the winner on the other."
+        halves = halves if config["data"].get("score_on") == "validation" else ""
+        lines.append(
+            f"Data `{data['name']}` (fingerprint `{data['fingerprint']}`): {data['train_photographs']:,} photographs "
+            f"to train on, {data['val_photographs']:,} to validate; {data['skipped']} files skipped. Split: "
+            f"{escape_markdown(str(data['split_rule']))}.{halves}"
+        )
+    timeout = f", none begun after {search['timeout']:,g} seconds" if search["timeout"] else ""
+    lines.append(
+        f"Sampler {escape_markdown(str(search['sampler']))}, pruner {escape_markdown(str(search['pruner']))}; "
+        f"{search['trials']:,} trials asked for{timeout}, each with {_seeds(search['seeds'])}; the "
+        f"winner and the default again with {_seeds(search['fresh_seeds'])}."
+    )
+    aims = [
+        f"{parse(each['quantity']).column.title}, the {each['direction']} the better" for each in search["objectives"]
+    ]
+    limits = [_limit(each) for each in search["constraints"]]
+    spoken = [("Objective", aims), ("Constraint", limits)]
+    lines.append(" ".join(f"{what}{'s' if len(each) > 1 else ''}: {'; '.join(each)}." for what, each in spoken if each))
+    return lines
+
+
+def _seeds(seeds: list[int]) -> str:
+    return f"seed{'' if len(seeds) == 1 else 's'} {listed(list(map(str, seeds)))}"
+
+
+def _limit(constraint: dict[str, Any]) -> str:
+    """MACs ≤ 5.25 M, with all digits of the bound"""
+    column = parse(constraint["quantity"]).column
+    relation = {"<=": "≤", ">=": "≥"}.get(constraint["relation"], constraint["relation"])
+    unit = f" {column.unit}" if column.unit else ""
+    return f"{column.title} {escape_markdown(relation)} {constraint['bound'] / column.per_unit:,.10g}{unit}"
+
+
+def _answer(results: SearchResults, folder: Path, confirmed: Confirmed | None) -> str:
+    """Counts, the winner on the search's own seeds, and with fresh ones."""
+    sentences = [f"{counts_text(results)}."]
+    if found := winner(results):
+        sentences += _winner(results, found)
+    else:
+        sentences.append("So there is no winner." if not best_trials(results) else "No trial was chosen as the winner.")
+    for row in confirmed.rows if confirmed else []:
+        title = parse(row["quantity"]).column.title
+        estimate, verdict = escape_markdown(row["estimate_fresh"]), escape_markdown(row["verdict"])
+        sentences.append(f"With fresh seeds {title} differs by {estimate}: {verdict}.")
+    if (folder / CONFIRMED).exists():
+        about = "The winner and the default with fresh seeds on photographs that no trial was judged on"
+        sentences.append(f"[{about}]({CONFIRMED}).")
+    return " ".join(sentences)
+
+
+def _winner(results: SearchResults, found: Trial) -> list[str]:
+    columns, defaults = objectives(results), results.default["values"] or [None] * len(found.values or [])
+    parts = []
+    for column, value, default in zip(columns, found.values or [], defaults, strict=False):
+        unit = f" {column.unit}" if column.unit else ""
+        difference = change(value, default, column)
+        against = f" against the default's {shown(default, column)}{unit} ({difference})" if difference else ""
+        parts.append(f"{column.title} {shown(value, column)}{unit}{against}")
+    front = f"{len(best_trials(results))} of them make the Pareto set. " if len(columns) > 1 else ""
+    return [
+        f"{front}The winner, trial {found.number}, has {listed(parts)}, on the search's own seeds and photographs.",
+        "It was chosen for these values, which makes them look better than they are.",
+    ]
+
+
+def _best(results: SearchResults, folder: Path) -> list[str]:
+    """The section on the winner's study, where there is one."""
+    table = change_table(results)
+    if table is None or not (folder / BEST).exists():
+        return []
+    data = results.search["control"]["data"]
+    where = [] if data["name"] == "photos" else ["--data", data.get("path") or data["name"]]
+    command = shlex.join(["bench", "run", BEST, "--scale", results.search["scale"], *where])
+    text = f"[`{BEST}`]({BEST}) is a study of the winner and the default, ready for `bench run`; in this folder:"
+    return [f"## The best config\n\n{text}", _fenced(command), f"What the winner sets:\n\n{markdown(table)}"]
+
+
+def _again(results: SearchResults) -> list[str]:
+    storage = escape_markdown(str(results.search["storage"]))
+    parts = [
+        "## How to get these numbers again",
+        _fenced(results.search["command"]),
+        f"Name in Optuna's storage: {storage}.",
+    ]
+    trials = [trial for trial in results.outcome("complete", "pruned") if trial.seconds > 0]
+    total = sum(trial.seconds for trial in trials)
+    if total:
+        share = 100 * (1 - sum(trial.work_seconds for trial in trials) / total)
+        took = f"{total / 60:,.1f} minutes" if total > 60 else f"{total:.1f} seconds"
+        parts.append(
+            f"The harness took {number(share, 2)}% of {took}, summed over n = {len(trials)} complete and pruned "
+            "trials: what lay between a proposal and its answer and was neither training nor scoring."
+        )
+    return parts
+
+
+def _fenced(text: str) -> str:
+    """A code block that nothing in the text can close."""
+    fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 0)
+    return f"{fence}\n{text}\n{fence}"

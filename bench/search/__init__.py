@@ -1,0 +1,1 @@
+"""Searches: Optuna studies whose trials are runs in the same store."""

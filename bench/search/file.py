@@ -1,0 +1,100 @@
+"""What the YAML of a search may hold."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from bench.config import Section
+from bench.study_file import SEEDS, ScaleName, Seed
+
+Sampler = Literal["tpe", "gp", "nsga2", "random", "grid"]
+Pruner = Literal["median", "hyperband", "wilcoxon", "none"]
+Count = Annotated[int, Field(ge=1, strict=True)]
+FRESH = 1000  # the first seed of the comparison at the end; trials have those from 0 on
+
+
+def _names_to_mapping(value: Any) -> Any:
+    """`psnr`, [psnr, macs] -> {psnr: null, macs: null}: the direction is then the quantity's own."""
+    if isinstance(value, str):
+        return {value: None}
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return dict.fromkeys(value)
+    return value
+
+
+def _null_is_none(value: Any) -> Any:
+    return "none" if value is None else value
+
+
+class Confirm(Section):
+    """The comparison at the end: the winner against the default, with fresh seeds, on photographs that no trial was
+    judged on."""
+
+    seeds: Count | None = None
+    """How many, from 1000 on; null takes the scale's."""
+    baselines: list[str] = []
+    """Methods to compare with as well."""
+    baseline_seeds: Count | None = None
+    metrics: list[str] = []
+    """Scores besides the objectives."""
+
+
+class SearchOverlay(Section):
+    """What a search changes at one scale."""
+
+    base: dict[str, Any] = {}
+    trials: Count | None = None
+    seeds: Count | None = None
+    confirm_seeds: Count | None = None
+
+
+class SearchOverlays(Section):
+    """Changes by scale."""
+
+    tiny: SearchOverlay = SearchOverlay()
+    small: SearchOverlay = SearchOverlay()
+    paper: SearchOverlay = SearchOverlay()
+
+
+class SearchFile(Section):
+    """The keys of a search YAML."""
+
+    title: Annotated[str, Field(min_length=1)]
+    question: Annotated[str, Field(min_length=1)]
+    """What the search is to answer."""
+    study: str | None = None
+    """A study whose control is the default and what the base lies over; its path, from this file."""
+    base: dict[str, Any] = {}
+    """Config that all trials share, over the scale's. As it is, it is the default that the winner is compared with."""
+    space: Annotated[dict[str, Any], Field(min_length=1)]
+    """Dotted config path -> a list to choose from, or {low, high} with log or step: of whole numbers if all of them
+    are. A name that is no path has named blocks, one of which is chosen, each a space of its own; a bare value in a
+    block is set with it."""
+    objectives: Annotated[dict[str, Literal["lower", "higher"] | None], BeforeValidator(_names_to_mapping)] = Field(
+        min_length=1
+    )
+    """Metrics and costs to make better; a name, names, or name: lower | higher where it has no better end."""
+    constraints: dict[str, str] = {}
+    """Cost: `<= BOUND` or `>= BOUND`, looked at before a trial is trained."""
+    sampler: Sampler = "tpe"
+    pruner: Annotated[Pruner, BeforeValidator(_null_is_none)] | None = Field(default=None, validate_default=False)
+    """Default: median where there is one objective that has a validation curve, else none."""
+    trials: Count
+    """How many to make, besides those that a constraint ends before they are trained."""
+    timeout: Annotated[float, Field(gt=0)] | None = None
+    """Seconds of one command after which no further trial begins."""
+    seeds: Count = 1
+    """Of each trial, from 0 on; its value is their mean."""
+    seed: Seed = 0
+    """Of the sampler: with one worker the same search proposes the same trials."""
+    confirm: Confirm = Confirm()
+    scales: SearchOverlays = SearchOverlays()
+
+    def at(self, scale: ScaleName) -> SearchFile:
+        """The file as it is at a scale: with its overlay's counts, which lose their null."""
+        overlay: SearchOverlay = getattr(self.scales, scale)
+        given = {name: value for name in ("trials", "seeds") if (value := getattr(overlay, name)) is not None}
+        seeds = overlay.confirm_seeds or self.confirm.seeds or SEEDS[scale]
+        return self.model_copy(update=given | {"confirm": self.confirm.model_copy(update={"seeds": seeds})})

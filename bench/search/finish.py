@@ -1,0 +1,100 @@
+"""The end of a search: its default and its winner run, held against each other, and the report written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from optuna.study import Study as OptunaStudy
+
+from bench.executors import Job
+from bench.measure.metrics import METRICS
+from bench.report.archive import ARCHIVE, load
+from bench.report.frames import Results, collect
+from bench.report.search_confirmed import confirmed
+from bench.report.search_page import BEST as BEST_FILE
+from bench.report.search_page import check_search, write_search
+from bench.report.search_results import SearchResults
+from bench.report.search_tables import Confirmed
+from bench.report.write import check_report, write_report
+from bench.runner import jobs_of
+from bench.search.load import Search
+from bench.search.outcome import BEST, best_yaml, collect_search, default_runs
+from bench.store import RunStore, write_atomically
+from bench.study import Study, load_study
+
+
+def check_objectives(search: Search) -> None:
+    """Before any trial: that the scores can be had on this machine. Raises InputError."""
+    from bench.measure.metrics import Unavailable
+    from bench.measure.metrics import load as load_metric
+
+    side = search.default.data.image_size
+    for metric in search.metrics:
+        if METRICS[metric].min_side > side:
+            least = METRICS[metric].min_side
+            raise search.located.error(("objectives", metric), f"needs images of {least} px, here are {side}")
+        try:
+            load_metric(metric, "cpu")
+        except Unavailable as error:
+            raise search.located.error(("objectives", metric), f"cannot be had here: {error}") from None
+
+
+def default_jobs(search: Search) -> list[Job]:
+    """The default as trials are judged, with their scores."""
+    return [(run, tuple(search.metrics)) for run in default_runs(search)]
+
+
+def best_study(search: Search, results: SearchResults, folder: Path) -> Study | None:
+    """The winner against the default, written as a study's YAML into the report folder; None without a winner."""
+    won = next((trial for trial in results.trials if trial.number == results.winner), None)
+    if won is None:
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / BEST_FILE, best_yaml(search, won.changes))
+    _, scale, data, _, _ = search.recipe
+    return load_study(folder / BEST_FILE, scale, data)
+
+
+def best_jobs(study: Study) -> list[Job]:
+    """The runs of the comparison."""
+    return jobs_of([study])
+
+
+def write_all(
+    search: Search, optuna_study: OptunaStudy, store: RunStore, folder: Path, pictures: bool
+) -> tuple[SearchResults, Results | None]:
+    """The search's page, and below it the report of the comparison if that was run."""
+    results = collect_search(search, optuna_study, store)
+    study, best = best_study(search, results, folder), None
+    if study is not None:
+        runs = study.runs()
+        results = replace(results, search=results.search | {"best_runs": [run.id for run in runs]})
+        if any(store.state(run.id) != "new" for run in runs):
+            best = collect(study, store)
+            write_report(best, folder / BEST, store, pictures)
+    write_search(results, folder, _confirmed(results, folder))
+    return results, best
+
+
+def _confirmed(results: SearchResults, folder: Path) -> Confirmed | None:
+    """What the archive of the comparison says, if it is of this winner."""
+    if not (folder / BEST / ARCHIVE).exists():
+        return None
+    best = load(folder / BEST)
+    return confirmed(results, best) if [run["id"] for run in best.runs] == results.search.get("best_runs") else None
+
+
+def write_again(results: SearchResults, folder: Path) -> None:
+    """The page from its archives."""
+    if (folder / BEST / ARCHIVE).exists():
+        write_report(load(folder / BEST), folder / BEST, None)
+    write_search(results, folder, _confirmed(results, folder))
+
+
+def stale(results: SearchResults, folder: Path) -> list[Path]:
+    """Files that differ from what the archives give."""
+    found = [folder / name for name in check_search(results, folder, _confirmed(results, folder))]
+    if (folder / BEST / ARCHIVE).exists():
+        found += [folder / BEST / name for name in check_report(load(folder / BEST), folder / BEST)]
+    return found

@@ -1,0 +1,350 @@
+"""A search: YAML and overrides in, the configs and runs of its trials out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import shlex
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from baselines import UNTRAINED
+from bench.axes import leaves_meet
+from bench.config import InputError, RunConfig
+from bench.data.dataset import open_dataset
+from bench.hypothesis import COSTS
+from bench.measure.metrics import METRICS
+from bench.merging import Layer, check_top, merge, nested, parse_override
+from bench.search.file import FRESH, Pruner, SearchFile, SearchOverlay
+from bench.search.space import Assigned, Part, check_space, read_space, size
+from bench.store import run_id
+from bench.study import Run, control_layers, layers_of, method_code
+from bench.study_file import SCALES, ScaleName
+from bench.variants import unknown_method
+from bench.yaml_lines import Key, Located, explain, nearest
+
+ALIASES = {"parameters": "parameters_total", "images_per_second": "inference_images_per_second"}
+CHECKS = 5  # validation points of a trial, unless the base says otherwise
+OPEN = Layer({"train": {"validations": CHECKS}}, lambda at, problem: InputError(problem))
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is made better."""
+
+    quantity: str
+    direction: str
+    """lower or higher"""
+
+    @property
+    def is_cost(self) -> bool:
+        return self.quantity in COSTS
+
+    def beats(self, ours: float, theirs: float) -> bool:
+        """Whether ours is better."""
+        return ours < theirs if self.direction == "lower" else ours > theirs
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A bound of a cost."""
+
+    quantity: str
+    relation: str
+    """<= or >="""
+    bound: float
+
+    def excess(self, value: float) -> float:
+        """How far beyond the bound, as a share of it; 0 or less within it."""
+        beyond = value - self.bound if self.relation == "<=" else self.bound - value
+        return beyond / abs(self.bound)
+
+    def __str__(self) -> str:
+        return f"{self.quantity} {self.relation} {self.bound:,g}"
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """A search at one scale."""
+
+    path: Path
+    file: SearchFile
+    """With the scale's counts."""
+    scale: ScaleName
+    layers: list[Layer]
+    space: list[Part]
+    objectives: list[Objective]
+    constraints: list[Constraint]
+    pruner: Pruner
+    located: Located
+    recipe: tuple[Path, ScaleName, str | None, tuple[str, ...], int | None]
+    """The arguments of load_search that give this again."""
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @property
+    def arguments(self) -> list[str]:
+        """Data and overrides as given on the command line."""
+        _, _, data, overrides, _ = self.recipe
+        return (["--data", data] if data is not None else []) + list(overrides)
+
+    @property
+    def seeds(self) -> list[int]:
+        """Of each trial."""
+        return list(range(self.file.seeds))
+
+    @property
+    def fresh_seeds(self) -> list[int]:
+        """Of the comparison at the end."""
+        assert self.file.confirm.seeds is not None
+        return [FRESH + index for index in range(self.file.confirm.seeds)]
+
+    @property
+    def metrics(self) -> list[str]:
+        """The objectives that are scores."""
+        return [objective.quantity for objective in self.objectives if not objective.is_cost]
+
+    @property
+    def command(self) -> str:
+        """The command that makes all of it again."""
+        path, here = self.path.resolve(), Path.cwd()
+        shown = path.relative_to(here) if path.is_relative_to(here) else self.path
+        return shlex.join(["bench", "search", shown.as_posix(), "--scale", self.scale, *self.arguments])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the photographs that trials see."""
+        return open_dataset(self.default.data).fingerprint
+
+    @cached_property
+    def study_name(self) -> str:
+        """Of the Optuna study: the same for all commands that may share its trials. Only how many trials there are, for
+        how long, and what is compared at the end may change."""
+        content = self.file.model_dump(mode="json", include={"sampler", "seeds", "seed", "constraints"})
+        content |= {
+            "space": self.file.space,
+            "objectives": [(o.quantity, o.direction) for o in self.objectives],
+            "pruner": self.pruner,
+            "default": self.default.identity(),
+            "data": self.fingerprint,
+            "checks": self.default.train.validations,
+        }
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:8]
+        return f"{self.name}-{self.scale}-{digest}"
+
+    @cached_property
+    def default(self) -> RunConfig:
+        """The config without a proposal, as trials are judged."""
+        return self.config({})
+
+    def config(self, assigned: Assigned, seed: int = 0) -> RunConfig:
+        """The config of a trial. Raises InputError, with the place in the YAML of a value that makes it invalid."""
+        proposed = [self._layer(path, value, at) for path, (value, at) in assigned.items()]
+        judged: dict[str, Any] = {"data": {"score_on": "validation"}, "seed": seed}
+        return merge([*self.layers, *proposed, Layer(judged, lambda at, problem: InputError(problem))])
+
+    def _layer(self, path: str, value: Any, at: Key) -> Layer:
+        def error(where: Key, problem: str) -> InputError:
+            return self.located.error(at, f"{value!r}: {problem}")
+
+        return Layer(nested(path, value), error)
+
+    def run(self, config: RunConfig, label: str) -> Run:
+        """The run of a trial's config, which carries its seed."""
+        return Run(run_id(config, self.fingerprint, method_code(config.method)), label, config)
+
+
+def load_search(
+    path: Path,
+    scale: ScaleName = "small",
+    data: str | None = None,
+    overrides: tuple[str, ...] = (),
+    trials: int | None = None,
+) -> Search:
+    """Read a search. Raises InputError; writes nothing."""
+    located = Located(path)
+    file = _read(located).at(scale)
+    if trials is not None:
+        file = file.model_copy(update={"trials": trials})
+    space = read_space(located, file.space)
+    objectives = _objectives(file, located)
+    search = Search(
+        path=path,
+        file=file,
+        scale=scale,
+        layers=_layers(file, located, scale, data, _overrides(overrides, file, located)),
+        space=space,
+        objectives=objectives,
+        constraints=_constraints(file, located),
+        pruner=_pruner(file, objectives, located),
+        located=located,
+        recipe=(path, scale, data, overrides, trials),
+    )
+    if file.sampler == "grid" and math.isinf(size(space)):
+        raise located.error(("sampler",), "a grid needs ranges that end: give those of the space a step, or lists")
+    for other in SCALES:  # a mistake there would else be found late
+        if other != scale and getattr(file.scales, other) != SearchOverlay():
+            merge(_layers(file, located, other, None, {}))
+    check_space(space, located, search.config)
+    _check_method(search)
+    return search
+
+
+def _read(located: Located) -> SearchFile:
+    if "axes" in located.content and "space" not in located.content:
+        raise located.error(
+            ("axes",), "this is a study; run it with bench run, or name it in a search as `study: PATH` with a `space`"
+        )
+    try:
+        return SearchFile.model_validate(located.content)
+    except ValidationError as error:
+        at, problem = explain(error, SearchFile)[0]
+        raise located.error(at, problem) from None
+
+
+def _overrides(texts: tuple[str, ...], file: SearchFile, located: Located) -> dict[str, Any]:
+    found = {}
+    for text in texts:
+        key, value = parse_override(text)
+        check_top(key, ())
+        for path in _leaves(file.space):
+            if leaves_meet(path, key):
+                raise InputError(f"command line: {text}: {path} is in the space of {located.path}; change it there")
+        if key == "seed" or key == "data.score_on":
+            raise InputError(f"command line: {text}: a search sets {key} itself")
+        found[key] = value
+    return found
+
+
+def _leaves(space: dict[str, Any]) -> list[str]:
+    """Keys of the space and its blocks; those that are no paths meet no override."""
+    found = []
+    for key, value in space.items():
+        found.append(str(key))
+        if isinstance(value, dict) and not {"low", "high"} & set(value):
+            found += [leaf for block in value.values() if isinstance(block, dict) for leaf in _leaves(block)]
+    return found
+
+
+def _layers(
+    file: SearchFile, located: Located, scale: ScaleName, data: str | None, overrides: dict[str, Any]
+) -> list[Layer]:
+    overlay = getattr(file.scales, scale).base
+    for at, values in {("base",): file.base, ("scales", scale, "base"): overlay}.items():
+        if "seed" in values:
+            raise located.error((*at, "seed"), "is what `seeds` varies")
+        if isinstance(values.get("data"), dict) and "score_on" in values["data"]:
+            raise located.error((*at, "data", "score_on"), "is what the search itself sets")
+    lowest, *rest = layers_of(file.base, overlay, located, scale, data, overrides)
+    between = []
+    if file.study is not None:
+        study = located.path.parent / file.study
+        if not study.is_file():
+            raise located.error(
+                ("study",), f"{file.study} is not a file; give the study's path from {located.path.parent}"
+            )
+        between = control_layers(study, scale)
+    return [lowest, OPEN, *between, *rest]
+
+
+def _objectives(file: SearchFile, located: Located) -> list[Objective]:
+    found: list[Objective] = []
+    for name, given in file.objectives.items():
+        quantity, at = ALIASES.get(name, name), ("objectives", name)
+        known = [*METRICS, *COSTS, *ALIASES]
+        if name not in known:
+            raise located.error(at, f"is not a metric, nor a cost; {nearest(name, known)}")
+        own = METRICS[quantity].direction if quantity in METRICS else _better(quantity)
+        if own == "neutral" and given is None:
+            raise located.error(at, f"has no better end; say which you want, `{name}: higher` or `{name}: lower`")
+        if own != "neutral" and given is not None and given != own:
+            raise located.error(at, f"{given} is worse; {own} is better for {name}")
+        if quantity == "training_seconds" and file.pruner not in (None, "none"):
+            raise located.error(at, "training time is known at the end alone; set pruner: none")
+        if any(quantity == other.quantity for other in found):
+            raise located.error(at, "is given twice")
+        found.append(Objective(quantity, given or own))
+    return found
+
+
+def _better(cost: str) -> str:
+    return "higher" if cost.endswith("per_second") else "lower"
+
+
+def _constraints(file: SearchFile, located: Located) -> list[Constraint]:
+    found = []
+    allowed = [*ALIASES, *(cost for cost in COSTS if cost != "training_seconds")]
+    for name, text in file.constraints.items():
+        at = ("constraints", name)
+        if name not in allowed:
+            raise located.error(at, f"is no cost that is known before training; {nearest(name, allowed)}")
+        bound = re.fullmatch(r"\s*(<=|>=)\s*(\S+)\s*", text)
+        number = _number(bound[2]) if bound else None
+        if bound is None or number is None:
+            raise located.error(at, f"{text!r} is no bound; write `<= 4.1e6` or `>= 1000`")
+        found.append(Constraint(ALIASES.get(name, name), bound[1], number))
+    return found
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text.replace("_", ""))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and value > 0 else None
+
+
+def _pruner(file: SearchFile, objectives: list[Objective], located: Located) -> Pruner:
+    """The file's, or the one that goes with its objectives."""
+    first = objectives[0]
+    curves = [metric.name for metric in METRICS.values() if metric.has_curve]
+    if file.pruner is None:
+        return "median" if len(objectives) == 1 and first.quantity in curves else "none"
+    if file.pruner == "none":
+        return "none"
+    if len(objectives) > 1:
+        raise located.error(
+            ("pruner",), f"{file.pruner} needs one objective, here are {len(objectives)}; set it to none"
+        )
+    if file.pruner == "wilcoxon":
+        if first.is_cost or METRICS[first.quantity].needs == "distribution" or file.seeds < 2:
+            problem = (
+                "compares images and seeds: it needs a score of single images as the objective, and 2 seeds or more"
+            )
+            raise located.error(("pruner",), f"wilcoxon {problem}")
+    elif first.quantity not in curves:
+        raise located.error(
+            ("pruner",),
+            f"{first.quantity} has no validation curve to prune by; these have: {', '.join(curves)}; or set it to none",
+        )
+    return file.pruner
+
+
+def _check_method(search: Search) -> None:
+    """The default's method and task, against the objectives; and the names of the comparison at the end."""
+    file, located, config = search.file, search.located, search.default
+    if problem := unknown_method(config.method):
+        raise located.error(("base", "method"), problem)
+    if config.method in UNTRAINED:
+        raise located.error(("base", "method"), f"{config.method} is not trained, so that there is nothing to search")
+    for objective in search.objectives:
+        if (
+            objective.quantity in METRICS
+            and METRICS[objective.quantity].needs == "mask"
+            and config.task.name != "inpainting"
+        ):
+            raise located.error(("objectives", objective.quantity), "needs a task with a hole: inpainting")
+    for index, name in enumerate(file.confirm.baselines):
+        if problem := unknown_method(name):
+            raise located.error(("confirm", "baselines", index), problem)
+    for index, name in enumerate(file.confirm.metrics):
+        if name not in METRICS:
+            raise located.error(("confirm", "metrics", index), f"{name!r} is unknown; {nearest(name, list(METRICS))}")

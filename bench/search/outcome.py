@@ -1,0 +1,232 @@
+"""What a search found: its trials in plain values, the winner, and the study that holds it against the default."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import optuna
+import yaml
+from optuna.exceptions import ExperimentalWarning
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from bench.data.dataset import open_dataset
+from bench.hypothesis import COSTS
+from bench.measure.metrics import METRICS
+from bench.merging import difference, merge, nested
+from bench.report.search_results import SearchResults, Trial
+from bench.search.load import Objective, Search
+from bench.search.space import in_words
+from bench.search.worker import RECORD, outcome
+from bench.store import RunStore
+from bench.study import Run
+
+DEFAULT, BEST = "default", "best"
+"""The variants of the study at the end; the second is its name too."""
+
+
+def collect_search(search: Search, study: Study, store: RunStore) -> SearchResults:
+    """The search as it stands."""
+    frozen = study.get_trials(deepcopy=False)
+    trials = [_trial(search, trial) for trial in frozen]
+    default = default_results(search, store)
+    win = winner(search.objectives, trials, default["values"])
+    return SearchResults(
+        search=_describe(search),
+        trials=trials,
+        default=default,
+        importances=_importances(search, study),
+        winner=win.number if win else None,
+    )
+
+
+def _describe(search: Search) -> dict[str, Any]:
+    file = search.file
+    return {
+        "name": search.name,
+        "title": file.title,
+        "question": file.question,
+        "path": search.path.as_posix(),
+        "scale": search.scale,
+        "command": search.command,
+        "storage": search.study_name,
+        "sampler": file.sampler,
+        "pruner": search.pruner,
+        "trials": file.trials,
+        "timeout": file.timeout,
+        "seeds": search.seeds,
+        "fresh_seeds": search.fresh_seeds,
+        "space": in_words(search.space),
+        "objectives": [{"quantity": o.quantity, "direction": o.direction} for o in search.objectives],
+        "constraints": [{"quantity": c.quantity, "relation": c.relation, "bound": c.bound} for c in search.constraints],
+        "control": search.default.identity(),
+        "data": open_dataset(search.default.data).describe(),
+    }
+
+
+def _trial(search: Search, trial: FrozenTrial) -> Trial:
+    record = trial.user_attrs.get(RECORD, {})
+    points = search.default.train.validations
+    curve = [(step, value) for step, value in sorted(trial.intermediate_values.items()) if step <= points]
+    return Trial(
+        number=trial.number,
+        outcome=outcome(trial),  # type: ignore[arg-type]
+        params=trial.params,
+        changes=record.get("changes", {}),
+        values=list(trial.values) if outcome(trial) == "complete" else None,
+        costs=record.get("costs", {}),
+        curve=[] if search.pruner == "wilcoxon" else curve,
+        runs=record.get("runs", []),
+        reason=record.get("reason", ""),
+        seconds=record.get("seconds", 0.0),
+        work_seconds=record.get("work_seconds", 0.0),
+    )
+
+
+def default_runs(search: Search) -> list[Run]:
+    """The default as trials are judged: their seeds, their half of the photographs."""
+    return [search.run(search.default.model_copy(update={"seed": seed}), DEFAULT) for seed in search.seeds]
+
+
+def default_results(search: Search, store: RunStore) -> dict[str, Any]:
+    """values (None as long as they are not all there), costs, runs of the default."""
+    runs = default_runs(search)
+    costs: dict[str, float] = {}
+    values: list[float] | None = []
+    for objective in search.objectives:
+        found = [_value(store, run, objective.quantity) for run in runs]
+        there = [value for value in found if value is not None and math.isfinite(value)]
+        if values is not None:
+            values = [*values, math.fsum(there) / len(there)] if len(there) == len(runs) else None
+    for quantity in {*(c.quantity for c in search.constraints), *(o.quantity for o in search.objectives if o.is_cost)}:
+        value = _value(store, runs[0], quantity)
+        if value is not None:
+            costs[quantity] = value
+    return {"values": values, "costs": dict(sorted(costs.items())), "runs": [run.id for run in runs]}
+
+
+def _value(store: RunStore, run: Run, quantity: str) -> float | None:
+    """A score's mean over images, or a cost, of a finished run."""
+    if quantity in METRICS:
+        rows = store.read_rows(run.id, METRICS[quantity].records)
+        return math.fsum(float(row["value"]) for row in rows) / len(rows) if rows else None
+    cost, speed = store.read(run.id, "cost") or {}, store.read(run.id, "throughput") or {}
+    training = store.read(run.id, "training") or {}
+    found = {
+        "training_seconds": training.get("seconds"),
+        "training_peak_bytes": speed.get("training_peak_bytes"),
+        "training_images_per_second": (speed.get("training") or {}).get("images_per_second"),
+        "inference_images_per_second": (speed.get("inference") or {}).get("images_per_second"),
+        **cost,
+    }.get(quantity)
+    return None if found is None else float(found)
+
+
+def winner(objectives: Sequence[Objective], trials: Sequence[Trial], default: Sequence[float] | None) -> Trial | None:
+    """The trial that is confirmed. Of one objective the best; of several the one that is best in the first among
+    those that are no worse than the default in any other; if there is none, among all."""
+    complete = [trial for trial in trials if trial.outcome == "complete"]
+    if len(objectives) > 1 and default is not None:
+        kept = [trial for trial in complete if trial.values and not _is_worse(objectives, trial.values, default)]
+        complete = kept or complete
+    best: Trial | None = None
+    for trial in complete:
+        if best is None or _key(objectives, trial) < _key(objectives, best):
+            best = trial
+    return best
+
+
+def _is_worse(objectives: Sequence[Objective], values: Sequence[float], default: Sequence[float]) -> bool:
+    return any(o.beats(d, v) for o, v, d in list(zip(objectives, values, default, strict=True))[1:])
+
+
+def _key(objectives: Sequence[Objective], trial: Trial) -> tuple[float, ...]:
+    """Lower is better, objective by objective; the earlier trial of equals."""
+    assert trial.values is not None
+    signed = [v if o.direction == "lower" else -v for o, v in zip(objectives, trial.values, strict=True)]
+    return (*signed, trial.number)
+
+
+def _importances(search: Search, study: Study) -> dict[str, dict[str, float]]:
+    """Objective -> parameter -> share of the variance that it explains (fANOVA, Hutter et al. 2014), over complete
+    trials; only of parameters that every trial has."""
+    found = {}
+    for index, objective in enumerate(search.objectives):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            try:
+                shares = optuna.importance.get_param_importances(
+                    study,
+                    evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0),
+                    target=lambda trial, index=index: trial.values[index],  # type: ignore[misc]
+                )
+            except (ValueError, RuntimeError, ZeroDivisionError):  # too few trials, or none differ
+                continue
+        if shares and all(map(math.isfinite, shares.values())):
+            found[objective.quantity] = {name: round(share, 4) for name, share in shares.items()}
+    return found
+
+
+def best_yaml(search: Search, changes: dict[str, Any]) -> str:
+    """The winner against the default as a study that `bench run` takes, whole in itself at the search's scale."""
+    file, confirm = search.file, search.file.confirm
+    scores = list(dict.fromkeys([*search.metrics, *confirm.metrics]))
+    content: dict[str, Any] = {
+        "title": f"{file.title}: the best config with fresh seeds",
+        "claim": {"text": file.question},
+        "base": _base(search),
+        "axes": {"model": {DEFAULT: {}, BEST: changes}},
+        "control": {"model": DEFAULT},
+        "seeds": search.fresh_seeds,
+        "baselines": confirm.baselines,
+        "baseline_seeds": confirm.baseline_seeds,
+        "metrics": scores,
+        "hypotheses": list(_hypotheses(search, scores)),
+    }
+    content = {key: value for key, value in content.items() if value not in (None, [], {})} | {"metrics": scores}
+    head = f"# Written by `{search.command}`: the winner of the search, held against the default.\n"
+    return head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
+
+
+def _hypotheses(search: Search, scores: list[str]) -> Any:
+    """The winner is better than the default in everything that has a better end, and than each baseline in scores."""
+    signs = {"higher": ">", "lower": "<"}
+    wanted = {o.quantity: o.direction for o in search.objectives}
+    wanted |= {m: METRICS[m].direction for m in scores if m not in wanted and METRICS[m].direction != "neutral"}
+    for quantity, direction in wanted.items():
+        for other in (DEFAULT, *search.file.confirm.baselines):
+            if other == DEFAULT or quantity not in COSTS:
+                yield {quantity: f"{BEST} {signs[direction]} {other}"}
+
+
+def _base(search: Search) -> dict[str, Any]:
+    """The default's config over the scale's, on photographs that no trial was judged on."""
+    scale = merge([layer for layer in search.layers[:1]])
+    default = search.default.model_copy(
+        update={"data": search.default.data.model_copy(update={"score_on": "test"}), "seed": scale.seed}
+    )
+    changed = {path: new for path, (_, new) in difference(default, scale).items()}
+    if default.data.path is not None and "--data" not in search.arguments:
+        changed["data.path"] = default.data.path
+    elif "--data" in search.arguments:
+        changed.pop("data.name", None)
+    if default.train.validations != scale.train.validations:
+        changed["train.validations"] = default.train.validations
+    if any(path.startswith("loss.l1.") for path in changed):  # which is given whole, so that its kind may change
+        changed = {path: value for path, value in changed.items() if not path.startswith("loss.l1.")}
+        changed["loss.l1"] = default.loss.l1.model_dump(mode="json", exclude_none=True)
+    base: dict[str, Any] = {}
+    for path, value in changed.items():
+        _put(base, nested(path, value))
+    return base
+
+
+def _put(into: dict[str, Any], values: dict[str, Any]) -> None:
+    for key, value in values.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _put(into[key], value)
+        else:
+            into[key] = value

@@ -1,0 +1,93 @@
+"""The workers of a search on this machine: in this process, or several of their own, watched and replaced."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import threading
+import time
+from typing import Any
+
+from rich.console import Console
+
+from bench.config import InputError
+from bench.executors import die_with_parent, pass_on, sigint_blocked, signals_set
+from bench.runner import MOST_LOSSES
+from bench.search.load import Search, load_search
+from bench.search.progress import SearchDisplay
+from bench.search.storage import open_study
+from bench.search.worker import Orders, Worker
+
+POLL_SECONDS = 0.5
+CLOSING_SECONDS = 60  # for a worker to save where its trial is
+
+
+class WorkersLost(Exception):
+    """Workers were killed again and again."""
+
+
+def work(search: Search, orders: Orders, workers: int, console: Console) -> None:
+    """Make the search's trials. Raises KeyboardInterrupt when told to stop, WorkersLost, InputError."""
+    study, _ = open_study(search, orders.url)  # before any worker: the tables and the study are then there
+    with SearchDisplay(console, search) as display:
+
+        def show() -> None:
+            display.show(study.get_trials(deepcopy=False))
+
+        show()
+        if workers == 1:
+            stop = threading.Event()
+            with signals_set(stop):
+                Worker(search, orders, display.tell, stop.is_set).work(ended=show)
+        else:
+            _processes(search, orders, workers, display.tell, show)
+
+
+def _processes(search: Search, orders: Orders, workers: int, tell: Any, show: Any) -> None:
+    context = multiprocessing.get_context("spawn")
+    stop, news = context.Event(), context.Queue()
+    listener = threading.Thread(target=pass_on, args=(news, tell), daemon=True)
+    listener.start()
+
+    def start() -> Any:
+        process = context.Process(target=_main, args=(search.recipe, search.study_name, orders, stop, news))
+        with sigint_blocked():  # the parent decides, and says so through the event
+            process.start()
+        return process
+
+    losses = 0
+    try:
+        with signals_set(stop):
+            living = [start() for _ in range(workers)]
+            while living:
+                time.sleep(POLL_SECONDS)
+                show()
+                lost = [process for process in living if process.exitcode not in (None, 0)]
+                living = [process for process in living if process.exitcode is None]
+                losses += len(lost)
+                if lost and not stop.is_set() and losses <= MOST_LOSSES:
+                    living += [start() for _ in lost]
+        show()
+        if stop.is_set():
+            raise KeyboardInterrupt
+        if losses > MOST_LOSSES:
+            raise WorkersLost
+    finally:
+        stop.set()
+        news.put(None)
+        listener.join(2)  # a killed worker may have taken the queue's lock with it
+        news.cancel_join_thread()
+
+
+def _main(recipe: tuple[Any, ...], study_name: str, orders: Orders, stop: Any, news: Any) -> None:
+    """recipe: of load_search, since a search holds what does not travel between processes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=die_with_parent, daemon=True).start()
+    search = load_search(*recipe)
+    if search.study_name != study_name:
+        raise InputError(f"{search.path} was changed while its search is at work")
+    try:
+        Worker(search, orders, lambda *item: news.put(item), stop.is_set).work()
+    except KeyboardInterrupt:
+        return

@@ -1,0 +1,82 @@
+"""Signs of life of a search's workers, by which a trial whose worker died is noticed and queued again."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from bench.search.storage import give_back
+
+BEATS = 6  # in the time after which a silent worker counts as dead
+BEAT = "beat"  # the counter's name, of a trial
+
+
+class Signs:
+    """Signs of life: a counter with each trial at work, which a thread raises, and watches in the others'."""
+
+    def __init__(self, study: Study, grace: float) -> None:
+        self.study, self.grace = study, grace
+        self.mine: Trial | None = None
+        self.count = 0
+        self.seen: dict[int, tuple[int, float]] = {}
+        self.guard, self.over = threading.Lock(), threading.Event()
+        self.thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> Signs:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self.thread.join()
+
+    def begin(self, trial: Trial) -> None:
+        """A trial of our own is at work."""
+        with self.guard:
+            self.mine = trial
+            self._sign()
+
+    def end(self) -> None:
+        """It is not any more."""
+        with self.guard:
+            self.mine = None
+
+    def is_lost(self, trial: Trial) -> bool:
+        """Whether another worker took it for dead."""
+        return self.study.get_trials(deepcopy=False)[trial.number].state.is_finished()
+
+    def others(self) -> list[FrozenTrial]:
+        """Trials that other workers have, or left behind."""
+        return self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING))
+
+    def _sign(self) -> None:
+        self.count += 1
+        if self.mine is not None:
+            with suppress(Exception):  # it was taken over
+                self.mine.set_user_attr(BEAT, self.count)
+
+    def _beat(self) -> None:
+        while not self.over.wait(self.grace / BEATS):
+            with suppress(Exception):  # of a storage that cannot be reached for a while
+                self._sign_and_watch()
+
+    def _sign_and_watch(self) -> None:
+        with self.guard:
+            self._sign()
+            mine = self.mine.number if self.mine is not None else None
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if trial.number != mine and self._is_silent(trial):
+                give_back(self.study, trial)
+
+    def _is_silent(self, trial: FrozenTrial) -> bool:
+        """By our own clock, since those of two machines differ."""
+        now, beat = time.monotonic(), int(trial.user_attrs.get(BEAT, 0))
+        last, since = self.seen.get(trial.number, (-1, now))
+        if beat != last:
+            self.seen[trial.number] = (beat, now)
+            return False
+        return now - since > self.grace

@@ -1,0 +1,291 @@
+"""What a search varies: read from YAML with its mistakes in words, and proposed by Optuna as config values."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+
+from bench.axes import leaves_meet, path_problem
+from bench.config import InputError, RunConfig, Section
+from bench.yaml_lines import Key, Located, explain
+
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
+
+TRIES = 200  # random configs that a value may be valid in
+Number = int | float
+Assigned = dict[str, tuple[Any, Key]]
+"""Config path -> its value, and where the YAML gives it."""
+
+
+class Range(Section):
+    """{low, high} with log or step."""
+
+    model_config = ConfigDict(strict=True)
+
+    low: Number
+    high: Number
+    log: bool = False
+    """Drawn evenly in the logarithm."""
+    step: Number | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Range:
+        if self.low >= self.high:
+            raise ValueError(f"low ({self.low:g}) is not below high ({self.high:g})")
+        if self.log and self.low <= 0:
+            raise ValueError(f"a logarithmic range lies above 0, and low is {self.low:g}")
+        if self.log and self.step is not None:
+            raise ValueError("a logarithmic range has no step")
+        if self.step is not None and not _divides(self.step, self.high - self.low):
+            raise ValueError(f"steps of {self.step:g} from {self.low:g} do not meet {self.high:g}")
+        return self
+
+    @property
+    def is_whole(self) -> bool:
+        return all(isinstance(v, int) for v in (self.low, self.high) if v is not None) and not isinstance(
+            self.step, float
+        )
+
+    @property
+    def count(self) -> int | None:
+        """How many values it has; None if they are not counted."""
+        step = self.step or (1 if self.is_whole else None)
+        return None if step is None else round((self.high - self.low) / step) + 1
+
+    def __str__(self) -> str:
+        how = ", logarithmic" if self.log else f", in steps of {self.step:g}" if self.step else ""
+        return f"{self.low:g} to {self.high:g}{how}"
+
+
+@dataclass(frozen=True)
+class Numeric:
+    """A path and the range of its values."""
+
+    name: str
+    path: str
+    range: Range
+    at: Key
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A path and its values; `names` are what Optuna and tables call them."""
+
+    name: str
+    path: str
+    values: list[Any]
+    names: list[Any]
+    at: Key
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A path and its value within a block."""
+
+    path: str
+    value: Any
+    at: Key
+
+
+@dataclass(frozen=True)
+class Block:
+    """A choice between spaces."""
+
+    name: str
+    branches: dict[str, list[Part]]
+    at: Key
+
+
+Part = Numeric | Choice | Fixed | Block
+Pick = Callable[[Numeric | Choice | Block], Any]
+"""Chooses: a number, the name of a value, or of a branch."""
+
+
+def read_space(located: Located, content: dict[str, Any]) -> list[Part]:
+    """The parts of the YAML's `space`. Raises InputError."""
+    return _read(located, content, ("space",), "")
+
+
+def _read(located: Located, content: dict[str, Any], at: Key, prefix: str) -> list[Part]:
+    parts: list[Part] = []
+    for name, entry in content.items():
+        here = (*at, str(name))
+        part = _part(located, str(name), entry, here, prefix)
+        for path in _paths([part]):
+            if clash := next((p for p in _paths(parts) if leaves_meet(p, path)), None):
+                raise located.error(here, f"sets {path}, and {clash} is set beside it; a field has one place")
+        parts.append(part)
+    return parts
+
+
+def _part(located: Located, name: str, entry: Any, at: Key, prefix: str) -> Part:
+    is_range = isinstance(entry, dict) and {"low", "high"} & set(entry)
+    if isinstance(entry, dict) and not is_range:
+        return _block(located, name, entry, at, prefix)
+    if name == "seed":
+        raise located.error(at, "is what `seeds` varies")
+    if name.startswith(("data.score_on", "train.validations")):
+        raise located.error(at, "is what the search itself sets")
+    if problem := path_problem(name):
+        raise located.error(at, problem)
+    if is_range:
+        try:
+            return Numeric(prefix + name, name, Range.model_validate(entry), at)
+        except ValidationError as error:
+            where, problem = explain(error, Range)[0]
+            raise located.error((*at, *where), problem) from None
+    if isinstance(entry, list):
+        return _choice(located, prefix + name, name, entry, at)
+    if not prefix:
+        raise located.error(at, f"{entry!r} leaves nothing to choose; write a list or {{low, high}}, or put it in base")
+    return Fixed(name, entry, at)
+
+
+def _choice(located: Located, name: str, path: str, values: list[Any], at: Key) -> Choice:
+    if not values:
+        raise located.error(at, "is empty; list the values to choose from")
+    names = [v if v is None or isinstance(v, str | int | float) else json.dumps(v) for v in values]
+    for index, known in enumerate(names):
+        if any(known == other and type(known) is type(other) for other in names[:index]):
+            raise located.error((*at, index), f"{values[index]!r} is given twice")
+    return Choice(name, path, values, names, at)
+
+
+def _block(located: Located, name: str, entry: dict[str, Any], at: Key, prefix: str) -> Block:
+    if not entry:
+        raise located.error(at, "is empty; write {low, high}, a list, or named blocks")
+    branches: dict[str, list[Part]] = {}
+    for label, inner in entry.items():
+        if not isinstance(inner, dict):
+            fix = "write {low: .., high: ..}, or blocks, which are mappings of config paths"
+            raise located.error((*at, str(label)), f"{inner!r} is no block; {fix}")
+        branches[str(label)] = _read(located, inner, (*at, str(label)), f"{prefix}{name}={label}/")
+    return Block(prefix + name, branches, at)
+
+
+def _paths(parts: list[Part]) -> Iterator[str]:
+    for part in parts:
+        if isinstance(part, Block):
+            for branch in part.branches.values():
+                yield from _paths(branch)
+        else:
+            yield part.path
+
+
+def assign(parts: list[Part], pick: Pick) -> Assigned:
+    """What `pick` chooses, as config values."""
+    found: Assigned = {}
+    for part in parts:
+        if isinstance(part, Fixed):
+            found[part.path] = part.value, part.at
+        elif isinstance(part, Block):
+            found |= assign(part.branches[pick(part)], pick)
+        elif isinstance(part, Choice):
+            index = _index(part.names, pick(part))
+            found[part.path] = part.values[index], (*part.at, index)
+        else:
+            found[part.path] = pick(part), part.at
+    return found
+
+
+def _index(names: list[Any], name: Any) -> int:
+    """1 and True and 1.0 are equal, and may all be values."""
+    return next(i for i, known in enumerate(names) if known == name and type(known) is type(name))
+
+
+def propose(parts: list[Part], trial: BaseTrial) -> Assigned:
+    """The values of an Optuna trial, which it samples here."""
+
+    def pick(part: Numeric | Choice | Block) -> Any:
+        if isinstance(part, Block):
+            return trial.suggest_categorical(part.name, list(part.branches))
+        if isinstance(part, Choice):
+            return trial.suggest_categorical(part.name, part.names)
+        r = part.range
+        if r.is_whole:
+            return trial.suggest_int(part.name, int(r.low), int(r.high), step=int(r.step or 1), log=r.log)
+        return trial.suggest_float(part.name, r.low, r.high, step=r.step, log=r.log)
+
+    return assign(parts, pick)
+
+
+def in_words(parts: list[Part]) -> dict[str, str]:
+    """Name -> what it can be."""
+    words: dict[str, str] = {}
+    for part in parts:
+        if isinstance(part, Numeric):
+            words[part.name] = str(part.range)
+        elif isinstance(part, Choice):
+            words[part.name] = ", ".join(map(str, part.names))
+        elif isinstance(part, Block):
+            words[part.name] = ", ".join(part.branches)
+            for branch in part.branches.values():
+                words |= in_words(branch)
+    return words
+
+
+def size(parts: list[Part]) -> float:
+    """How many configs there are; infinite where a range has no step."""
+    total = 1.0
+    for part in parts:
+        if isinstance(part, Block):
+            total *= sum(size(branch) for branch in part.branches.values())
+        elif isinstance(part, Choice):
+            total *= len(part.values)
+        elif isinstance(part, Numeric):
+            total *= part.range.count or math.inf
+    return total
+
+
+def check_space(parts: list[Part], located: Located, resolve: Callable[[Assigned], RunConfig]) -> None:
+    """Raise InputError for an end of a range, a value or a block that no config of the space is valid with."""
+    for wanted, value, at in _extremes(parts):
+        rng, first = random.Random(0), None
+        for attempt in range(TRIES):
+            values = assign(parts, lambda part: _steer(part, wanted, value, rng, attempt))  # noqa: B023
+            try:
+                resolve(values)
+                break
+            except InputError as error:
+                first = first or error
+        else:
+            raise first or located.error(at, f"no config is valid with {value!r}")
+
+
+def _steer(part: Numeric | Choice | Block, wanted: list[Part], value: Any, rng: random.Random, attempt: int) -> Any:
+    """The wanted part's value, the branches that lead to it, and of the rest first the first, then any."""
+    if part is wanted[-1]:
+        return value
+    if isinstance(part, Block):
+        lead = next((n for n, b in part.branches.items() if any(p is q for p in b for q in wanted)), None)
+        return lead or (next(iter(part.branches)) if attempt == 0 else rng.choice(list(part.branches)))
+    if isinstance(part, Choice):
+        return part.names[0] if attempt == 0 else rng.choice(part.names)
+    return part.range.low if attempt == 0 else rng.choice([part.range.low, part.range.high])
+
+
+def _extremes(parts: list[Part], above: tuple[Part, ...] = ()) -> Iterator[tuple[list[Part], Any, Key]]:
+    """(the blocks above and the part, value, where it is written) of every value, and both ends of every range."""
+    for part in parts:
+        line = [*above, part]
+        if isinstance(part, Numeric):
+            yield from (
+                (line, end, (*part.at, name)) for name, end in (("low", part.range.low), ("high", part.range.high))
+            )
+        elif isinstance(part, Choice):
+            yield from ((line, name, (*part.at, i)) for i, name in enumerate(part.names))
+        elif isinstance(part, Block):
+            for name, branch in part.branches.items():
+                yield line, name, (*part.at, name)
+                yield from _extremes(branch, tuple(line))
+
+
+def _divides(step: Number, span: Number) -> bool:
+    return math.isclose(span / step, round(span / step), rel_tol=0, abs_tol=1e-9)

@@ -1,0 +1,256 @@
+"""A worker of a search: takes a trial, turns it into runs, tells Optuna how they went, and takes the next."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from bench.config import InputError, RunConfig
+from bench.measure.metrics import METRICS
+from bench.search.load import Search
+from bench.search.signs import Signs
+from bench.search.space import Assigned, propose, size
+from bench.search.storage import give_back, open_study, retried
+from bench.store import RunStore
+from bench.study import Run
+
+if TYPE_CHECKING:
+    from bench.run import Machine
+
+POLL_SECONDS = 0.5
+MOST_UNTRAINED = 50  # trials that break a constraint, for each that does not
+RECORD = "bench"  # the name of what we keep with a trial
+
+Tell = Callable[[str, str, float], None]
+"""Name of a run, what it does, share of it that is done."""
+
+
+@dataclass
+class Record:
+    """What is known of a trial besides what Optuna keeps."""
+
+    outcome: str = "running"
+    reason: str = ""
+    changes: dict[str, Any] = field(default_factory=dict)
+    costs: dict[str, float] = field(default_factory=dict)
+    runs: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    work_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What a worker is told."""
+
+    url: str
+    root: Path
+    """Of the run store."""
+    machine: Machine
+    grace: float
+    """Seconds without a sign of life after which another worker's trial is taken over."""
+    deadline: float = math.inf
+    """time.time() after which no trial begins."""
+
+
+class Ended(Exception):
+    """A trial is over before it has values."""
+
+    def __init__(self, outcome: str, reason: str) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+
+
+class Worker:
+    """Works until the search has its trials, or it is told to stop."""
+
+    def __init__(self, search: Search, orders: Orders, tell: Tell, told_to_stop: Callable[[], bool]) -> None:
+        self.search, self.orders, self.tell, self.told_to_stop = search, orders, tell, told_to_stop
+        self.study, self.sampler = open_study(search, orders.url)
+        self.store = RunStore(orders.root)
+        folder = orders.root / "searches"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.lock = FileLock(folder / f"{search.study_name}.lock")
+        self.signs = Signs(self.study, orders.grace)
+
+    def work(self, ended: Callable[[], None] = lambda: None) -> None:
+        """`ended` is called after every trial. Raises KeyboardInterrupt when told to stop; the trial at work is then
+        queued again, with its checkpoint."""
+        with self.signs:
+            while not self.told_to_stop():
+                if (begun := self._begin()) is not None:
+                    self._do(*begun)
+                    ended()
+                elif time.time() < self.orders.deadline and self.signs.others():  # whose trials are ours if they die
+                    time.sleep(POLL_SECONDS)
+                else:
+                    return
+        raise KeyboardInterrupt
+
+    def _begin(self) -> tuple[Trial, Assigned, float] | None:
+        """The next trial and its proposal; None where none is left to begin. One worker at a time, so that there are
+        no more trials than were asked for, and every proposal knows the others."""
+        with self.lock:
+            began = time.perf_counter()
+            trials = self.study.get_trials(deepcopy=False)
+            waiting = any(trial.state == TrialState.WAITING for trial in trials)
+            if time.time() >= self.orders.deadline or (not waiting and not self._has_room(trials)):
+                return None
+            self.sampler.begin(sum(not retried(trial) for trial in trials))
+            trial = self.study.ask()
+            self.signs.begin(trial)
+            return trial, propose(self.search.space, trial), began
+
+    def _has_room(self, trials: list[FrozenTrial]) -> bool:
+        first = [trial for trial in trials if not retried(trial)]
+        untrained = sum(outcome(trial) in ("infeasible", "invalid") for trial in first)
+        if self.search.file.sampler == "grid":
+            return len(first) < size(self.search.space) and len(first) - untrained < self.search.file.trials
+        return len(first) - untrained < self.search.file.trials and untrained < MOST_UNTRAINED * self.search.file.trials
+
+    def _do(self, trial: Trial, assigned: Assigned, began: float) -> None:
+        from bench.training.trainer import Interrupted
+
+        record = Record(changes={path: value for path, (value, _) in assigned.items()})
+        values: list[float] | None = None
+        try:
+            values = self._values(trial, assigned, record)
+            record.outcome = "complete"
+        except Ended as end:
+            record.outcome, record.reason = end.outcome, str(end)
+        except (Interrupted, KeyboardInterrupt):
+            self.signs.end()
+            give_back(self.study, self.study.get_trials(deepcopy=False)[trial.number])
+            raise KeyboardInterrupt from None
+        self.signs.end()
+        record.seconds = time.perf_counter() - began
+        state = {"complete": TrialState.COMPLETE, "failed": TrialState.FAIL}.get(record.outcome, TrialState.PRUNED)
+        with suppress(UpdateFinishedTrialError):  # taken over while it was silent: the other worker tells
+            trial.set_user_attr(RECORD, asdict(record))
+            self.study.tell(trial, values, state=state, skip_if_finished=True)
+
+    def _values(self, trial: Trial, assigned: Assigned, record: Record) -> list[float]:
+        """The objectives' values. Raises Ended and trainer.Interrupted."""
+        try:
+            config = self.search.config(assigned)
+        except InputError as error:
+            _constrain(trial, "a valid config", 1.0)
+            raise Ended("invalid", str(error)) from None
+        self._check_constraints(trial, config, record)
+        means: dict[str, list[float]] = {metric: [] for metric in self.search.metrics}
+        seconds = []
+        for index, seed in enumerate(self.search.seeds):
+            run = self.search.run(config.model_copy(update={"seed": seed}), f"trial {trial.number}")
+            record.runs.append(run.id)
+            self._execute(run, trial, index, record)
+            for metric, found in means.items():
+                scores = self._scores(run, metric)
+                found.append(math.fsum(scores) / len(scores))
+                self._report_images(trial, index, scores)
+            seconds.append((self.store.read(run.id, "training") or {}).get("seconds", math.nan))
+        record.costs["training_seconds"] = math.fsum(seconds) / len(seconds)
+        values = []
+        for objective in self.search.objectives:
+            of_seeds = means.get(objective.quantity) or [record.costs[objective.quantity]]
+            values.append(math.fsum(of_seeds) / len(of_seeds))
+        if not all(map(math.isfinite, values)):
+            raise Ended("diverged", f"{', '.join(map(str, values))} is no score to go by")
+        return values
+
+    def _check_constraints(self, trial: Trial, config: RunConfig, record: Record) -> None:
+        """Before a step is trained. Raises Ended."""
+        from bench.costs import costs_before_training
+
+        wanted = {c.quantity for c in self.search.constraints} | {
+            o.quantity for o in self.search.objectives if o.is_cost
+        }
+        try:
+            record.costs |= costs_before_training(config, wanted - {"training_seconds"}, self.orders.machine)
+        except Exception as error:
+            raise Ended("failed", f"{type(error).__name__}: {error}") from None
+        broken = []
+        for constraint in self.search.constraints:
+            excess = constraint.excess(record.costs[constraint.quantity])
+            _constrain(trial, str(constraint), excess)
+            if excess > 0:
+                broken.append(f"{constraint}, here {record.costs[constraint.quantity]:,.6g}")
+        if broken:
+            raise Ended("infeasible", "; ".join(broken))
+
+    def _execute(self, run: Run, trial: Trial, index: int, record: Record) -> None:
+        """Train and score a run, unless that is done. Raises Ended and trainer.Interrupted."""
+        from bench.run import Watch, execute
+
+        name = f"trial {trial.number}" + (f", seed {run.config.seed}" if len(self.search.seeds) > 1 else "")
+
+        def goes_on(curve: list[dict[str, Any]]) -> bool:
+            return self._report_curve(trial, index, curve)
+
+        watch = Watch(lambda _, phase, share: self.tell(name, phase, share), self.told_to_stop, goes_on)
+        began = time.perf_counter()
+        while (state := execute(run, self.search.metrics, self.store, self.orders.machine, watch)) == "running":
+            if self.told_to_stop():
+                raise KeyboardInterrupt
+            time.sleep(POLL_SECONDS)  # another search or study trains the same run
+        record.work_seconds += time.perf_counter() - began
+        if state != "done":
+            reason = (self.store.read(run.id, "outcome") or {}).get("reason", "")
+            raise Ended(state if state in ("pruned", "diverged") else "failed", f"seed {run.config.seed}: {reason}")
+        self._report_curve(trial, index, self.store.read_rows(run.id, "curve") or [])  # of a run that was there already
+
+    def _report_curve(self, trial: Trial, index: int, curve: list[dict[str, Any]]) -> bool:
+        """Tell Optuna the validation scores that it does not know; False if it would prune."""
+        objective = self.search.objectives[0]
+        if len(self.search.objectives) > 1 or self.search.pruner == "wilcoxon":
+            return True
+        scores = [float(row["value"]) for row in curve if row["name"] == f"val_{objective.quantity}"]
+        _report(trial, scores, index * self.search.default.train.validations + 1)
+        return self.search.pruner == "none" or not trial.should_prune()
+
+    def _report_images(self, trial: Trial, index: int, scores: list[float]) -> None:
+        """For wilcoxon, whose steps are (seed, image). Raises Ended."""
+        if self.search.pruner != "wilcoxon":
+            return
+        _report(trial, scores, index * len(scores))
+        if index + 1 < len(self.search.seeds) and trial.should_prune():
+            raise Ended("pruned", f"behind the best trial on the images of seed {index}")
+
+    def _scores(self, run: Run, metric: str) -> list[float]:
+        rows = self.store.read_rows(run.id, METRICS[metric].records)
+        if not rows:
+            missing = self.store.read(run.id, f"{METRICS[metric].records}.missing") or {}
+            raise Ended("failed", f"{metric} cannot be had: {missing.get('reason', 'it was not scored')}")
+        return [float(row["value"]) for row in rows]
+
+
+def outcome(trial: FrozenTrial) -> str:
+    """How a trial ended, in the words of reports."""
+    recorded = trial.user_attrs.get(RECORD, {}).get("outcome")
+    if not trial.state.is_finished():
+        return "running"
+    if trial.state == TrialState.COMPLETE:
+        return "complete"
+    if trial.state == TrialState.FAIL:
+        return "failed" if recorded == "failed" else "lost"
+    return recorded or "pruned"
+
+
+def _report(trial: Trial, scores: list[float], first: int) -> None:
+    """Tell Optuna those that it does not have; `first` is the first one's step."""
+    known = trial.study.get_trials(deepcopy=False)[trial.number].intermediate_values
+    for step, score in enumerate(scores, first):
+        if step not in known:
+            trial.report(score, step)
+
+
+def _constrain(trial: Trial, name: str, excess: float) -> None:
+    if name not in trial.constraints:  # as in a trial that is taken over
+        trial.set_constraint(name, excess)
