@@ -38,7 +38,7 @@ def search(
             "of a journal; machines that name the same one share the trials.  [default: a journal in the run "
             "store]",
         ),
-    ] = None,  # fmt: skip
+    ] = None,
     scale: Annotated[ScaleName, typer.Option(help="How much compute: tiny, small, paper.")] = "small",
     data: Annotated[str | None, typer.Option(metavar="photos|places365|PATH", help="Data set, or a folder.")] = None,
     runs: Annotated[Path, typer.Option(metavar="DIR", help="The run store.")] = Path("runs"),

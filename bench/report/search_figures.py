@@ -216,14 +216,14 @@ def draw_trial_curves(frame: pd.DataFrame, results: SearchResults, path: Path) -
     figure = Figure(figsize=(8.4, 4.2), dpi=130, layout="constrained")
     axis: Any = figure.subplots()
     for number in sorted(set(frame["number"])):
-        line = frame[frame["number"] == number].sort_values("step")
+        line = frame[frame["number"] == number].sort_values("validation")
         style: dict[str, Any] = {"color": "C0", "alpha": 0.6, "linewidth": 1, "label": COMPLETE}
         if (line["outcome"] == PRUNED).all():
             style = {"color": "0.6", "linestyle": "--", "linewidth": 1, "label": PRUNED, "zorder": 1}
         if best and number == best.number:
             style = {"color": "C3", "linewidth": 2.5, "marker": "*", "label": f"winner, trial {number}", "zorder": 4}
-        axis.plot(line["step"], line["value"], **({"marker": "."} if len(line) == 1 else {}) | style)
+        axis.plot(line["validation"], line["value"], **({"marker": "."} if len(line) == 1 else {}) | style)
     axis.locator_params(axis="x", nbins=7, integer=True)
-    axis.set_xlabel("step")
+    axis.set_xlabel("validation")
     axis.set_ylabel(objectives(results)[0].heading)
     finish(figure, [axis], path)

@@ -79,7 +79,7 @@ def _with_values(results: SearchResults) -> list[tuple[Trial, list[float]]]:
 
 def trials_frame(results: SearchResults) -> pd.DataFrame:
     """A row a trial: number, outcome, objectives, costs (both as stored: operations in ones, memory in bytes), each
-    parameter as params_NAME, steps (of the curve's last point), seconds, work_seconds, reason, runs."""
+    parameter as params_NAME, validations (how many it reached), seconds, work_seconds, reason, runs."""
     trials = results.trials
     frame = pd.DataFrame({"number": [t.number for t in trials], "outcome": [t.outcome for t in trials]})
     for place, column in enumerate(objectives(results)):
@@ -88,7 +88,7 @@ def trials_frame(results: SearchResults) -> pd.DataFrame:
         frame[column.key] = _numbers([t.costs.get(column.key) for t in trials], column.key in COUNTS)
     for name in results.search["space"]:
         frame[PARAMETER + name] = pd.Series([_setting(t, name) for t in trials], dtype=object)
-    frame["steps"] = _numbers([t.curve[-1][0] if t.curve else None for t in trials], True)
+    frame["validations"] = _numbers([t.curve[-1][0] if t.curve else None for t in trials], True)
     frame["seconds"] = _numbers([t.seconds for t in trials], False)
     frame["work_seconds"] = _numbers([t.work_seconds for t in trials], False)
     frame["reason"] = [t.reason for t in trials]
@@ -138,15 +138,15 @@ def _shown(trial: Trial, place: int, column: Column) -> float:
 
 
 def curves(results: SearchResults) -> pd.DataFrame:
-    """number, outcome, step, value: the first objective over training, of complete and pruned trials."""
+    """number, outcome, validation, value: the first objective over training, of complete and pruned trials."""
     column = objectives(results)[0]
     rows = [
-        {"number": trial.number, "outcome": trial.outcome, "step": step, "value": in_units(value, column)}
+        {"number": trial.number, "outcome": trial.outcome, "validation": point, "value": in_units(value, column)}
         for trial in results.outcome("complete", "pruned")
-        for step, value in trial.curve
+        for point, value in trial.curve
         if value is not None and math.isfinite(value)
     ]
-    return pd.DataFrame(rows, columns=["number", "outcome", "step", "value"])
+    return pd.DataFrame(rows, columns=["number", "outcome", "validation", "value"])
 
 
 def front(results: SearchResults) -> pd.DataFrame:

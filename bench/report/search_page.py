@@ -146,12 +146,10 @@ def _setting(search: dict[str, Any]) -> list[str]:
         f"{train['precision']}; that is the default's setting, from which trials differ by what the space sets."
     ]
     if data:
-        halves = " Trials are judged on one half of those to validate, the winner on the other."
-        halves = halves if config["data"].get("score_on") == "validation" else ""
         lines.append(
             f"Data `{data['name']}` (fingerprint `{data['fingerprint']}`): {data['train_photographs']:,} photographs "
             f"to train on, {data['val_photographs']:,} to validate; {data['skipped']} files skipped. Split: "
-            f"{escape_markdown(str(data['split_rule']))}.{halves}"
+            f"{escape_markdown(str(data['split_rule']))}."
         )
     timeout = f", none begun after {search['timeout']:,g} seconds" if search["timeout"] else ""
     lines.append(
@@ -187,10 +185,12 @@ def _answer(results: SearchResults, folder: Path, confirmed: Confirmed | None) -
         sentences += _winner(results, found)
     else:
         sentences.append("So there is no winner." if not best_trials(results) else "No trial was chosen as the winner.")
-    for row in confirmed.rows if confirmed else []:
-        title = parse(row["quantity"]).column.title
-        estimate, verdict = escape_markdown(row["estimate_fresh"]), escape_markdown(row["verdict"])
-        sentences.append(f"With fresh seeds {title} differs by {estimate}: {verdict}.")
+    fresh = [
+        f"{parse(row['quantity']).column.title} {row['estimate_fresh']} against {row['against']}, {row['verdict']}"
+        for row in (confirmed.rows if confirmed else [])
+    ]
+    if fresh:
+        sentences.append(f"With fresh seeds: {escape_markdown('; '.join(fresh))}.")
     if (folder / CONFIRMED).exists():
         about = "The winner and the default with fresh seeds on photographs that no trial was judged on"
         sentences.append(f"[{about}]({CONFIRMED}).")
@@ -217,10 +217,11 @@ def _best(results: SearchResults, folder: Path) -> list[str]:
     table = change_table(results)
     if table is None or not (folder / BEST).exists():
         return []
-    data = results.search["control"]["data"]
-    where = [] if data["name"] == "photos" else ["--data", data.get("path") or data["name"]]
-    command = shlex.join(["bench", "run", BEST, "--scale", results.search["scale"], *where])
-    text = f"[`{BEST}`]({BEST}) is a study of the winner and the default, ready for `bench run`; in this folder:"
+    search, called = results.search, shlex.split(results.search["command"])
+    data = called[called.index("--data") :][:2] if "--data" in called else []
+    here = f"reports/{search['name']}"
+    command = shlex.join(["bench", "run", f"{here}/{BEST}", "--scale", search["scale"], *data, "--reports", here])
+    text = f"[`{BEST}`]({BEST}) is a study of the winner and the default, ready for `bench run`:"
     return [f"## The best config\n\n{text}", _fenced(command), f"What the winner sets:\n\n{markdown(table)}"]
 
 

@@ -33,9 +33,10 @@ class Trial:
     values: list[float] | None
     """One an objective, in their order: means over the seeds and the validation images; None if not complete."""
     costs: dict[str, float]
-    """Quantity -> value, those that objectives and constraints speak of; known before training."""
+    """Quantity -> value, those that objectives and constraints speak of; known before training, but for
+    training_seconds; and parameters_total always."""
     curve: list[tuple[int, float]]
-    """(step, first objective's score) at the validation points, of the first seed."""
+    """(validation point from 1 on, first objective's score) of the first seed."""
     runs: list[str]
     """Run ids, one a seed."""
     reason: str = ""

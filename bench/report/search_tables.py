@@ -37,8 +37,8 @@ class Confirmed:
     """What became of the winner with fresh seeds, on photographs that no trial was judged on."""
 
     rows: list[dict[str, Any]]
-    """quantity, default_search, winner_search, difference_search (numbers as stored, or None), estimate_fresh (text),
-    verdict: a row an objective."""
+    """quantity, against (what the winner is compared with), default_search, winner_search, difference_search (numbers
+    as stored, or None), estimate_fresh (text), verdict: a row an objective, and what else was asked."""
 
 
 def shown(value: float | None, column: Column) -> str:
@@ -118,7 +118,9 @@ def confirmed_table(confirmed: Confirmed) -> TextTable:
         difference = (
             change(ours, default, column) if column.is_ratio else shown_signed(row["difference_search"], column)
         )
-        rows.append([column.heading, shown(default, column), shown(ours, column), difference or MISSING, *fresh])
+        rows.append(
+            [column.heading, row["against"], shown(default, column), shown(ours, column), difference or MISSING, *fresh]
+        )
     notes = [
         "In the search: on the seeds and photographs that the winner was chosen by. Of many trials the one that was "
         "also the luckiest there is chosen, so that this difference is biased in its favour, the more so the more "
@@ -126,7 +128,7 @@ def confirmed_table(confirmed: Confirmed) -> TextTable:
         "Fresh: the same two configs with seeds that no trial had, on photographs that no trial was judged on. That "
         "luck is not in it: quote this one.",
     ]
-    headings = ["quantity", "default, in the search", "winner, in the search", "difference, in the search"]
+    headings = ["quantity", "against", "default, in the search", "winner, in the search", "difference, in the search"]
     title = "Both numbers: as the search saw it, and with fresh seeds"
     return TextTable(title, [*headings, "difference, fresh", "verdict, fresh"], rows, notes)
 
@@ -168,7 +170,7 @@ def outcome_table(results: SearchResults) -> TextTable:
 def _reason(trial: Trial) -> str:
     """Of a pruned trial where it stopped: that can be counted."""
     if trial.outcome == "pruned" and trial.curve:
-        return f"after step {trial.curve[-1][0]:,}"
+        return f"after validation {trial.curve[-1][0]:,}"
     return "" if trial.outcome == "complete" else textwrap.shorten(trial.reason, LONGEST, placeholder=" …")
 
 

@@ -34,11 +34,20 @@ class Confirm(Section):
 
     seeds: Count | None = None
     """How many, from 1000 on; null takes the scale's."""
+    base: dict[str, Any] = {}
+    """What of data and train differs from the trials', such as more images: data: {val_images: 64}."""
     baselines: list[str] = []
     """Methods to compare with as well."""
     baseline_seeds: Count | None = None
     metrics: list[str] = []
     """Scores besides the objectives."""
+
+
+class ConfirmOverlay(Section):
+    """What the comparison has in another way at one scale."""
+
+    base: dict[str, Any] | None = None
+    seeds: Count | None = None
 
 
 class SearchOverlay(Section):
@@ -47,7 +56,7 @@ class SearchOverlay(Section):
     base: dict[str, Any] = {}
     trials: Count | None = None
     seeds: Count | None = None
-    confirm_seeds: Count | None = None
+    confirm: ConfirmOverlay = ConfirmOverlay()
 
 
 class SearchOverlays(Section):
@@ -96,5 +105,5 @@ class SearchFile(Section):
         """The file as it is at a scale: with its overlay's counts, which lose their null."""
         overlay: SearchOverlay = getattr(self.scales, scale)
         given = {name: value for name in ("trials", "seeds") if (value := getattr(overlay, name)) is not None}
-        seeds = overlay.confirm_seeds or self.confirm.seeds or SEEDS[scale]
-        return self.model_copy(update=given | {"confirm": self.confirm.model_copy(update={"seeds": seeds})})
+        at_end = {"seeds": self.confirm.seeds or SEEDS[scale]} | overlay.confirm.model_dump(exclude_none=True)
+        return self.model_copy(update=given | {"confirm": self.confirm.model_copy(update=at_end)})

@@ -30,8 +30,7 @@ from bench.variants import unknown_method
 from bench.yaml_lines import Key, Located, explain, nearest
 
 ALIASES = {"parameters": "parameters_total", "images_per_second": "inference_images_per_second"}
-CHECKS = 5  # validation points of a trial, unless the base says otherwise
-OPEN = Layer({"train": {"validations": CHECKS}}, lambda at, problem: InputError(problem))
+CHECKS = 5  # validation points of a trial that may be pruned at them, unless the base says otherwise
 
 
 @dataclass(frozen=True)
@@ -151,6 +150,19 @@ class Search:
         judged: dict[str, Any] = {"data": {"score_on": "validation"}, "seed": seed}
         return merge([*self.layers, *proposed, Layer(judged, lambda at, problem: InputError(problem))])
 
+    def confirmed_default(self) -> RunConfig:
+        """The default in the comparison at the end. Raises InputError."""
+        at_end = self.file.confirm.base
+        for section in ("seed", "method", "task", "generator", "tiling", "discriminator", "loss"):
+            if section in at_end:
+                raise self.located.error(
+                    ("confirm", "base", section),
+                    "would be another question than the trials'; only data and train may differ",
+                )
+        judged = Layer({"data": {"score_on": "test"}}, lambda at, problem: InputError(problem))
+        own = Layer(at_end, lambda at, problem: self.located.error(("confirm", "base", *at), problem))
+        return merge([*self.layers, own, judged])
+
     def _layer(self, path: str, value: Any, at: Key) -> Layer:
         def error(where: Key, problem: str) -> InputError:
             return self.located.error(at, f"{value!r}: {problem}")
@@ -176,15 +188,16 @@ def load_search(
         file = file.model_copy(update={"trials": trials})
     space = read_space(located, file.space)
     objectives = _objectives(file, located)
+    pruner = _pruner(file, objectives, located)
     search = Search(
         path=path,
         file=file,
         scale=scale,
-        layers=_layers(file, located, scale, data, _overrides(overrides, file, located)),
+        layers=_layers(file, pruner, located, scale, data, _overrides(overrides, file, located)),
         space=space,
         objectives=objectives,
         constraints=_constraints(file, located),
-        pruner=_pruner(file, objectives, located),
+        pruner=pruner,
         located=located,
         recipe=(path, scale, data, overrides, trials),
     )
@@ -192,7 +205,7 @@ def load_search(
         raise located.error(("sampler",), "a grid needs ranges that end: give those of the space a step, or lists")
     for other in SCALES:  # a mistake there would else be found late
         if other != scale and getattr(file.scales, other) != SearchOverlay():
-            merge(_layers(file, located, other, None, {}))
+            merge(_layers(file, pruner, located, other, None, {}))
     check_space(space, located, search.config)
     _check_method(search)
     return search
@@ -235,8 +248,14 @@ def _leaves(space: dict[str, Any]) -> list[str]:
 
 
 def _layers(
-    file: SearchFile, located: Located, scale: ScaleName, data: str | None, overrides: dict[str, Any]
+    file: SearchFile,
+    pruner: Pruner,
+    located: Located,
+    scale: ScaleName,
+    data: str | None,
+    overrides: dict[str, Any],
 ) -> list[Layer]:
+    """The scale's, then how often a trial is looked at, then the study's, the file's and the command line's."""
     overlay = getattr(file.scales, scale).base
     for at, values in {("base",): file.base, ("scales", scale, "base"): overlay}.items():
         if "seed" in values:
@@ -252,7 +271,8 @@ def _layers(
                 ("study",), f"{file.study} is not a file; give the study's path from {located.path.parent}"
             )
         between = control_layers(study, scale)
-    return [lowest, OPEN, *between, *rest]
+    looks = {"train": {"validations": CHECKS if pruner in ("median", "hyperband") else 1}}
+    return [lowest, Layer(looks, lambda at, problem: InputError(problem)), *between, *rest]
 
 
 def _objectives(file: SearchFile, located: Located) -> list[Objective]:
@@ -331,6 +351,7 @@ def _pruner(file: SearchFile, objectives: list[Objective], located: Located) -> 
 def _check_method(search: Search) -> None:
     """The default's method and task, against the objectives; and the names of the comparison at the end."""
     file, located, config = search.file, search.located, search.default
+    search.confirmed_default()
     if problem := unknown_method(config.method):
         raise located.error(("base", "method"), problem)
     if config.method in UNTRAINED:

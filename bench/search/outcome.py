@@ -101,7 +101,8 @@ def default_results(search: Search, store: RunStore) -> dict[str, Any]:
         there = [value for value in found if value is not None and math.isfinite(value)]
         if values is not None:
             values = [*values, math.fsum(there) / len(there)] if len(there) == len(runs) else None
-    for quantity in {*(c.quantity for c in search.constraints), *(o.quantity for o in search.objectives if o.is_cost)}:
+    asked = [c.quantity for c in search.constraints] + [o.quantity for o in search.objectives if o.is_cost]
+    for quantity in {"parameters_total", *asked}:
         value = _value(store, runs[0], quantity)
         if value is not None:
             costs[quantity] = value
@@ -204,10 +205,8 @@ def _hypotheses(search: Search, scores: list[str]) -> Any:
 
 def _base(search: Search) -> dict[str, Any]:
     """The default's config over the scale's, on photographs that no trial was judged on."""
-    scale = merge([layer for layer in search.layers[:1]])
-    default = search.default.model_copy(
-        update={"data": search.default.data.model_copy(update={"score_on": "test"}), "seed": scale.seed}
-    )
+    scale = merge(search.layers[:1])
+    default = search.confirmed_default()
     changed = {path: new for path, (_, new) in difference(default, scale).items()}
     if default.data.path is not None and "--data" not in search.arguments:
         changed["data.path"] = default.data.path

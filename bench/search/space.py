@@ -223,7 +223,7 @@ def in_words(parts: list[Part]) -> dict[str, str]:
         if isinstance(part, Numeric):
             words[part.name] = str(part.range)
         elif isinstance(part, Choice):
-            words[part.name] = ", ".join(map(str, part.names))
+            words[part.name] = ", ".join(n if isinstance(n, str) else json.dumps(n) for n in part.names)
         elif isinstance(part, Block):
             words[part.name] = ", ".join(part.branches)
             for branch in part.branches.values():

@@ -156,7 +156,8 @@ class Worker:
                 found.append(math.fsum(scores) / len(scores))
                 self._report_images(trial, index, scores)
             seconds.append((self.store.read(run.id, "training") or {}).get("seconds", math.nan))
-        record.costs["training_seconds"] = math.fsum(seconds) / len(seconds)
+        if "training_seconds" in [objective.quantity for objective in self.search.objectives]:
+            record.costs["training_seconds"] = math.fsum(seconds) / len(seconds)
         values = []
         for objective in self.search.objectives:
             of_seeds = means.get(objective.quantity) or [record.costs[objective.quantity]]
@@ -169,9 +170,11 @@ class Worker:
         """Before a step is trained. Raises Ended."""
         from bench.costs import costs_before_training
 
-        wanted = {c.quantity for c in self.search.constraints} | {
-            o.quantity for o in self.search.objectives if o.is_cost
-        }
+        wanted = (
+            {"parameters_total"}
+            | {c.quantity for c in self.search.constraints}
+            | {o.quantity for o in self.search.objectives if o.is_cost}
+        )
         try:
             record.costs |= costs_before_training(config, wanted - {"training_seconds"}, self.orders.machine)
         except Exception as error:

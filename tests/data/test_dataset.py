@@ -144,7 +144,7 @@ def test_crops_of_one_photograph_lie_in_one_half(root):
 def test_two_halves_need_two_photographs(tmp_path, write_image):
     for i in range(2):
         write_image(tmp_path / "images" / ("train" if i < 1 else "val") / f"{i}.png", i, 30, 20)
-    with pytest.raises(InputError, match="data.score_on is test, but val/1.png is the one photograph"):
+    with pytest.raises(InputError, match=r"data\.score_on is test, but val/1\.png is the one photograph"):
         open_dataset(config(tmp_path / "images", score_on="test"))
 
 
