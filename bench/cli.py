@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +13,23 @@ from rich.console import Console
 from rich.markup import escape
 
 from bench.cli_baselines import app as baselines
-from bench.cli_search import search
+from bench.cli_options import (
+    BAD_INPUT,
+    INTERRUPTED,
+    SOME_FAILED,
+    CheckpointEvery,
+    Data,
+    Device,
+    Pictures,
+    Reports,
+    Runs,
+    Scale,
+    Threads,
+    check_folder,
+    known_device,
+    say,
+)
+from bench.cli_search import is_search, report_searches, search
 from bench.config import InputError
 from bench.study_file import ScaleName
 
@@ -29,20 +44,10 @@ app = typer.Typer(
 app.add_typer(baselines, name="baselines")
 app.command()(search)
 
-DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
-
 Studies = Annotated[
     list[str],
     typer.Argument(metavar="STUDY... [KEY=VALUE...]", help="Study files, then dotted overrides: train.steps=500."),
 ]
-Scale = Annotated[ScaleName, typer.Option(help="How much compute: tiny (seconds), small (minutes on a laptop), paper.")]
-Data = Annotated[str | None, typer.Option(metavar="photos|places365|PATH", help="Data set, or a folder of images.")]
-Runs = Annotated[Path, typer.Option(metavar="DIR", help="The run store.")]
-Reports = Annotated[Path, typer.Option(metavar="DIR", help="Where reports go.")]
-Pictures = Annotated[
-    bool, typer.Option("--pictures/--no-pictures", help="Leave sample pictures out if the data may not be passed on.")
-]
-Device = Annotated[str, typer.Option(help="auto takes CUDA if there is one; or cpu, cuda, cuda:1.")]
 
 
 @app.command()
@@ -66,10 +71,10 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Runs at a time.  [default: as many as the cores bear; 1 on CUDA]")
     ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of each run on the CPU.")] = 1,
+    threads: Threads = 1,
     device: Device = "auto",
     pictures: Pictures = True,
-    checkpoint_every: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time between checkpoints.")] = 20,
+    checkpoint_every: CheckpointEvery = 20,
 ) -> None:
     """Train what is missing, score it, and report."""
     from bench.report.claims import archives, write_claims
@@ -108,8 +113,9 @@ def report(
     reports: Reports = Path("reports"),
     pictures: Pictures = True,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if a table differs.")] = False,
+    storage: Annotated[str | None, typer.Option(metavar="URL", help="Where a search has its trials.")] = None,
 ) -> None:
-    """Make reports again, from the store or from the records beside them; trains nothing."""
+    """Make reports of studies and searches again, from the store or from the records beside them; trains nothing."""
     from bench.report.again import all_results
     from bench.report.claims import archives, check_claims, write_claims
     from bench.report.terminal import print_results
@@ -117,10 +123,15 @@ def report(
     from bench.store import RunStore
 
     console, store = Console(emoji=False), RunStore(runs)
-    stale = []
-    loaded = _load(studies or [], scale, data, may_be_empty=True)
+    given = studies or []
+    searches = [a for a in given if Path(a).is_file() and is_search(Path(a))]
+    rest = [a for a in given if a not in searches]
+    overrides = tuple(a for a in rest if "=" in a and not Path(a).is_file())
+    loaded = _load([] if searches and len(rest) == len(overrides) else rest, scale, data, may_be_empty=True)
     archives(reports, without={study.name for study in loaded})
-    for results, folder, source in all_results(loaded, store, reports):
+    asked = (scale, data, overrides, storage, runs, reports, pictures, check)
+    stale = report_searches([Path(a) for a in searches], not given, *asked)
+    for results, folder, source in all_results(loaded, store, reports) if loaded or not searches else ():
         if check:
             stale += [folder / name for name in check_report(results, folder)]
         else:
@@ -174,25 +185,6 @@ def _load(arguments: list[str], scale: ScaleName, data: str | None, may_be_empty
     if twice:
         raise InputError(f"command line: several studies are named {', '.join(twice)}; their reports would overwrite")
     return [load_study(path, scale, data, overrides) for path in paths]
-
-
-def check_folder(option: str, path: Path) -> None:
-    """Before hours of work, not after: a folder that is there, or can be made."""
-    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise InputError(f"{option} {path}: {there} is not a folder that can be written")
-
-
-def known_device(name: str) -> str:
-    """A device's name. Raises InputError."""
-    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
-        raise InputError(f"--device {name}: unknown; allowed: auto, cpu, cuda, cuda:N")
-    return name
-
-
-def say(text: str) -> None:
-    """To stderr."""
-    Console(stderr=True, soft_wrap=True, emoji=False).print(text, markup=False, highlight=False)
 
 
 def main() -> None:

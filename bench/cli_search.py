@@ -9,11 +9,25 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from bench.cli_options import (
+    DONE,
+    INTERRUPTED,
+    SOME_FAILED,
+    CheckpointEvery,
+    Data,
+    Device,
+    Pictures,
+    Reports,
+    Runs,
+    Scale,
+    Threads,
+    check_folder,
+    known_device,
+    say,
+)
 from bench.config import InputError
 from bench.study_file import ScaleName
 from bench.yaml_lines import Located
-
-DONE, SOME_FAILED, INTERRUPTED = 0, 1, 130
 
 
 def is_search(path: Path) -> bool:
@@ -39,26 +53,23 @@ def search(
             "store]",
         ),
     ] = None,
-    scale: Annotated[ScaleName, typer.Option(help="How much compute: tiny, small, paper.")] = "small",
-    data: Annotated[str | None, typer.Option(metavar="photos|places365|PATH", help="Data set, or a folder.")] = None,
-    runs: Annotated[Path, typer.Option(metavar="DIR", help="The run store.")] = Path("runs"),
-    reports: Annotated[Path, typer.Option(metavar="DIR", help="Where reports go.")] = Path("reports"),
-    threads: Annotated[int, typer.Option(min=1, help="Threads of each run on the CPU.")] = 1,
-    device: Annotated[str, typer.Option(help="auto takes CUDA if there is one; or cpu, cuda, cuda:1.")] = "auto",
-    pictures: Annotated[
-        bool, typer.Option("--pictures/--no-pictures", help="Leave sample pictures out of the comparison's report.")
-    ] = True,
+    scale: Scale = "small",
+    data: Data = None,
+    runs: Runs = Path("runs"),
+    reports: Reports = Path("reports"),
+    threads: Threads = 1,
+    device: Device = "auto",
+    pictures: Pictures = True,
     confirm: Annotated[
         bool, typer.Option("--confirm/--no-confirm", help="Hold the winner against the default with fresh seeds.")
     ] = True,
-    checkpoint_every: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time between checkpoints.")] = 20,
+    checkpoint_every: CheckpointEvery = 20,
     grace: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="Silence after which a worker's trial is taken over.")
     ] = 60,
 ) -> None:
     """Search with Optuna for the best config: its trials are runs like any other. The same command goes on, and on
     several machines with the same --storage shares the work."""
-    from bench.cli import check_folder, known_device, say
     from bench.search.load import load_search
 
     files = [Path(a) for a in arguments if "=" not in a or Path(a).is_file()]
@@ -104,3 +115,76 @@ def search(
     print_search(results, folder, console)
     failed = results.outcome("failed") or any(state not in ("done", "unavailable") for state in states.values())
     raise typer.Exit(SOME_FAILED if failed else DONE)
+
+
+def report_searches(
+    paths: list[Path],
+    everything: bool,
+    scale: ScaleName,
+    data: str | None,
+    overrides: tuple[str, ...],
+    storage: str | None,
+    runs: Path,
+    reports: Path,
+    pictures: bool,
+    check: bool,
+) -> list[Path]:
+    """Make the pages of these searches again, or with `everything` of all with an archive below `reports`; from the
+    storage that knows them, else from their archives. With `check` nothing is written, and the files that differ from
+    what their archives give come back. Raises InputError."""
+    from bench.report.search_again import stale, write_again
+    from bench.report.search_results import TRIALS, load_search_results
+    from bench.report.search_terminal import print_search
+
+    if everything:
+        folders = sorted(path.parent for path in reports.glob(f"*/{TRIALS}"))
+    else:
+        folders = [_collected(path, scale, data, overrides, storage, runs, reports, pictures, check) for path in paths]
+    found = []
+    for folder in folders:
+        results = load_search_results(folder)
+        if check:
+            found += stale(results, folder)
+        else:
+            write_again(results, folder)
+            print_search(results, folder, Console(emoji=False))
+    return found
+
+
+def _collected(
+    path: Path,
+    scale: ScaleName,
+    data: str | None,
+    overrides: tuple[str, ...],
+    storage: str | None,
+    runs: Path,
+    reports: Path,
+    pictures: bool,
+    check: bool,
+) -> Path:
+    """The report folder of a search, its archives made anew from the storage unless they are only to be checked."""
+    from bench.report.search_results import TRIALS, load_search_results
+    from bench.search.load import load_search
+
+    loaded = load_search(path, scale, data, overrides)
+    folder = reports / loaded.name
+    if not check:
+        from bench.search.finish import write_all
+        from bench.search.storage import default_storage, has_study, open_study
+        from bench.store import RunStore
+
+        url = storage or default_storage(loaded, runs)
+        if has_study(loaded, url):
+            write_all(loaded, open_study(loaded, url)[0], RunStore(runs), folder, pictures)
+            return folder
+    if not (folder / TRIALS).exists():
+        raise InputError(
+            f"{path}: neither a storage nor {folder} has its trials; bench search it first, or name --storage"
+        )
+    kept = load_search_results(folder).search
+    if kept["storage"] != loaded.study_name:
+        raise InputError(
+            f"{folder} holds the trials of `{kept['command']}`, which are not those of `{loaded.command}` as {path} is "
+            "now; give its options, or bench search it"
+        )
+    return folder

@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.config import InputError
 from bench.report.archive import ARCHIVE, load
 from bench.report.frames import Results, collect, describe
+from bench.report.search_results import TRIALS
 from bench.store import RunStore
 from bench.study import Study
 
@@ -32,7 +33,7 @@ def all_results(
                 raise InputError(f"{study.path}: neither {store.root} nor {folder} has results; bench run it first")
         return
     archives = sorted(reports.glob(f"*/{ARCHIVE}"))
-    if not archives:
+    if not archives and not any(reports.glob(f"*/{TRIALS}")):
         raise InputError(f"{reports}: no reports here; bench run a study first, or name another folder with --reports")
     for archive in archives:
         yield load(archive.parent), archive.parent, None

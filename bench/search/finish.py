@@ -9,14 +9,12 @@ from optuna.study import Study as OptunaStudy
 
 from bench.executors import Job
 from bench.measure.metrics import METRICS
-from bench.report.archive import ARCHIVE, load
 from bench.report.frames import Results, collect
-from bench.report.search_confirmed import confirmed
+from bench.report.search_again import confirmed_in
 from bench.report.search_page import BEST as BEST_FILE
-from bench.report.search_page import check_search, write_search
+from bench.report.search_page import write_search
 from bench.report.search_results import SearchResults
-from bench.report.search_tables import Confirmed
-from bench.report.write import check_report, write_report
+from bench.report.write import write_report
 from bench.runner import jobs_of
 from bench.search.load import Search
 from bench.search.outcome import BEST, best_yaml, collect_search, default_runs
@@ -73,28 +71,5 @@ def write_all(
         if any(store.state(run.id) != "new" for run in runs):
             best = collect(study, store)
             write_report(best, folder / BEST, store, pictures)
-    write_search(results, folder, _confirmed(results, folder))
+    write_search(results, folder, confirmed_in(results, folder))
     return results, best
-
-
-def _confirmed(results: SearchResults, folder: Path) -> Confirmed | None:
-    """What the archive of the comparison says, if it is of this winner."""
-    if not (folder / BEST / ARCHIVE).exists():
-        return None
-    best = load(folder / BEST)
-    return confirmed(results, best) if [run["id"] for run in best.runs] == results.search.get("best_runs") else None
-
-
-def write_again(results: SearchResults, folder: Path) -> None:
-    """The page from its archives."""
-    if (folder / BEST / ARCHIVE).exists():
-        write_report(load(folder / BEST), folder / BEST, None)
-    write_search(results, folder, _confirmed(results, folder))
-
-
-def stale(results: SearchResults, folder: Path) -> list[Path]:
-    """Files that differ from what the archives give."""
-    found = [folder / name for name in check_search(results, folder, _confirmed(results, folder))]
-    if (folder / BEST / ARCHIVE).exists():
-        found += [folder / BEST / name for name in check_report(load(folder / BEST), folder / BEST)]
-    return found

@@ -1,0 +1,46 @@
+"""What the commands share: options, exit codes, checks before hours of work, and words on stderr."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bench.config import InputError
+from bench.study_file import ScaleName
+
+DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+Scale = Annotated[ScaleName, typer.Option(help="How much compute: tiny (seconds), small (minutes on a laptop), paper.")]
+Data = Annotated[str | None, typer.Option(metavar="photos|places365|PATH", help="Data set, or a folder of images.")]
+Runs = Annotated[Path, typer.Option(metavar="DIR", help="The run store.")]
+Reports = Annotated[Path, typer.Option(metavar="DIR", help="Where reports go.")]
+Pictures = Annotated[
+    bool, typer.Option("--pictures/--no-pictures", help="Leave sample pictures out if the data may not be passed on.")
+]
+Device = Annotated[str, typer.Option(help="auto takes CUDA if there is one; or cpu, cuda, cuda:1.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads of each run on the CPU.")]
+CheckpointEvery = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time between checkpoints.")]
+
+
+def check_folder(option: str, path: Path) -> None:
+    """Before hours of work, not after: a folder that is there, or can be made."""
+    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise InputError(f"{option} {path}: {there} is not a folder that can be written")
+
+
+def known_device(name: str) -> str:
+    """A device's name. Raises InputError."""
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise InputError(f"--device {name}: unknown; allowed: auto, cpu, cuda, cuda:N")
+    return name
+
+
+def say(text: str) -> None:
+    """To stderr."""
+    Console(stderr=True, soft_wrap=True, emoji=False).print(text, markup=False, highlight=False)
