@@ -85,7 +85,7 @@ class SearchFile(Section):
         min_length=1
     )
     """Metrics and costs to make better; a name, names, or name: lower | higher where it has no better end."""
-    constraints: dict[str, str] = {}
+    constraints: dict[str, Annotated[str, Field(coerce_numbers_to_str=True)]] = {}
     """Cost: `<= BOUND` or `>= BOUND`, looked at before a trial is trained."""
     sampler: Sampler = "tpe"
     pruner: Annotated[Pruner, BeforeValidator(_null_is_none)] | None = Field(default=None, validate_default=False)

@@ -206,6 +206,7 @@ def load_search(
     for other in SCALES:  # a mistake there would else be found late
         if other != scale and getattr(file.scales, other) != SearchOverlay():
             merge(_layers(file, pruner, located, other, None, {}))
+    search.config({})  # a mistake in the base is none of the space
     check_space(space, located, search.config)
     _check_method(search)
     return search

@@ -18,7 +18,7 @@ from bench.yaml_lines import Key, Located, explain
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
-TRIES = 200  # random configs that a value may be valid in
+TRIES = 20  # configs that a value may be valid in
 Number = int | float
 Assigned = dict[str, tuple[Any, Key]]
 """Config path -> its value, and where the YAML gives it."""

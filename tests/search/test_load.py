@@ -1,0 +1,144 @@
+"""Search files: what they become, and mistakes named with file, line, path and fix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import ROOT
+from searches import WriteSearch
+
+from bench.config import InputError
+from bench.search.load import load_search
+from bench.study import load_study
+
+SEARCHES = sorted((ROOT / "ablations" / "search").glob("*.yaml"))
+NUMBER = {"low": 1.0, "high": 9.0}
+
+MISTAKES: list[tuple[str, Any, str]] = [
+    ("space", {"train.learning_rat": NUMBER}, "space.train.learning_rat: unknown key; did you mean learning_rate?"),
+    ("space", {"loss.l1": {"low": 9.0, "high": 1.0}}, "low (9) is not below high (1)"),
+    ("space", {"loss.l1": {"low": 0.0, "high": 1.0, "log": True}}, "a logarithmic range lies above 0, and low is 0"),
+    ("space", {"loss.l1": NUMBER | {"log": True, "step": 1.0}}, "a logarithmic range has no step"),
+    ("space", {"loss.l1": NUMBER | {"step": 3.0}}, "steps of 3 from 1 do not meet 9"),
+    ("space", {"loss.l1": NUMBER | {"logg": True}}, "loss.l1.logg: unknown key; did you mean log?"),
+    ("space", {"loss.l1": {"low": 1.0}}, "loss.l1.high: is required"),
+    ("space", {"loss.l1": {"low": "1", "high": 2}}, "loss.l1.low: "),
+    ("space", {"loss.l1": 3}, "3 leaves nothing to choose"),
+    ("space", {"loss.l1": []}, "is empty; list the values"),
+    ("space", {"generator.depth": [2, 2]}, "generator.depth[1]: 2 is given twice"),
+    ("space", {"loss.adversarial": ["bce", "hinge"]}, "'hinge' is not allowed; allowed: bce, l2"),
+    ("space", {"generator.width": {"low": -3, "high": 8}}, "space.generator.width"),
+    ("space", {"generator.depth": [2, 9]}, "a sub-image of 32 px"),
+    ("space", {"loss.l1": NUMBER, "lambda": {"a": {"loss.l1.start": NUMBER}}}, "sets loss.l1.start, and loss.l1 is"),
+    ("space", {"lambda": {"a": 3}}, "space.lambda.a: 3 is no block"),
+    ("space", {"lambda": {}}, "is empty; write {low, high}"),
+    ("space", {"seed": [0, 1]}, "is what `seeds` varies"),
+    ("space", {"data.score_on": ["all", "test"]}, "is what the search itself sets"),
+    ("space", {}, "space: "),
+    ("base", {"data": {"score_on": "test"}}, "is what the search itself sets"),
+    ("base", {"seed": 3}, "is what `seeds` varies"),
+    ("base", {"method": "gray"}, "gray is not trained, so that there is nothing to search"),
+    ("base", {"trian": {}}, "base.trian: unknown key; did you mean train?"),
+    ("objectives", {}, "objectives: "),
+    ("objectives", ["psnr", "pnsr"], "objectives.pnsr: is not a metric, nor a cost; did you mean psnr?"),
+    ("objectives", {"psnr": "lower"}, "lower is worse; higher is better for psnr"),
+    ("objectives", ["colorfulness"], "has no better end; say which you want"),
+    ("objectives", ["parameters", "parameters_total"], "is given twice"),
+    ("objectives", ["psnr_hole"], "needs a task with a hole"),
+    ("constraints", {"psnr": ">= 20"}, "constraints.psnr: is no cost that is known before training"),
+    ("constraints", {"parameters": "4e6"}, "'4000000.0' is no bound; write `<= 4.1e6` or `>= 1000`"),
+    ("constraints", {"parameters": "<= many"}, "'<= many' is no bound"),
+    ("sampler", "tpee", "'tpee' is not allowed; did you mean tpe? allowed: tpe, gp, nsga2, random, grid"),
+    ("sampler", "grid", "a grid needs ranges that end"),
+    ("pruner", "medain", "did you mean median?"),
+    ("pruner", "wilcoxon", "and 2 seeds or more"),
+    ("trials", 0, "trials: "),
+    ("trials", None, "trials: is required"),
+    ("study", "nowhere.yaml", "nowhere.yaml is not a file"),
+    ("confirm", {"baselines": ["pix2pics"]}, "confirm.baselines[0]: 'pix2pics' is unknown; did you mean pix2pix?"),
+    ("confirm", {"metrics": ["pnsr"]}, "confirm.metrics[0]: 'pnsr' is unknown; did you mean psnr?"),
+    ("confirm", {"base": {"generator": {"width": 9}}}, "would be another question than the trials'"),
+    ("scales", {"paper": {"base": {"trian": {}}}}, "scales.paper.base.trian: unknown key"),
+    ("axes", {"generator.depth": [1, 2]}, "axes: unknown key"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "value", "message"), MISTAKES, ids=[f"{m[0]}-{i}" for i, m in enumerate(MISTAKES)])
+def test_a_mistake_is_named_with_file_line_path_and_fix(
+    write_search: WriteSearch, key: str, value: Any, message: str
+) -> None:
+    path = write_search(**{key: value})
+    with pytest.raises(InputError) as error:
+        load_search(path, "tiny")
+    assert message in str(error.value)
+    file, line, _ = str(error.value).split(":", 2)
+    assert file == str(path)
+    lines = path.read_text().splitlines()
+    assert value is None or key in "\n".join(lines[: int(line)])
+
+
+@pytest.mark.parametrize(
+    ("objectives", "pruner", "message"),
+    [
+        (["psnr", "st_lpips"], "median", "median needs one objective, here are 2; set it to none"),
+        ("macs", "hyperband", "macs has no validation curve to prune by; these have: psnr"),
+        ("lpips", "median", "lpips has no validation curve"),
+        ("training_seconds", "median", "training time is known at the end alone"),
+    ],
+)
+def test_a_pruner_that_does_not_fit(write_search: WriteSearch, objectives: Any, pruner: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load_search(write_search(objectives=objectives, pruner=pruner), "tiny")
+
+
+@pytest.mark.parametrize(
+    ("objectives", "pruner"), [("psnr", "median"), (["psnr", "macs"], "none"), ("macs", "none"), ("lpips", "none")]
+)
+def test_the_pruner_that_goes_with_the_objectives(write_search: WriteSearch, objectives: Any, pruner: str) -> None:
+    assert load_search(write_search(objectives=objectives), "tiny").pruner == pruner
+
+
+@pytest.mark.parametrize("scale", ["tiny", "small", "paper"])
+@pytest.mark.parametrize("path", SEARCHES, ids=lambda p: p.stem)
+def test_every_shipped_search_loads(path: Path, scale: Any) -> None:
+    search = load_search(path, scale)
+    assert search.default.data.score_on == "validation"
+    assert search.confirmed_default().data.score_on == "test"
+    assert not set(search.seeds) & set(search.fresh_seeds)
+
+
+def test_there_is_a_search_of_each_kind() -> None:
+    loaded = [load_search(path) for path in SEARCHES]
+    assert any(s.pruner != "none" and len(s.objectives) == 1 for s in loaded)
+    assert any("flops" in [o.quantity for o in s.objectives] and len(s.objectives) > 1 for s in loaded)
+    assert any([(c.quantity, c.bound) for c in s.constraints] == [("parameters_total", 4081027)] for s in loaded)
+
+
+def test_the_name_in_the_storage_is_of_what_makes_trials_comparable(write_search: WriteSearch) -> None:
+    name = load_search(write_search(), "tiny").study_name
+    assert name.startswith("search-tiny-")
+    assert load_search(write_search(trials=9, timeout=5, title="other", confirm={}), "tiny").study_name == name
+    for change in ({"objectives": "ssim"}, {"seeds": 2}, {"seed": 1}, {"sampler": "random"}, {"base": {}}):
+        assert load_search(write_search(**change), "tiny").study_name != name
+    assert load_search(write_search(), "tiny", overrides=("train.steps=11",)).study_name != name
+
+
+def test_a_command_line_cannot_set_what_the_space_does(write_search: WriteSearch) -> None:
+    with pytest.raises(InputError, match=r"train\.learning_rate is in the space of .*; change it there"):
+        load_search(write_search(), "tiny", overrides=("train.learning_rate=1",))
+
+
+def test_the_default_can_be_a_studys_control(write_search: WriteSearch, tmp_path: Path) -> None:
+    study = ROOT / "ablations" / "tiling.yaml"
+    searched = load_search(write_search(study=str(study), base=None), "small").default
+    control = load_study(study, "small").control.config
+    assert searched.identity() | {"data": None} == control.identity() | {"data": None}
+
+
+def test_a_study_and_a_search_are_told_apart(write_search: WriteSearch) -> None:
+    with pytest.raises(InputError, match="this is a search; give it to bench search"):
+        load_study(write_search())
+    with pytest.raises(InputError, match="this is a study; run it with bench run"):
+        load_search(ROOT / "ablations" / "pooling.yaml")

@@ -1,0 +1,210 @@
+"""A worker at work in this process, on a journal: what becomes of proposals, and of the runs in the store."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from optuna.study import Study
+from searches import WriteSearch
+
+from bench.config import RunConfig
+from bench.report.search_results import Trial
+from bench.run import Machine, Watch, execute
+from bench.search.load import Search, load_search
+from bench.search.outcome import collect_search
+from bench.search.storage import default_storage, give_back, open_study, retried
+from bench.search.worker import Orders, Worker, outcome
+from bench.store import RunStore
+from bench.study import Run
+
+WIDTH = {"generator.width": {"low": 2, "high": 8}}
+
+
+def make(path: Path, told_to_stop: Any = lambda: False, **orders: Any) -> Search:
+    """The search with its trials made."""
+    search = load_search(path, "tiny")
+    root = runs(search)
+    given = {"url": default_storage(search, root), "root": root, "machine": Machine(), "grace": 60.0} | orders
+    Worker(search, Orders(**given), lambda *_: None, told_to_stop).work()
+    return search
+
+
+def runs(search: Search) -> Path:
+    return search.path.parent / f"runs of {search.name}"
+
+
+def study_of(search: Search) -> Study:
+    return open_study(search, default_storage(search, runs(search)))[0]
+
+
+def trials(search: Search) -> list[Trial]:
+    return collect_search(search, study_of(search), RunStore(runs(search))).trials
+
+
+def test_a_trial_is_a_run_like_any_other(write_search: WriteSearch) -> None:
+    search = make(write_search(trials=1))
+    (trial,) = trials(search)
+    assert (trial.outcome, trial.number, len(trial.runs)) == ("complete", 0, 1)
+    store = RunStore(runs(search))
+    assert store.state(trial.runs[0]) == "done"
+    config = store.read(trial.runs[0], "run")["config"]
+    assert config["train"]["learning_rate"] == trial.changes["train.learning_rate"]
+    assert config["data"]["score_on"] == "validation"
+    scores = [float(row["value"]) for row in store.read_rows(trial.runs[0], "scores/psnr.v1") or []]
+    assert trial.values == [pytest.approx(sum(scores) / len(scores))]
+    curve = [float(row["value"]) for row in store.read_rows(trial.runs[0], "curve") or [] if row["name"] == "val_psnr"]
+    assert trial.curve == [(number, pytest.approx(score)) for number, score in enumerate(curve, 1)]
+    assert 0 < trial.work_seconds <= trial.seconds
+
+
+def test_one_worker_repeats_a_search_and_an_interruption_changes_nothing(write_search: WriteSearch) -> None:
+    whole = trials(make(write_search("whole", trials=4, sampler="tpe")))
+    calls = 0
+
+    def soon() -> bool:
+        nonlocal calls
+        calls += 1
+        return calls > 14  # in the second trial
+
+    halved = write_search("halved", trials=4, sampler="tpe")
+    with pytest.raises(KeyboardInterrupt):
+        make(halved, told_to_stop=soon)
+    parts = trials(make(halved))
+    assert [trial.outcome for trial in parts].count("lost") == 1
+    ended = [trial for trial in parts if trial.outcome != "lost"]
+    assert [(t.params, t.values) for t in ended] == [(t.params, t.values) for t in whole]
+
+
+def test_a_trial_that_breaks_a_constraint_is_not_trained_and_does_not_count(write_search: WriteSearch) -> None:
+    space = WIDTH | {"train.learning_rate": {"low": 1e-4, "high": 1e-2}}
+    path = write_search(space=space, constraints={"parameters_generator": "<= 6000"}, sampler="random", trials=3)
+    search = make(path)
+    found = trials(search)
+    broken = [trial for trial in found if trial.outcome == "infeasible"]
+    assert len([trial for trial in found if trial.outcome == "complete"]) == 3
+    assert broken
+    for trial in found:
+        assert (trial.costs["parameters_generator"] > 6000) == (trial in broken)
+    assert all(trial.runs == [] and "parameters_generator <= 6,000, here" in trial.reason for trial in broken)
+    assert len(list(runs(search).glob("*/run.json"))) == 3
+    study = study_of(search)
+    for trial in broken:
+        assert study.trials[trial.number].constraints["parameters_generator <= 6,000"] > 0
+    assert study.best_trial.constraints["parameters_generator <= 6,000"] <= 0
+
+
+def test_values_that_make_no_config_are_told_so(write_search: WriteSearch) -> None:
+    space = {"tiling.grid": [1, 4], "generator.depth": [3, 5]}
+    found = trials(make(write_search(space=space, sampler="grid", trials=4)))
+    assert sorted(trial.outcome for trial in found) == ["complete"] * 3 + ["invalid"]
+    assert "cannot be halved" in next(trial.reason for trial in found if trial.outcome == "invalid")
+
+
+def test_a_grid_ends_when_every_point_was_tried_once(write_search: WriteSearch) -> None:
+    space = {
+        "loss.adversarial": ["bce", "l2"],
+        "block": {"a": {"generator.width": [3]}, "b": {"generator.depth": [1, 2]}},
+    }
+    found = trials(make(write_search(space=space, sampler="grid", trials=100)))
+    assert len(found) == len({tuple(sorted(trial.changes.items())) for trial in found}) == 6
+
+
+def test_a_pruned_run_is_kept_as_pruned_and_a_study_can_go_on_with_it(write_search: WriteSearch) -> None:
+    space = {"train.learning_rate": {"low": 1e-7, "high": 1e-2, "log": True}}
+    search = make(write_search(space=space, sampler="random", trials=10))
+    pruned = [trial for trial in trials(search) if trial.outcome == "pruned"]
+    assert pruned
+    store = RunStore(runs(search))
+    run = pruned[0].runs[0]
+    assert len(pruned[0].curve) < search.default.train.validations
+    assert pruned[0].reason.startswith("seed 0: pruned at step")
+    assert store.state(run) == "pruned"
+    fields = store.read(run, "run")["config"]
+    config = RunConfig.model_validate(fields | {"train": fields["train"] | {"validations": 5}})
+    assert execute(Run(run, "", config), ("psnr",), store, Machine(), Watch()) == "done"
+    assert store.read(run, "training")["steps"] == 10
+    begun = [int(row["step"]) for row in store.read_rows(run, "curve") or [] if row["name"] == "val_psnr"]
+    assert begun == [2, 4, 6, 8, 10]  # none twice: it went on from its checkpoint
+
+
+def test_the_same_config_is_trained_once(write_search: WriteSearch) -> None:
+    space = {"loss.adversarial": ["bce"], "copies": {"a": {}, "b": {}}}
+    search = make(write_search(space=space, sampler="grid", pruner="none"))
+    one, two = trials(search)
+    assert (one.values, one.runs) == (two.values, two.runs)
+    assert two.work_seconds < one.work_seconds
+
+
+def test_a_training_that_breaks_down_is_told_and_the_search_goes_on(write_search: WriteSearch) -> None:
+    space = {"train.learning_rate": [1e-3, 1e30]}
+    found = trials(make(write_search(space=space, sampler="grid", trials=2)))
+    assert sorted(trial.outcome for trial in found) == ["complete", "diverged"]
+
+
+def test_wilcoxon_compares_images_after_each_seed(write_search: WriteSearch) -> None:
+    space = {"train.learning_rate": [1e-3, 1e-7], "copies": {str(i): {} for i in range(2)}}
+    search = make(write_search(space=space, sampler="grid", pruner="wilcoxon", seeds=2, trials=4))
+    study = study_of(search)
+    images = len(RunStore(runs(search)).read_rows(trials(search)[0].runs[0], "scores/psnr.v1") or [])
+    for trial in study.trials:
+        seeds = 2 if outcome(trial) == "complete" else 1
+        assert list(trial.intermediate_values) == list(range(seeds * images))
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "gp", "nsga2", "random"])
+def test_every_sampler_with_two_objectives_and_a_constraint(write_search: WriteSearch, sampler: str) -> None:
+    changes = {"objectives": ["psnr", "macs"], "constraints": {"parameters": "<= 60000"}, "space": WIDTH}
+    found = trials(make(write_search(sampler=sampler, trials=2, **changes)))
+    complete = [trial for trial in found if trial.outcome == "complete"]
+    assert len(complete) == 2
+    for trial in complete:
+        assert trial.values is not None
+        assert trial.values[1] == trial.costs["macs"]
+
+
+def test_speeds_and_times_can_be_objectives_and_bounds(write_search: WriteSearch) -> None:
+    bounds = {"images_per_second": ">= 0.001", "training_peak_bytes": "<= 1e12"}
+    path = write_search(objectives=["psnr", "training_seconds"], constraints=bounds, trials=1)
+    (trial,) = trials(make(path))
+    assert trial.values is not None
+    assert trial.values[1] == trial.costs["training_seconds"] > 0
+    assert trial.costs["training_peak_bytes"] > 1e5
+
+
+def test_no_trial_begins_after_the_deadline(write_search: WriteSearch) -> None:
+    assert trials(make(write_search(), deadline=0.0)) == []
+
+
+def test_of_many_that_give_a_trial_back_one_succeeds(write_search: WriteSearch) -> None:
+    search = load_search(write_search(), "tiny")
+    url = default_storage(search, runs(search))
+    study, _ = open_study(search, url)
+    trial = study.ask()
+    trial.suggest_float("x", 0, 1)
+    trial.report(0.5, 1)
+    done: list[bool] = []
+
+    def try_it() -> None:
+        other, _ = open_study(search, url)
+        done.append(give_back(other, other.get_trials()[0]))
+
+    threads = [threading.Thread(target=try_it) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(done) == [False, False, False, True]
+    lost, waiting = study.get_trials()
+    assert outcome(lost) == "lost"
+    assert (waiting.params, waiting.intermediate_values, retried(waiting)) == (lost.params, {1: 0.5}, [0])
+
+
+def test_a_silent_workers_trial_is_taken_over_at_its_checkpoint(write_search: WriteSearch) -> None:
+    path = write_search(trials=1)
+    search = load_search(path, "tiny")
+    study_of(search).ask()  # and dies before a word
+    lost, ended = trials(make(path, grace=0.3))
+    assert (lost.outcome, ended.outcome) == ("lost", "complete")
