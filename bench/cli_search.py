@@ -87,7 +87,7 @@ def search(
     from bench.search.finish import best_jobs, best_study, check_objectives, default_jobs, write_all
     from bench.search.outcome import collect_search
     from bench.search.processes import WorkersLost, work
-    from bench.search.storage import default_storage, open_study
+    from bench.search.storage import STORAGE_ERRORS, default_storage, open_study, without_password
     from bench.search.worker import Orders
     from bench.store import RunStore
 
@@ -108,6 +108,9 @@ def search(
     except KeyboardInterrupt:
         say("interrupted; what is done is kept, and the same command goes on from there")
         raise typer.Exit(INTERRUPTED) from None
+    except STORAGE_ERRORS as error:
+        say(f"{without_password(url)}: {str(error).splitlines()[0]}; what is done is kept, run the same command again")
+        raise typer.Exit(SOME_FAILED) from None
     except WorkersLost:
         say("workers were killed again and again (out of memory?); what is done is kept; try fewer --workers")
         raise typer.Exit(SOME_FAILED) from None

@@ -206,6 +206,8 @@ def _winner(results: SearchResults, found: Trial) -> list[str]:
         against = f" against the default's {shown(default, column)}{unit} ({difference})" if difference else ""
         parts.append(f"{column.title} {shown(value, column)}{unit}{against}")
     front = f"{len(best_trials(results))} of them make the Pareto set. " if len(columns) > 1 else ""
+    if results.search.get("winner_is_default"):
+        return [f"{front}The best, trial {found.number}, is the default itself: there is nothing to confirm."]
     return [
         f"{front}The winner, trial {found.number}, has {listed(parts)}, on the search's own seeds and photographs.",
         "It was chosen for these values, which makes them look better than they are.",

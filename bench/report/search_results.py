@@ -54,7 +54,8 @@ class SearchResults:
     search: dict[str, Any]
     """name, title, question, path, scale, command, storage (name of the Optuna study), sampler, pruner, trials (asked
     for), timeout, seeds (of each trial), fresh_seeds, space (name -> what it can be, in words), objectives (list of
-    {quantity, direction}), constraints (list of {quantity, relation, bound}), control (the default's config), data."""
+    {quantity, direction}), constraints (list of {quantity, relation, bound}), control (the default's config), data,
+    winner_is_default, and best_runs, the run ids of the comparison at the end."""
     trials: list[Trial]
     default: dict[str, Any]
     """The default config on the search's own seeds and images: values (or None), costs, runs."""

@@ -16,8 +16,9 @@ from bench.report.search_page import write_search
 from bench.report.search_results import SearchResults
 from bench.report.write import write_report
 from bench.runner import jobs_of
+from bench.search.best import BEST, best_yaml
 from bench.search.load import Search
-from bench.search.outcome import BEST, best_yaml, collect_search, default_runs
+from bench.search.outcome import collect_search, default_runs
 from bench.store import RunStore, write_atomically
 from bench.study import Study, load_study
 
@@ -44,9 +45,11 @@ def default_jobs(search: Search) -> list[Job]:
 
 
 def best_study(search: Search, results: SearchResults, folder: Path) -> Study | None:
-    """The winner against the default, written as a study's YAML into the report folder; None without a winner."""
+    """The winner against the default, written as a study's YAML into the report folder; None without a winner, or
+    where that is the default."""
     won = next((trial for trial in results.trials if trial.number == results.winner), None)
-    if won is None:
+    if won is None or results.search["winner_is_default"]:
+        (folder / BEST_FILE).unlink(missing_ok=True)
         return None
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / BEST_FILE, best_yaml(search, won.changes))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 import shlex
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,10 +17,10 @@ from baselines import UNTRAINED
 from bench.axes import leaves_meet
 from bench.config import InputError, RunConfig
 from bench.data.dataset import open_dataset
-from bench.hypothesis import COSTS
 from bench.measure.metrics import METRICS
 from bench.merging import Layer, check_top, merge, nested, parse_override
 from bench.search.file import FRESH, Pruner, SearchFile, SearchOverlay
+from bench.search.goals import Constraint, Objective, choose_pruner, read_constraints, read_objectives
 from bench.search.space import Assigned, Part, check_space, read_space, size
 from bench.store import run_id
 from bench.study import Run, control_layers, layers_of, method_code
@@ -29,43 +28,7 @@ from bench.study_file import SCALES, ScaleName
 from bench.variants import unknown_method
 from bench.yaml_lines import Key, Located, explain, nearest
 
-ALIASES = {"parameters": "parameters_total", "images_per_second": "inference_images_per_second"}
 CHECKS = 5  # validation points of a trial that may be pruned at them, unless the base says otherwise
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What is made better."""
-
-    quantity: str
-    direction: str
-    """lower or higher"""
-
-    @property
-    def is_cost(self) -> bool:
-        return self.quantity in COSTS
-
-    def beats(self, ours: float, theirs: float) -> bool:
-        """Whether ours is better."""
-        return ours < theirs if self.direction == "lower" else ours > theirs
-
-
-@dataclass(frozen=True)
-class Constraint:
-    """A bound of a cost."""
-
-    quantity: str
-    relation: str
-    """<= or >="""
-    bound: float
-
-    def excess(self, value: float) -> float:
-        """How far beyond the bound, as a share of it; 0 or less within it."""
-        beyond = value - self.bound if self.relation == "<=" else self.bound - value
-        return beyond / abs(self.bound)
-
-    def __str__(self) -> str:
-        return f"{self.quantity} {self.relation} {self.bound:,g}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +113,10 @@ class Search:
         judged: dict[str, Any] = {"data": {"score_on": "validation"}, "seed": seed}
         return merge([*self.layers, *proposed, Layer(judged, lambda at, problem: InputError(problem))])
 
+    def config_of(self, changes: dict[str, Any]) -> RunConfig:
+        """The config of a trial by what it was recorded to set. Raises InputError."""
+        return self.config({path: (value, ("space", path)) for path, value in changes.items()})
+
     def confirmed_default(self) -> RunConfig:
         """The default in the comparison at the end. Raises InputError."""
         at_end = self.file.confirm.base
@@ -187,8 +154,8 @@ def load_search(
     if trials is not None:
         file = file.model_copy(update={"trials": trials})
     space = read_space(located, file.space)
-    objectives = _objectives(file, located)
-    pruner = _pruner(file, objectives, located)
+    objectives = read_objectives(file, located)
+    pruner = choose_pruner(file, objectives, located)
     search = Search(
         path=path,
         file=file,
@@ -196,7 +163,7 @@ def load_search(
         layers=_layers(file, pruner, located, scale, data, _overrides(overrides, file, located)),
         space=space,
         objectives=objectives,
-        constraints=_constraints(file, located),
+        constraints=read_constraints(file, located),
         pruner=pruner,
         located=located,
         recipe=(path, scale, data, overrides, trials),
@@ -274,79 +241,6 @@ def _layers(
         between = control_layers(study, scale)
     looks = {"train": {"validations": CHECKS if pruner in ("median", "hyperband") else 1}}
     return [lowest, Layer(looks, lambda at, problem: InputError(problem)), *between, *rest]
-
-
-def _objectives(file: SearchFile, located: Located) -> list[Objective]:
-    found: list[Objective] = []
-    for name, given in file.objectives.items():
-        quantity, at = ALIASES.get(name, name), ("objectives", name)
-        known = [*METRICS, *COSTS, *ALIASES]
-        if name not in known:
-            raise located.error(at, f"is not a metric, nor a cost; {nearest(name, known)}")
-        own = METRICS[quantity].direction if quantity in METRICS else _better(quantity)
-        if own == "neutral" and given is None:
-            raise located.error(at, f"has no better end; say which you want, `{name}: higher` or `{name}: lower`")
-        if own != "neutral" and given is not None and given != own:
-            raise located.error(at, f"{given} is worse; {own} is better for {name}")
-        if quantity == "training_seconds" and file.pruner not in (None, "none"):
-            raise located.error(at, "training time is known at the end alone; set pruner: none")
-        if any(quantity == other.quantity for other in found):
-            raise located.error(at, "is given twice")
-        found.append(Objective(quantity, given or own))
-    return found
-
-
-def _better(cost: str) -> str:
-    return "higher" if cost.endswith("per_second") else "lower"
-
-
-def _constraints(file: SearchFile, located: Located) -> list[Constraint]:
-    found = []
-    allowed = [*ALIASES, *(cost for cost in COSTS if cost != "training_seconds")]
-    for name, text in file.constraints.items():
-        at = ("constraints", name)
-        if name not in allowed:
-            raise located.error(at, f"is no cost that is known before training; {nearest(name, allowed)}")
-        bound = re.fullmatch(r"\s*(<=|>=)\s*(\S+)\s*", text)
-        number = _number(bound[2]) if bound else None
-        if bound is None or number is None:
-            raise located.error(at, f"{text!r} is no bound; write `<= 4.1e6` or `>= 1000`")
-        found.append(Constraint(ALIASES.get(name, name), bound[1], number))
-    return found
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text.replace("_", ""))
-    except ValueError:
-        return None
-    return value if math.isfinite(value) and value > 0 else None
-
-
-def _pruner(file: SearchFile, objectives: list[Objective], located: Located) -> Pruner:
-    """The file's, or the one that goes with its objectives."""
-    first = objectives[0]
-    curves = [metric.name for metric in METRICS.values() if metric.has_curve]
-    if file.pruner is None:
-        return "median" if len(objectives) == 1 and first.quantity in curves else "none"
-    if file.pruner == "none":
-        return "none"
-    if len(objectives) > 1:
-        raise located.error(
-            ("pruner",), f"{file.pruner} needs one objective, here are {len(objectives)}; set it to none"
-        )
-    if file.pruner == "wilcoxon":
-        if first.is_cost or METRICS[first.quantity].needs == "distribution" or file.seeds < 2:
-            problem = (
-                "compares images and seeds: it needs a score of single images as the objective, and 2 seeds or more"
-            )
-            raise located.error(("pruner",), f"wilcoxon {problem}")
-    elif first.quantity not in curves:
-        raise located.error(
-            ("pruner",),
-            f"{first.quantity} has no validation curve to prune by; these have: {', '.join(curves)}; or set it to none",
-        )
-    return file.pruner
 
 
 def _check_method(search: Search) -> None:

@@ -8,24 +8,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import optuna
-import yaml
 from optuna.exceptions import ExperimentalWarning
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from bench.data.dataset import open_dataset
-from bench.hypothesis import COSTS
 from bench.measure.metrics import METRICS
-from bench.merging import difference, merge, nested
 from bench.report.search_results import SearchResults, Trial
-from bench.search.load import Objective, Search
+from bench.search.best import DEFAULT
+from bench.search.goals import Objective
+from bench.search.load import Search
 from bench.search.space import in_words
 from bench.search.worker import RECORD, outcome
 from bench.store import RunStore
 from bench.study import Run
-
-DEFAULT, BEST = "default", "best"
-"""The variants of the study at the end; the second is its name too."""
 
 
 def collect_search(search: Search, study: Study, store: RunStore) -> SearchResults:
@@ -34,8 +30,9 @@ def collect_search(search: Search, study: Study, store: RunStore) -> SearchResul
     trials = [_trial(search, trial) for trial in frozen]
     default = default_results(search, store)
     win = winner(search.objectives, trials, default["values"])
+    same = win is not None and search.config_of(win.changes).identity() == search.default.identity()
     return SearchResults(
-        search=_describe(search),
+        search=_describe(search) | {"winner_is_default": same},
         trials=trials,
         default=default,
         importances=_importances(search, study),
@@ -169,63 +166,3 @@ def _importances(search: Search, study: Study) -> dict[str, dict[str, float]]:
         if shares and all(map(math.isfinite, shares.values())):
             found[objective.quantity] = {name: round(share, 4) for name, share in shares.items()}
     return found
-
-
-def best_yaml(search: Search, changes: dict[str, Any]) -> str:
-    """The winner against the default as a study that `bench run` takes, whole in itself at the search's scale."""
-    file, confirm = search.file, search.file.confirm
-    scores = list(dict.fromkeys([*search.metrics, *confirm.metrics]))
-    content: dict[str, Any] = {
-        "title": f"{file.title}: the best config with fresh seeds",
-        "claim": {"text": file.question},
-        "base": _base(search),
-        "axes": {"model": {DEFAULT: {}, BEST: changes}},
-        "control": {"model": DEFAULT},
-        "seeds": search.fresh_seeds,
-        "baselines": confirm.baselines,
-        "baseline_seeds": confirm.baseline_seeds,
-        "metrics": scores,
-        "hypotheses": list(_hypotheses(search, scores)),
-    }
-    content = {key: value for key, value in content.items() if value not in (None, [], {})} | {"metrics": scores}
-    head = f"# Written by `{search.command}`: the winner of the search, held against the default.\n"
-    return head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
-
-
-def _hypotheses(search: Search, scores: list[str]) -> Any:
-    """The winner is better than the default in everything that has a better end, and than each baseline in scores."""
-    signs = {"higher": ">", "lower": "<"}
-    wanted = {o.quantity: o.direction for o in search.objectives}
-    wanted |= {m: METRICS[m].direction for m in scores if m not in wanted and METRICS[m].direction != "neutral"}
-    for quantity, direction in wanted.items():
-        for other in (DEFAULT, *search.file.confirm.baselines):
-            if other == DEFAULT or quantity not in COSTS:
-                yield {quantity: f"{BEST} {signs[direction]} {other}"}
-
-
-def _base(search: Search) -> dict[str, Any]:
-    """The default's config over the scale's, on photographs that no trial was judged on."""
-    scale = merge(search.layers[:1])
-    default = search.confirmed_default()
-    changed = {path: new for path, (_, new) in difference(default, scale).items()}
-    if default.data.path is not None and "--data" not in search.arguments:
-        changed["data.path"] = default.data.path
-    elif "--data" in search.arguments:
-        changed.pop("data.name", None)
-    if default.train.validations != scale.train.validations:
-        changed["train.validations"] = default.train.validations
-    if any(path.startswith("loss.l1.") for path in changed):  # which is given whole, so that its kind may change
-        changed = {path: value for path, value in changed.items() if not path.startswith("loss.l1.")}
-        changed["loss.l1"] = default.loss.l1.model_dump(mode="json", exclude_none=True)
-    base: dict[str, Any] = {}
-    for path, value in changed.items():
-        _put(base, nested(path, value))
-    return base
-
-
-def _put(into: dict[str, Any], values: dict[str, Any]) -> None:
-    for key, value in values.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _put(into[key], value)
-        else:
-            into[key] = value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import sys
 import threading
 import time
 from typing import Any
@@ -15,7 +16,7 @@ from bench.executors import die_with_parent, pass_on, sigint_blocked, signals_se
 from bench.runner import MOST_LOSSES
 from bench.search.load import Search, load_search
 from bench.search.progress import SearchDisplay
-from bench.search.storage import open_study
+from bench.search.storage import STORAGE_ERRORS, open_study
 from bench.search.worker import Orders, Worker
 
 POLL_SECONDS = 0.5
@@ -81,13 +82,16 @@ def _processes(search: Search, orders: Orders, workers: int, tell: Any, show: An
 
 def _main(recipe: tuple[Any, ...], study_name: str, orders: Orders, stop: Any, news: Any) -> None:
     """recipe: of load_search, since a search holds what does not travel between processes."""
+    own = threading.Event()  # SIGTERM speaks to this worker alone, SIGINT to its parent
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, lambda *_: own.set())
     threading.Thread(target=die_with_parent, daemon=True).start()
-    search = load_search(*recipe)
-    if search.study_name != study_name:
-        raise InputError(f"{search.path} was changed while its search is at work")
     try:
-        Worker(search, orders, lambda *item: news.put(item), stop.is_set).work()
+        search = load_search(*recipe)
+        if search.study_name != study_name:
+            raise InputError(f"{search.path} was changed while its search is at work")
+        Worker(search, orders, lambda *item: news.put(item), lambda: stop.is_set() or own.is_set()).work()
     except KeyboardInterrupt:
         return
+    except (InputError, *STORAGE_ERRORS) as error:
+        sys.exit(f"a worker ended: {str(error).strip().splitlines()[0]}")

@@ -15,7 +15,8 @@ from rich.progress import TimeRemainingColumn as Eta
 
 from bench.measure.metrics import METRICS
 from bench.progress import MARKS
-from bench.search.load import Objective, Search
+from bench.search.goals import Objective
+from bench.search.load import Search
 from bench.search.worker import RECORD, outcome
 
 UNTRAINED = ("infeasible", "invalid")

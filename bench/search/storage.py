@@ -11,16 +11,20 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
+from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, WilcoxonPruner
 from optuna.samplers import BaseSampler, BruteForceSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from bench.config import InputError
 from bench.search.load import Search
+
+STORAGE_ERRORS = (StorageInternalError, SQLAlchemyError)
+"""What is raised where a storage cannot be reached any more."""
 
 MOST_RETRIES = 5  # of a trial whose worker dies
 SQLITE_WAIT = 60  # seconds that a worker waits for the others' writes
@@ -56,10 +60,12 @@ def open_storage(url: str) -> BaseStorage:
         except ImportError as error:
             driver = "; pip install 'gan-bench[postgresql]' and write postgresql+psycopg://"
             hint = driver if url.startswith("postgresql") else ""
-            raise InputError(f"--storage {url}: its driver is not installed ({_line(error)}){hint}") from None
+            raise InputError(
+                f"--storage {without_password(url)}: its driver is not installed ({_line(error)}){hint}"
+            ) from None
         except Exception as error:  # SQLAlchemy's, and each driver's own
             if attempt == OPENINGS:
-                raise InputError(f"--storage {_without_password(url)}: cannot be opened ({_line(error)})") from None
+                raise InputError(f"--storage {without_password(url)}: cannot be opened ({_line(error)})") from None
             time.sleep(attempt)
     raise AssertionError
 
@@ -68,7 +74,8 @@ def _line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """A storage's URL as it may be shown."""
     return re.sub(r"(//[^:/@]*):[^@]*@", r"\1:...@", url)
 
 
@@ -107,7 +114,7 @@ def make_pruner(search: Search) -> BasePruner:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         if search.pruner == "median":
-            return MedianPruner(n_startup_trials=5, n_warmup_steps=1)
+            return MedianPruner(n_startup_trials=5, n_warmup_steps=2)  # the first point decides nothing
         if search.pruner == "hyperband":
             points = search.default.train.validations * len(search.seeds)
             return HyperbandPruner(min_resource=1, max_resource=points)
