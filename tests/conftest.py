@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
 import pytest
-from harness import QUIET, Bench, WriteStudy, small_study
+from harness import Bench, Command, WriteStudy, small_study
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: spinning threads on shared cores are thirty times slower
 
@@ -24,13 +23,7 @@ def bench(tmp_path: Path) -> Bench:
     }
 
     def call(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "bench", *map(str, arguments)],
-            cwd=tmp_path,
-            env={**os.environ, **offline, **QUIET, **environment},
-            capture_output=True,
-            text=True,
-        )
+        return Command(tmp_path, *arguments, **offline, **environment).finish()
 
     return call
 

@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
+from itertools import chain
 from pathlib import Path
 
 import pytest
-from harness import QUIET, WriteStudy, small_study
+from harness import Command, WriteStudy, small_study
 
 STEPS = 60
 
 
-def _start(study: Path, runs: str, *more: str) -> subprocess.Popen[str]:
-    command = ["run", str(study), "--scale", "tiny", "--runs", runs, "--checkpoint-every", "0", f"train.steps={STEPS}"]
-    return subprocess.Popen(
-        [sys.executable, "-m", "bench", *command, *more],
-        cwd=study.parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **QUIET},
-    )
+def _start(study: Path, runs: str, *more: str) -> Command:
+    options = {"--scale": "tiny", "--runs": runs, "--workers": "1", "--checkpoint-every": "0"}
+    return Command(study.parent, "run", study, *chain(*options.items()), f"train.steps={STEPS}", *more)
 
 
-def _finish(process: subprocess.Popen[str]) -> str:
-    out, error = process.communicate(timeout=300)
-    assert "Traceback" not in out + error
-    return out + error
+def _finish(command: Command, code: int) -> str:
+    done = command.finish()
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 def _outcomes(runs: Path) -> dict[str, tuple[bytes, list[str]]]:
@@ -50,9 +43,7 @@ def study(write_study: WriteStudy) -> Path:
 @pytest.fixture(scope="module")
 def quiet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[bytes, list[str]]]:
     study = small_study(tmp_path_factory.mktemp("quiet"), metrics=["psnr"])
-    process = _start(study, "quiet")
-    _finish(process)
-    assert process.returncode == 0
+    _finish(_start(study, "quiet"), 0)
     return _outcomes(study.parent / "quiet")
 
 
@@ -68,16 +59,14 @@ def _wait_for(runs: Path, pattern: str) -> None:
 def test_killed_again_and_again_it_ends_bitwise_equal(study: Path, quiet: dict[str, object], workers: str) -> None:
     killed = 0
     for delay in (0.0, 0.15, 0.4):
-        process = _start(study, "killed", "--workers", workers)
+        command = _start(study, "killed", "--workers", workers)
         _wait_for(study.parent / "killed", "*/checkpoint.safetensors" if killed else "*/run.json")
         time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=30)  # its workers die with it, or they would hold the pipes
-        killed += process.returncode == -signal.SIGKILL
+        os.kill(command.pid, signal.SIGKILL)
+        done = command.finish(timeout=30)  # its workers die with it, or they would hold the pipes
+        killed += done.returncode == -signal.SIGKILL
     assert killed == 3
-    process = _start(study, "killed")
-    _finish(process)
-    assert process.returncode == 0
+    _finish(_start(study, "killed"), 0)
     assert _outcomes(study.parent / "killed") == quiet
 
 
@@ -86,16 +75,12 @@ def test_killed_again_and_again_it_ends_bitwise_equal(study: Path, quiet: dict[s
 def test_interrupted_it_says_so_keeps_what_is_done_and_goes_on(
     study: Path, quiet: dict[str, object], workers: str
 ) -> None:
-    process = _start(study, "interrupted", "--workers", workers, "--checkpoint-every", "1000")
+    command = _start(study, "interrupted", "--workers", workers, "--checkpoint-every", "1000")
     _wait_for(study.parent / "interrupted", "*/run.json")
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    said = _finish(process)
-    assert process.returncode == 130
-    assert "interrupted; what is done is kept" in said
-    process = _start(study, "interrupted")
-    _finish(process)
-    assert process.returncode == 0
+    time.sleep(0.2)
+    os.kill(command.pid, signal.SIGINT)
+    assert "interrupted; what is done is kept" in _finish(command, 130)
+    _finish(_start(study, "interrupted"), 0)
     assert _outcomes(study.parent / "interrupted") == quiet
 
 
@@ -104,8 +89,7 @@ def test_two_processes_on_one_store_share_the_work_and_train_nothing_twice(
     study: Path, quiet: dict[str, object]
 ) -> None:
     both = [_start(study, "shared"), _start(study, "shared", "--reports", "other")]
-    said = [_finish(process) for process in both]
-    assert [process.returncode for process in both] == [0, 0]
+    said = [_finish(command, 0) for command in both]
     assert _outcomes(study.parent / "shared") == quiet
     trained = sum(line.startswith("done") for text in said for line in text.splitlines())
     assert trained >= 2
@@ -113,11 +97,10 @@ def test_two_processes_on_one_store_share_the_work_and_train_nothing_twice(
 
 @pytest.mark.slow
 def test_a_killed_worker_costs_no_run(study: Path, quiet: dict[str, object]) -> None:
-    process = _start(study, "worker", "--workers", "2")
+    command = _start(study, "worker", "--workers", "2")
     _wait_for(study.parent / "worker", "*/checkpoint.safetensors")
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    children = Path(f"/proc/{command.pid}/task/{command.pid}/children").read_text().split()
     workers = [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     os.kill(workers[0], signal.SIGKILL)
-    said = _finish(process)
-    assert process.returncode == 0, said
+    _finish(command, 0)
     assert _outcomes(study.parent / "worker") == quiet

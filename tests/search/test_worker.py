@@ -165,6 +165,14 @@ def test_every_sampler_with_two_objectives_and_a_constraint(write_search: WriteS
         assert trial.values[1] == trial.costs["macs"]
 
 
+@pytest.mark.parametrize("pruner", ["median", "hyperband", "none"])
+def test_every_pruner_by_curve_sees_each_point_once(write_search: WriteSearch, pruner: str) -> None:
+    search = make(write_search(pruner=pruner, trials=2, seeds=2))
+    for trial in study_of(search).trials:
+        assert list(trial.intermediate_values) == list(range(1, len(trial.intermediate_values) + 1))
+        assert len(trial.intermediate_values) == 10 or outcome(trial) == "pruned"  # 5 points, 2 seeds
+
+
 def test_speeds_and_times_can_be_objectives_and_bounds(write_search: WriteSearch) -> None:
     bounds = {"images_per_second": ">= 0.001", "training_peak_bytes": "<= 1e12"}
     path = write_search(objectives=["psnr", "training_seconds"], constraints=bounds, trials=1)
