@@ -109,7 +109,7 @@ def _free_choice(located: Located, axis: str, content: Any, at: Key) -> Layer:
         more = nested(str(path), inner)
         if twice := next((leaf for leaf in flatten(more) if _meets(leaf, flatten(values))), None):
             raise located.error((*at, path), f"sets {twice} a second time")
-        values = _merge_deep(values, more)
+        values = merge_deep(values, more)
     if "seed" in values:
         raise located.error((*at, "seed"), SEED)
 
@@ -125,9 +125,10 @@ def _free_choice(located: Located, axis: str, content: Any, at: Key) -> Layer:
     return Layer(values, error)
 
 
-def _merge_deep(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
+def merge_deep(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
+    """Both mappings in one, the right one on top."""
     both = {
-        k: _merge_deep(left[k], v) for k, v in right.items() if isinstance(v, dict) and isinstance(left.get(k), dict)
+        k: merge_deep(left[k], v) for k, v in right.items() if isinstance(v, dict) and isinstance(left.get(k), dict)
     }
     return {**left, **right, **both}
 

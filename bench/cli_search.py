@@ -83,28 +83,27 @@ def search(
 
     from bench.report.search_terminal import print_search
     from bench.run import Machine
-    from bench.runner import default_workers, resolve_device, run_jobs
-    from bench.search.finish import best_jobs, best_study, check_objectives, default_jobs, write_all
-    from bench.search.outcome import collect_search
-    from bench.search.processes import WorkersLost, work
-    from bench.search.storage import STORAGE_ERRORS, default_storage, open_study, without_password
+    from bench.runner import resolve_device
+    from bench.search.processes import WorkersLost
+    from bench.search.storage import STORAGE_ERRORS, default_storage, without_password
+    from bench.search.whole import lacking, run_search
     from bench.search.worker import Orders
     from bench.store import RunStore
 
-    check_objectives(loaded)
-    store, folder = RunStore(runs), reports / loaded.name
     machine = Machine(resolve_device(known_device(device)), threads, checkpoint_every)
-    url = storage or default_storage(loaded, runs)
+    url, folder = storage or default_storage(loaded, runs), reports / loaded.name
     deadline = time.time() + (loaded.file.timeout or float("inf"))
-    count = workers or default_workers(machine, loaded.file.trials)
     try:
-        work(loaded, Orders(url, runs, machine, grace, deadline), count, console)
-        study, _ = open_study(loaded, url)
-        asked = (store, console, machine.device, threads, workers, checkpoint_every)
-        states = run_jobs(default_jobs(loaded), *asked) if confirm else {}
-        best = best_study(loaded, collect_search(loaded, study, store), folder) if confirm else None
-        if best is not None:
-            states |= run_jobs(best_jobs(best), *asked)
+        results, states = run_search(
+            loaded,
+            Orders(url, runs, machine, grace, deadline),
+            RunStore(runs),
+            workers,
+            folder,
+            pictures,
+            confirm,
+            console,
+        )
     except KeyboardInterrupt:
         say("interrupted; what is done is kept, and the same command goes on from there")
         raise typer.Exit(INTERRUPTED) from None
@@ -114,9 +113,11 @@ def search(
     except WorkersLost:
         say("workers were killed again and again (out of memory?); what is done is kept; try fewer --workers")
         raise typer.Exit(SOME_FAILED) from None
-    results, _ = write_all(loaded, study, store, folder, pictures)
     print_search(results, folder, console)
-    failed = results.outcome("failed") or any(state not in ("done", "unavailable") for state in states.values())
+    lack = lacking(loaded, results) if time.time() < deadline else ""
+    if lack:
+        say(lack)
+    failed = lack or results.outcome("failed") or any(state not in ("done", "unavailable") for state in states)
     raise typer.Exit(SOME_FAILED if failed else DONE)
 
 

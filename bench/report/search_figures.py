@@ -204,7 +204,8 @@ def _objective_axis(axis: Any, column: Column, values: pd.Series[float]) -> None
 
     if column.is_ratio and values.max() > 0:
         price_scale(axis, values)
-        axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+        if column.per_unit == 1:  # else the unit has its prefix already
+            axis.xaxis.set_major_formatter(EngFormatter(sep=""))
     axis.set_xlabel(column.heading)
 
 

@@ -191,7 +191,7 @@ def _answer(results: SearchResults, folder: Path, confirmed: Confirmed | None) -
     ]
     if fresh:
         sentences.append(f"With fresh seeds: {escape_markdown('; '.join(fresh))}.")
-    if (folder / CONFIRMED).exists():
+    if confirmed and (folder / CONFIRMED).exists():
         about = "The winner and the default with fresh seeds on photographs that no trial was judged on"
         sentences.append(f"[{about}]({CONFIRMED}).")
     return " ".join(sentences)
@@ -208,8 +208,15 @@ def _winner(results: SearchResults, found: Trial) -> list[str]:
     front = f"{len(best_trials(results))} of them make the Pareto set. " if len(columns) > 1 else ""
     if results.search.get("winner_is_default"):
         return [f"{front}The best, trial {found.number}, is the default itself: there is nothing to confirm."]
+    first, others = columns[0].title, listed([column.title for column in columns[1:]]) if len(columns) > 1 else ""
+    rules = {
+        "no worse": f"It is the best in {first} of the trials that are no worse than the default in {others}.",
+        "best of all": f"No trial is as good as the default in {others}, so it is the best in {first} of all.",
+    }
+    rule = rules.get(results.search.get("winner_rule", ""))
     return [
         f"{front}The winner, trial {found.number}, has {listed(parts)}, on the search's own seeds and photographs.",
+        *([rule] if rule else []),
         "It was chosen for these values, which makes them look better than they are.",
     ]
 
@@ -221,8 +228,8 @@ def _best(results: SearchResults, folder: Path) -> list[str]:
         return []
     search, called = results.search, shlex.split(results.search["command"])
     data = called[called.index("--data") :][:2] if "--data" in called else []
-    here = f"reports/{search['name']}"
-    command = shlex.join(["bench", "run", f"{here}/{BEST}", "--scale", search["scale"], *data, "--reports", here])
+    here = search.get("folder", f"reports/{search['name']}")
+    command = shlex.join(["bench", "run", f"{here}/{BEST}", "--scale", search["scale"], *data])
     text = f"[`{BEST}`]({BEST}) is a study of the winner and the default, ready for `bench run`:"
     return [f"## The best config\n\n{text}", _fenced(command), f"What the winner sets:\n\n{markdown(table)}"]
 

@@ -10,7 +10,6 @@ from typing import Any, Literal
 from bench.config import InputError
 from bench.hypothesis import COSTS
 from bench.measure.metrics import METRICS
-from bench.store import write_atomically
 
 TRIALS = "search.json"
 """The archive of a search, in its report folder."""
@@ -55,7 +54,8 @@ class SearchResults:
     """name, title, question, path, scale, command, storage (name of the Optuna study), sampler, pruner, trials (asked
     for), timeout, seeds (of each trial), fresh_seeds, space (name -> what it can be, in words), objectives (list of
     {quantity, direction}), constraints (list of {quantity, relation, bound}), control (the default's config), data,
-    winner_is_default, and best_runs, the run ids of the comparison at the end."""
+    winner_is_default, winner_rule (of several objectives: "no worse" than the default in the others, "best of all" in
+    the first where no trial was that), folder, and best_runs, the run ids of the comparison at the end."""
     trials: list[Trial]
     default: dict[str, Any]
     """The default config on the search's own seeds and images: values (or None), costs, runs."""
@@ -67,11 +67,6 @@ class SearchResults:
     def outcome(self, *outcomes: Outcome) -> list[Trial]:
         """The trials that ended so."""
         return [trial for trial in self.trials if trial.outcome in outcomes]
-
-
-def save_search(results: SearchResults, folder: Path) -> None:
-    """Write the archive that the page can be made from again."""
-    write_atomically(folder / TRIALS, search_text(results))
 
 
 def search_text(results: SearchResults) -> str:

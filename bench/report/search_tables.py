@@ -27,7 +27,7 @@ OUTCOMES = {
     "failed": "Failed: an error.",
     "infeasible": "Infeasible: broke a constraint, and was not trained.",
     "invalid": "Invalid: its values make no config, and it was not trained.",
-    "lost": "Lost: its worker died or was interrupted, and its values were queued again under another number.",
+    "lost": "Lost: it failed, or its worker died or was interrupted; it was queued again under another number.",
     "running": "Running: had not ended when this page was made.",
 }
 
@@ -180,8 +180,13 @@ def change_table(results: SearchResults) -> TextTable | None:
     if found is None:
         return None
     control = flatten(results.search["control"])
-    rows = [
-        [path, word(control[path]) if path in control else MISSING, word(value)]
-        for path, value in flatten(found.changes).items()
-    ]
+    rows = [[path, _default_word(control, path), word(value)] for path, value in flatten(found.changes).items()]
     return TextTable("What the winner sets", ["field", "default", "winner"], rows)
+
+
+def _default_word(control: dict[str, Any], path: str) -> str:
+    """The default's value; of a section, such as a schedule where the winner has a number, its fields."""
+    if path in control:
+        return word(control[path])
+    inner = {key.removeprefix(f"{path}."): value for key, value in control.items() if key.startswith(f"{path}.")}
+    return ", ".join(f"{key} {word(value)}" for key, value in inner.items() if value is not None) or MISSING

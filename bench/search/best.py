@@ -2,21 +2,54 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from bench.config import InputError
 from bench.hypothesis import COSTS
 from bench.measure.metrics import METRICS
 from bench.merging import difference, merge, nested
 from bench.search.load import Search
+from bench.search.space import TRIES, random_values
+from bench.study import load_study
 
 DEFAULT, BEST = "default", "best"
 """The variants of the study; the second is its name too."""
 
 
-def best_yaml(search: Search, changes: dict[str, Any]) -> str:
-    """The winner against the default as a study that `bench run` takes, whole in itself at the search's scale."""
+def check_best(search: Search) -> None:
+    """Before any trial: that the comparison at the end will be a study. Raises InputError."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{BEST}.yaml"
+        path.write_text(best_yaml(search, _any_changes(search), []), encoding="utf-8")
+        _, scale, data, _, _ = search.recipe
+        try:
+            load_study(path, scale, data)
+        except InputError as error:
+            problem = re.sub(r"^\S*best\.yaml(:\d+)?: ", "", str(error))
+            raise search.located.error(("confirm",), f"the comparison would be no study: {problem}") from None
+
+
+def _any_changes(search: Search) -> dict[str, Any]:
+    """Of some valid config that is not the default."""
+    for seed in range(TRIES):
+        assigned = random_values(search.space, seed)
+        try:
+            if search.config(assigned).identity() != search.default.identity():
+                return {path: value for path, (value, _) in assigned.items()}
+        except InputError:
+            continue
+    raise search.located.error(("space",), "hardly any config of it is valid, or differs from the default")
+
+
+def best_yaml(search: Search, changes: dict[str, Any], equal: Collection[str]) -> str:
+    """The winner against the default as a study that `bench run` takes, whole in itself at the search's scale. `equal`
+    are costs in which the two do not differ, of which nothing is expected."""
     file, confirm = search.file, search.file.confirm
     scores = list(dict.fromkeys([*search.metrics, *confirm.metrics]))
     content: dict[str, Any] = {
@@ -29,7 +62,7 @@ def best_yaml(search: Search, changes: dict[str, Any]) -> str:
         "baselines": confirm.baselines,
         "baseline_seeds": confirm.baseline_seeds,
         "metrics": scores,
-        "hypotheses": list(_hypotheses(search, scores)),
+        "hypotheses": [h for h in _hypotheses(search, scores) if not set(h) & set(equal)],
     }
     content = {key: value for key, value in content.items() if value not in (None, [], {})} | {"metrics": scores}
     head = f"# Written by `{search.command}`: the winner of the search, held against the default.\n"

@@ -16,12 +16,14 @@ FRESH = 1000  # the first seed of the comparison at the end; trials have those f
 
 
 def _names_to_mapping(value: Any) -> Any:
-    """`psnr`, [psnr, macs] -> {psnr: null, macs: null}: the direction is then the quantity's own."""
-    if isinstance(value, str):
-        return {value: None}
-    if isinstance(value, list) and all(isinstance(name, str) for name in value):
-        return dict.fromkeys(value)
-    return value
+    """[psnr, colorfulness: higher] -> {psnr: null, colorfulness: higher}; null is the quantity's own direction."""
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(item, str | dict) for item in items):
+        return value
+    found: dict[str, Any] = {}
+    for item in items:
+        found |= {item: None} if isinstance(item, str) else item
+    return found
 
 
 def _null_is_none(value: Any) -> Any:
@@ -94,7 +96,7 @@ class SearchFile(Section):
     """How many to make, besides those that a constraint ends before they are trained."""
     timeout: Annotated[float, Field(gt=0)] | None = None
     """Seconds of one command after which no further trial begins."""
-    seeds: Count = 1
+    seeds: Annotated[int, Field(ge=1, le=FRESH, strict=True)] = 1
     """Of each trial, from 0 on; its value is their mean."""
     seed: Seed = 0
     """Of the sampler: with one worker the same search proposes the same trials."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,18 +10,20 @@ from optuna.study import Study as OptunaStudy
 
 from bench.executors import Job
 from bench.measure.metrics import METRICS
+from bench.report.archive import ARCHIVE
 from bench.report.frames import Results, collect
 from bench.report.search_again import confirmed_in
 from bench.report.search_page import BEST as BEST_FILE
 from bench.report.search_page import write_search
 from bench.report.search_results import SearchResults
 from bench.report.write import write_report
-from bench.runner import jobs_of
 from bench.search.best import BEST, best_yaml
 from bench.search.load import Search
 from bench.search.outcome import collect_search, default_runs
-from bench.store import RunStore, write_atomically
+from bench.store import RunStore, State, write_atomically
 from bench.study import Study, load_study
+
+ENDED: tuple[State, ...] = ("done", "diverged", "failed", "unavailable")
 
 
 def check_objectives(search: Search) -> None:
@@ -52,14 +55,11 @@ def best_study(search: Search, results: SearchResults, folder: Path) -> Study | 
         (folder / BEST_FILE).unlink(missing_ok=True)
         return None
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / BEST_FILE, best_yaml(search, won.changes))
+    known = results.default["costs"]
+    equal = [quantity for quantity, value in won.costs.items() if known.get(quantity) == value]
+    write_atomically(folder / BEST_FILE, best_yaml(search, won.changes, equal))
     _, scale, data, _, _ = search.recipe
     return load_study(folder / BEST_FILE, scale, data)
-
-
-def best_jobs(study: Study) -> list[Job]:
-    """The runs of the comparison."""
-    return jobs_of([study])
 
 
 def write_all(
@@ -67,12 +67,15 @@ def write_all(
 ) -> tuple[SearchResults, Results | None]:
     """The search's page, and below it the report of the comparison if that was run."""
     results = collect_search(search, optuna_study, store)
+    results = replace(results, search=results.search | {"folder": folder.as_posix()})
     study, best = best_study(search, results, folder), None
     if study is not None:
         runs = study.runs()
         results = replace(results, search=results.search | {"best_runs": [run.id for run in runs]})
-        if any(store.state(run.id) != "new" for run in runs):
+        if all(store.state(run.id) in ENDED for run in runs):
             best = collect(study, store)
             write_report(best, folder / BEST, store, pictures)
+    if confirmed_in(results, folder) is None and (folder / BEST / ARCHIVE).exists():
+        shutil.rmtree(folder / BEST)  # of another winner
     write_search(results, folder, confirmed_in(results, folder))
     return results, best

@@ -7,15 +7,15 @@ import json
 import math
 import shlex
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from baselines import UNTRAINED
-from bench.axes import leaves_meet
-from bench.config import InputError, RunConfig
+from bench.axes import leaves_meet, merge_deep
+from bench.config import DataConfig, InputError, RunConfig
 from bench.data.dataset import open_dataset
 from bench.measure.metrics import METRICS
 from bench.merging import Layer, check_top, merge, nested, parse_override
@@ -26,8 +26,9 @@ from bench.store import run_id
 from bench.study import Run, control_layers, layers_of, method_code
 from bench.study_file import SCALES, ScaleName
 from bench.variants import unknown_method
-from bench.yaml_lines import Key, Located, explain, nearest
+from bench.yaml_lines import Key, Located, dotted, explain, nearest
 
+MOST_POINTS = 10_000  # of a grid
 CHECKS = 5  # validation points of a trial that may be pruned at them, unless the base says otherwise
 
 
@@ -40,6 +41,8 @@ class Search:
     """With the scale's counts."""
     scale: ScaleName
     layers: list[Layer]
+    """Of the default, without the command line's."""
+    command_line: list[Layer]
     space: list[Part]
     objectives: list[Objective]
     constraints: list[Constraint]
@@ -55,8 +58,9 @@ class Search:
     @property
     def arguments(self) -> list[str]:
         """Data and overrides as given on the command line."""
-        _, _, data, overrides, _ = self.recipe
-        return (["--data", data] if data is not None else []) + list(overrides)
+        _, _, data, overrides, trials = self.recipe
+        asked = ["--trials", str(trials)] if trials is not None else []
+        return asked + (["--data", data] if data is not None else []) + list(overrides)
 
     @property
     def seeds(self) -> list[int]:
@@ -83,8 +87,8 @@ class Search:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of the photographs that trials see."""
-        return open_dataset(self.default.data).fingerprint
+        """Of the photographs that the default sees."""
+        return _fingerprint(self.default.data)
 
     @cached_property
     def study_name(self) -> str:
@@ -99,6 +103,8 @@ class Search:
             "data": self.fingerprint,
             "checks": self.default.train.validations,
         }
+        if code := method_code(self.default.method):
+            content["code"] = code
         digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:8]
         return f"{self.name}-{self.scale}-{digest}"
 
@@ -109,9 +115,9 @@ class Search:
 
     def config(self, assigned: Assigned, seed: int = 0) -> RunConfig:
         """The config of a trial. Raises InputError, with the place in the YAML of a value that makes it invalid."""
-        proposed = [self._layer(path, value, at) for path, (value, at) in assigned.items()]
         judged: dict[str, Any] = {"data": {"score_on": "validation"}, "seed": seed}
-        return merge([*self.layers, *proposed, Layer(judged, lambda at, problem: InputError(problem))])
+        last = Layer(judged, lambda at, problem: InputError(problem))
+        return merge([*self.layers, *self.command_line, self._proposal(assigned), last])
 
     def config_of(self, changes: dict[str, Any]) -> RunConfig:
         """The config of a trial by what it was recorded to set. Raises InputError."""
@@ -128,17 +134,32 @@ class Search:
                 )
         judged = Layer({"data": {"score_on": "test"}}, lambda at, problem: InputError(problem))
         own = Layer(at_end, lambda at, problem: self.located.error(("confirm", "base", *at), problem))
-        return merge([*self.layers, own, judged])
+        return merge([*self.layers, own, *self.command_line, judged])
 
-    def _layer(self, path: str, value: Any, at: Key) -> Layer:
+    def _proposal(self, assigned: Assigned) -> Layer:
+        """One layer of all that a trial sets, so that their order in the YAML does not matter."""
+        values: dict[str, Any] = {}
+        for path, (value, _) in assigned.items():
+            values = merge_deep(values, nested(path, value))
+
         def error(where: Key, problem: str) -> InputError:
+            to_blame = next((path for path in assigned if leaves_meet(path, dotted(where))), None) if where else None
+            if to_blame is None:
+                shown = ", ".join(f"{path}={value}" for path, (value, _) in assigned.items())
+                return self.located.error(("space",), f"with {shown}: {problem}" if shown else problem)
+            value, at = assigned[to_blame]
             return self.located.error(at, f"{value!r}: {problem}")
 
-        return Layer(nested(path, value), error)
+        return Layer(values, error)
 
     def run(self, config: RunConfig, label: str) -> Run:
         """The run of a trial's config, which carries its seed."""
-        return Run(run_id(config, self.fingerprint, method_code(config.method)), label, config)
+        return Run(run_id(config, _fingerprint(config.data), method_code(config.method)), label, config)
+
+
+@lru_cache(maxsize=64)
+def _fingerprint(data: DataConfig) -> str:
+    return open_dataset(data).fingerprint
 
 
 def load_search(
@@ -156,11 +177,13 @@ def load_search(
     space = read_space(located, file.space)
     objectives = read_objectives(file, located)
     pruner = choose_pruner(file, objectives, located)
+    layers, command_line = _layers(file, pruner, located, scale, data, _overrides(overrides, file, located))
     search = Search(
         path=path,
         file=file,
         scale=scale,
-        layers=_layers(file, pruner, located, scale, data, _overrides(overrides, file, located)),
+        layers=layers,
+        command_line=command_line,
         space=space,
         objectives=objectives,
         constraints=read_constraints(file, located),
@@ -168,11 +191,14 @@ def load_search(
         located=located,
         recipe=(path, scale, data, overrides, trials),
     )
-    if file.sampler == "grid" and math.isinf(size(space)):
-        raise located.error(("sampler",), "a grid needs ranges that end: give those of the space a step, or lists")
+    if file.sampler == "grid":
+        if math.isinf(points := size(space)):
+            raise located.error(("sampler",), "a grid needs ranges that end: give those of the space a step, or lists")
+        if points > MOST_POINTS:
+            raise located.error(("sampler",), f"these are {points:,.0f} points; the most of a grid is {MOST_POINTS:,}")
     for other in SCALES:  # a mistake there would else be found late
         if other != scale and getattr(file.scales, other) != SearchOverlay():
-            merge(_layers(file, pruner, located, other, None, {}))
+            merge(_layers(file, pruner, located, other, None, {})[0])
     search.config({})  # a mistake in the base is none of the space
     check_space(space, located, search.config)
     _check_method(search)
@@ -222,15 +248,16 @@ def _layers(
     scale: ScaleName,
     data: str | None,
     overrides: dict[str, Any],
-) -> list[Layer]:
-    """The scale's, then how often a trial is looked at, then the study's, the file's and the command line's."""
+) -> tuple[list[Layer], list[Layer]]:
+    """Those of the default (the scale's, how often a trial is looked at, the study's, the file's), and the command
+    line's."""
     overlay = getattr(file.scales, scale).base
     for at, values in {("base",): file.base, ("scales", scale, "base"): overlay}.items():
         if "seed" in values:
             raise located.error((*at, "seed"), "is what `seeds` varies")
         if isinstance(values.get("data"), dict) and "score_on" in values["data"]:
             raise located.error((*at, "data", "score_on"), "is what the search itself sets")
-    lowest, *rest = layers_of(file.base, overlay, located, scale, data, overrides)
+    lowest, base, over, *command_line = layers_of(file.base, overlay, located, scale, data, overrides)
     between = []
     if file.study is not None:
         study = located.path.parent / file.study
@@ -240,7 +267,7 @@ def _layers(
             )
         between = control_layers(study, scale)
     looks = {"train": {"validations": CHECKS if pruner in ("median", "hyperband") else 1}}
-    return [lowest, Layer(looks, lambda at, problem: InputError(problem)), *between, *rest]
+    return [lowest, Layer(looks, lambda at, problem: InputError(problem)), *between, base, over], command_line
 
 
 def _check_method(search: Search) -> None:

@@ -19,7 +19,7 @@ from bench.search.best import DEFAULT
 from bench.search.goals import Objective
 from bench.search.load import Search
 from bench.search.space import in_words
-from bench.search.worker import RECORD, outcome
+from bench.search.worker import outcomes, record_of
 from bench.store import RunStore
 from bench.study import Run
 
@@ -27,12 +27,13 @@ from bench.study import Run
 def collect_search(search: Search, study: Study, store: RunStore) -> SearchResults:
     """The search as it stands."""
     frozen = study.get_trials(deepcopy=False)
-    trials = [_trial(search, trial) for trial in frozen]
+    found = outcomes(frozen)
+    trials = [_trial(search, trial, found[trial.number]) for trial in frozen]
     default = default_results(search, store)
     win = winner(search.objectives, trials, default["values"])
     same = win is not None and search.config_of(win.changes).identity() == search.default.identity()
     return SearchResults(
-        search=_describe(search) | {"winner_is_default": same},
+        search=_describe(search) | {"winner_is_default": same, "winner_rule": _rule(search.objectives, win, default)},
         trials=trials,
         default=default,
         importances=_importances(search, study),
@@ -64,16 +65,16 @@ def _describe(search: Search) -> dict[str, Any]:
     }
 
 
-def _trial(search: Search, trial: FrozenTrial) -> Trial:
-    record = trial.user_attrs.get(RECORD, {})
+def _trial(search: Search, trial: FrozenTrial, outcome: str) -> Trial:
+    record = record_of(trial)
     points = search.default.train.validations
     curve = [(step, value) for step, value in sorted(trial.intermediate_values.items()) if step <= points]
     return Trial(
         number=trial.number,
-        outcome=outcome(trial),  # type: ignore[arg-type]
+        outcome=outcome,  # type: ignore[arg-type]
         params=trial.params,
         changes=record.get("changes", {}),
-        values=list(trial.values) if outcome(trial) == "complete" else None,
+        values=list(trial.values) if outcome == "complete" else None,
         costs=record.get("costs", {}),
         curve=[] if search.pruner == "wilcoxon" else curve,
         runs=record.get("runs", []),
@@ -135,6 +136,13 @@ def winner(objectives: Sequence[Objective], trials: Sequence[Trial], default: Se
         if best is None or _key(objectives, trial) < _key(objectives, best):
             best = trial
     return best
+
+
+def _rule(objectives: Sequence[Objective], won: Trial | None, default: dict[str, Any]) -> str:
+    """How the winner was chosen among several objectives: no worse, best of all, or nothing to say."""
+    if len(objectives) < 2 or won is None or won.values is None or default["values"] is None:
+        return ""
+    return "best of all" if _is_worse(objectives, won.values, default["values"]) else "no worse"
 
 
 def _is_worse(objectives: Sequence[Objective], values: Sequence[float], default: Sequence[float]) -> bool:

@@ -7,8 +7,10 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
+from optuna.study import Study
 from rich.console import Console
 
 from bench.config import InputError
@@ -16,15 +18,14 @@ from bench.executors import die_with_parent, pass_on, sigint_blocked, signals_se
 from bench.runner import MOST_LOSSES
 from bench.search.load import Search, load_search
 from bench.search.progress import SearchDisplay
-from bench.search.storage import STORAGE_ERRORS, open_study
-from bench.search.worker import Orders, Worker
+from bench.search.storage import STORAGE_ERRORS, open_study, queue_again, search_lock
+from bench.search.worker import Orders, Worker, outcomes
 
 POLL_SECONDS = 0.5
-CLOSING_SECONDS = 60  # for a worker to save where its trial is
 
 
 class WorkersLost(Exception):
-    """Workers were killed again and again."""
+    """Workers were killed again and again, or cannot go on."""
 
 
 def work(search: Search, orders: Orders, workers: int, console: Console) -> None:
@@ -32,9 +33,12 @@ def work(search: Search, orders: Orders, workers: int, console: Console) -> None
     study, _ = open_study(search, orders.url)  # before any worker: the tables and the study are then there
     with SearchDisplay(console, search) as display:
 
-        def show() -> None:
-            display.show(study.get_trials(deepcopy=False))
+        def show() -> int:
+            trials = study.get_trials(deepcopy=False)
+            display.show(trials)
+            return sum(how == "complete" for how in outcomes(trials).values())
 
+        _queue_failed(search, study, orders)
         show()
         if workers == 1:
             stop = threading.Event()
@@ -44,7 +48,15 @@ def work(search: Search, orders: Orders, workers: int, console: Console) -> None
             _processes(search, orders, workers, display.tell, show)
 
 
-def _processes(search: Search, orders: Orders, workers: int, tell: Any, show: Any) -> None:
+def _queue_failed(search: Search, study: Study, orders: Orders) -> None:
+    """A failure is tried again by the next command, as those of studies are."""
+    with search_lock(search, orders.root):
+        for number, how in outcomes(study.get_trials(deepcopy=False)).items():
+            if how == "failed":
+                queue_again(study, number)
+
+
+def _processes(search: Search, orders: Orders, workers: int, tell: Any, show: Callable[[], int]) -> None:
     context = multiprocessing.get_context("spawn")
     stop, news = context.Event(), context.Queue()
     listener = threading.Thread(target=pass_on, args=(news, tell), daemon=True)
@@ -56,22 +68,24 @@ def _processes(search: Search, orders: Orders, workers: int, tell: Any, show: An
             process.start()
         return process
 
-    losses = 0
+    losses, done = 0, show()
     try:
         with signals_set(stop):
             living = [start() for _ in range(workers)]
             while living:
                 time.sleep(POLL_SECONDS)
-                show()
-                lost = [process for process in living if process.exitcode not in (None, 0)]
+                if (now := show()) > done:  # they do get somewhere
+                    losses, done = 0, now
+                ends = [process.exitcode for process in living if process.exitcode is not None]
                 living = [process for process in living if process.exitcode is None]
-                losses += len(lost)
-                if lost and not stop.is_set() and losses <= MOST_LOSSES:
-                    living += [start() for _ in lost]
+                killed = sum(code < 0 for code in ends)
+                losses += killed
+                if killed and not stop.is_set() and losses <= MOST_LOSSES:
+                    living += [start() for _ in range(killed)]
         show()
         if stop.is_set():
             raise KeyboardInterrupt
-        if losses > MOST_LOSSES:
+        if any(ends):  # of those that were the last
             raise WorkersLost
     finally:
         stop.set()

@@ -17,9 +17,10 @@ from bench.measure.metrics import METRICS
 from bench.progress import MARKS
 from bench.search.goals import Objective
 from bench.search.load import Search
-from bench.search.worker import RECORD, outcome
+from bench.search.worker import outcomes, record_of
 
 UNTRAINED = ("infeasible", "invalid")
+COUNTED = ("complete", "pruned", "diverged", "failed", "infeasible", "invalid")
 QUIET = ("running", "lost", *UNTRAINED)
 
 
@@ -54,13 +55,14 @@ class SearchDisplay:
 
     def show(self, trials: Sequence[FrozenTrial]) -> None:
         """The trials as they are now."""
-        ended = {trial.number: trial for trial in trials if outcome(trial) not in QUIET}
+        found = outcomes(trials)
+        ended = {trial.number: trial for trial in trials if found[trial.number] not in QUIET}
         with self.lock:
             before = ended.keys() if self.said is None else self.said  # of an earlier command
             for number in ended.keys() - before:
-                self.progress.print(_line(ended[number], self.search.objectives), highlight=False)
+                self.progress.print(_line(ended[number], found[number], self.search.objectives), highlight=False)
             self.said = set(ended)
-            busy = {trial.number for trial in trials if outcome(trial) == "running"}
+            busy = {number for number, how in found.items() if how == "running"}
             for name in [name for name in self.bars if int(name.split(",")[0].split()[1]) not in busy]:
                 self.progress.remove_task(self.bars.pop(name))
             self.progress.update(self.total, completed=len(ended), shown=escape(counts(trials, self.search.objectives)))
@@ -68,13 +70,13 @@ class SearchDisplay:
 
 def counts(trials: Sequence[FrozenTrial], objectives: Sequence[Objective]) -> str:
     """12 done, 3 pruned; best 0.2134 (trial 7)"""
-    found = Counter(outcome(trial) for trial in trials)
-    words = {"complete": "done"}
-    parts = [f"{found[key]} {words.get(key, key)}" for key in ("complete", "pruned", "diverged", "failed", "infeasible")
-             if found[key] or key == "complete"]  # fmt: skip
+    found = outcomes(trials)
+    number, words = Counter(found.values()), {"complete": "done"}
+    parts = [f"{number[key]} {words.get(key, key)}" for key in COUNTED if number[key] or key == "complete"]
     best = None
     for trial in trials:
-        if outcome(trial) == "complete" and (best is None or objectives[0].beats(trial.values[0], best.values[0])):
+        complete = found[trial.number] == "complete"
+        if complete and (best is None or objectives[0].beats(trial.values[0], best.values[0])):
             best = trial
     shown = f"; best {text(objectives[0], best.values[0])} (trial {best.number})" if best else ""
     return ", ".join(parts) + shown
@@ -85,10 +87,9 @@ def text(objective: Objective, value: float) -> str:
     return f"{value:,.6g}" if objective.is_cost else f"{value:.{METRICS[objective.quantity].decimals}f}"
 
 
-def _line(trial: FrozenTrial, objectives: Sequence[Objective]) -> str:
-    how = outcome(trial)
+def _line(trial: FrozenTrial, how: str, objectives: Sequence[Objective]) -> str:
     mark = MARKS.get("done" if how == "complete" else how, how)
-    record = trial.user_attrs.get(RECORD, {})
+    record = record_of(trial)
     values = ", ".join(f"{o.quantity} {text(o, v)}" for o, v in zip(objectives, trial.values or (), strict=False))
     what = values if how == "complete" else record.get("reason", "")
     changes = "; ".join(f"{path}={_short(value)}" for path, value in record.get("changes", {}).items())

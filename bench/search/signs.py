@@ -9,7 +9,7 @@ from contextlib import suppress
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from bench.search.storage import give_back
+from bench.search.storage import give_up
 
 BEATS = 6  # in the time after which a silent worker counts as dead
 BEAT = "beat"  # the counter's name, of a trial
@@ -45,10 +45,6 @@ class Signs:
         with self.guard:
             self.mine = None
 
-    def is_lost(self, trial: Trial) -> bool:
-        """Whether another worker took it for dead."""
-        return self.study.get_trials(deepcopy=False)[trial.number].state.is_finished()
-
     def others(self) -> list[FrozenTrial]:
         """Trials that other workers have, or left behind."""
         return self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING))
@@ -60,9 +56,13 @@ class Signs:
                 self.mine.set_user_attr(BEAT, self.count)
 
     def _beat(self) -> None:
+        last = time.monotonic()
         while not self.over.wait(self.grace / BEATS):
             with suppress(Exception):  # of a storage that cannot be reached for a while
                 self._sign_and_watch()
+            if time.monotonic() - last > self.grace / 2:  # who is held up himself knows nothing of the others
+                self.seen.clear()
+            last = time.monotonic()
 
     def _sign_and_watch(self) -> None:
         with self.guard:
@@ -70,7 +70,7 @@ class Signs:
             mine = self.mine.number if self.mine is not None else None
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if trial.number != mine and self._is_silent(trial):
-                give_back(self.study, trial)
+                give_up(self.study, trial)  # a worker that is free queues it again
 
     def _is_silent(self, trial: FrozenTrial) -> bool:
         """By our own clock, since those of two machines differ."""

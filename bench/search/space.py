@@ -19,6 +19,19 @@ if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
 TRIES = 20  # configs that a value may be valid in
+MOST_VALUES = 100  # of a list
+WAYS = "write a list or {low, high}"
+OTHER_IMAGES = "changes what is scored, so that trials would not compare; make it two searches"
+FORBIDDEN = {
+    "seed": "is what `seeds` varies",
+    "data.score_on": "is what the search itself sets",
+    "train.validations": "is what the search itself sets",
+    "task": OTHER_IMAGES,
+    "data": OTHER_IMAGES,
+    **{f"task.{name}": OTHER_IMAGES for name in ("name", "hole", "mask_seed")},
+    **{f"data.{name}": OTHER_IMAGES for name in ("name", "path", "image_size", "val_images", "scales")},
+}
+"""Config paths that a space may not have, and why."""
 Number = int | float
 Assigned = dict[str, tuple[Any, Key]]
 """Config path -> its value, and where the YAML gives it."""
@@ -58,6 +71,13 @@ class Range(Section):
         """How many values it has; None if they are not counted."""
         step = self.step or (1 if self.is_whole else None)
         return None if step is None else round((self.high - self.low) / step) + 1
+
+    def samples(self) -> Iterator[tuple[str, Number]]:
+        """(key that is to blame, value): the ends, and where numbers need not be whole one that is not."""
+        yield "low", self.low
+        yield "high", self.high
+        if not self.is_whole:
+            yield "low", self.low + (self.step or (self.high - self.low) / math.pi)
 
     def __str__(self) -> str:
         how = ", logarithmic" if self.log else f", in steps of {self.step:g}" if self.step else ""
@@ -127,13 +147,14 @@ def _read(located: Located, content: dict[str, Any], at: Key, prefix: str) -> li
 
 def _part(located: Located, name: str, entry: Any, at: Key, prefix: str) -> Part:
     is_range = isinstance(entry, dict) and {"low", "high"} & set(entry)
-    if isinstance(entry, dict) and not is_range:
+    is_path = path_problem(name) is None
+    if isinstance(entry, dict) and not is_range and not (is_path and prefix):
+        if is_path:
+            section = name in RunConfig.model_fields
+            how = f"write its fields with dots, `{name}.{next(iter(entry), '...')}: ...`" if section else WAYS
+            raise located.error(at, f"is a {'section of the config' if section else 'config field'}; {how}")
         return _block(located, name, entry, at, prefix)
-    if name == "seed":
-        raise located.error(at, "is what `seeds` varies")
-    if name.startswith(("data.score_on", "train.validations")):
-        raise located.error(at, "is what the search itself sets")
-    if problem := path_problem(name):
+    if problem := FORBIDDEN.get(name) or path_problem(name):
         raise located.error(at, problem)
     if is_range:
         try:
@@ -144,13 +165,16 @@ def _part(located: Located, name: str, entry: Any, at: Key, prefix: str) -> Part
     if isinstance(entry, list):
         return _choice(located, prefix + name, name, entry, at)
     if not prefix:
-        raise located.error(at, f"{entry!r} leaves nothing to choose; write a list or {{low, high}}, or put it in base")
+        raise located.error(at, f"{entry!r} leaves nothing to choose; {WAYS}, or put it in base")
     return Fixed(name, entry, at)
 
 
 def _choice(located: Located, name: str, path: str, values: list[Any], at: Key) -> Choice:
-    if not values:
-        raise located.error(at, "is empty; list the values to choose from")
+    if not 1 <= len(values) <= MOST_VALUES:
+        raise located.error(at, f"has {len(values)} values; a list has 1 to {MOST_VALUES}")
+    for index, value in enumerate(values):
+        if not _is_plain(value):
+            raise located.error((*at, index), f"{value} is no value of a config field; a date wants quotes")
     names = [v if v is None or isinstance(v, str | int | float) else json.dumps(v) for v in values]
     for index, known in enumerate(names):
         if any(known == other and type(known) is type(other) for other in names[:index]):
@@ -162,6 +186,9 @@ def _block(located: Located, name: str, entry: dict[str, Any], at: Key, prefix: 
     if not entry:
         raise located.error(at, "is empty; write {low, high}, a list, or named blocks")
     branches: dict[str, list[Part]] = {}
+    for label in (name, *map(str, entry)):
+        if {"=", "/"} & set(label):
+            raise located.error(at, f"{label!r}: = and / stand between a block and its parameters; name it otherwise")
     for label, inner in entry.items():
         if not isinstance(inner, dict):
             fix = "write {low: .., high: ..}, or blocks, which are mappings of config paths"
@@ -193,6 +220,14 @@ def assign(parts: list[Part], pick: Pick) -> Assigned:
         else:
             found[part.path] = pick(part), part.at
     return found
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(inner) for key, inner in value.items())
+    return value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _index(names: list[Any], name: Any) -> int:
@@ -259,6 +294,12 @@ def check_space(parts: list[Part], located: Located, resolve: Callable[[Assigned
             raise first or located.error(at, f"no config is valid with {value!r}")
 
 
+def random_values(parts: list[Part], seed: int) -> Assigned:
+    """A config of the space, whether it is valid or not; ranges at their ends."""
+    rng = random.Random(seed)
+    return assign(parts, lambda part: _steer(part, [Fixed("", None, ())], None, rng, 1))
+
+
 def _steer(part: Numeric | Choice | Block, wanted: list[Part], value: Any, rng: random.Random, attempt: int) -> Any:
     """The wanted part's value, the branches that lead to it, and of the rest first the first, then any."""
     if part is wanted[-1]:
@@ -276,9 +317,7 @@ def _extremes(parts: list[Part], above: tuple[Part, ...] = ()) -> Iterator[tuple
     for part in parts:
         line = [*above, part]
         if isinstance(part, Numeric):
-            yield from (
-                (line, end, (*part.at, name)) for name, end in (("low", part.range.low), ("high", part.range.high))
-            )
+            yield from ((line, value, (*part.at, name)) for name, value in part.range.samples())
         elif isinstance(part, Choice):
             yield from ((line, name, (*part.at, i)) for i, name in enumerate(part.names))
         elif isinstance(part, Block):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 import warnings
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from filelock import FileLock
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, WilcoxonPruner
@@ -23,10 +25,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from bench.config import InputError
 from bench.search.load import Search
 
-STORAGE_ERRORS = (StorageInternalError, SQLAlchemyError)
+STORAGE_ERRORS = (StorageInternalError, SQLAlchemyError, json.JSONDecodeError)
 """What is raised where a storage cannot be reached any more."""
 
-MOST_RETRIES = 5  # of a trial whose worker dies
+MOST_DEATHS = 5  # of workers on one trial, before it is given up
+POPULATION = 16  # of nsga2
 SQLITE_WAIT = 60  # seconds that a worker waits for the others' writes
 OPENINGS = 3  # of a storage whose tables another machine is making at this moment
 
@@ -38,6 +41,13 @@ def default_storage(search: Search, root: Path) -> str:
     return str(root / "searches" / f"{search.study_name}.journal")
 
 
+def search_lock(search: Search, root: Path) -> FileLock:
+    """Held while a trial is begun, by those that share the store."""
+    folder = root / "searches"
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / f"{search.study_name}.lock")
+
+
 def open_storage(url: str) -> BaseStorage:
     """sqlite:///FILE, postgresql+psycopg://..., mysql+pymysql://..., or the path of a journal. Raises InputError."""
     if "://" not in url:
@@ -46,7 +56,9 @@ def open_storage(url: str) -> BaseStorage:
             raise InputError(f"--storage {url}: a file of this name is SQLite's; write sqlite:///{url}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            return JournalStorage(JournalFileBackend(str(path)))
+            lock = JournalLock(path)
+            _mend(path, lock)
+            return JournalStorage(JournalFileBackend(str(path), lock))  # type: ignore[arg-type]
         except (OSError, ValueError, KeyError) as error:
             raise InputError(f"--storage {url}: not a journal that can be read and written ({_line(error)})") from None
     arguments: dict[str, Any] = {"pool_pre_ping": True}
@@ -68,6 +80,33 @@ def open_storage(url: str) -> BaseStorage:
                 raise InputError(f"--storage {without_password(url)}: cannot be opened ({_line(error)})") from None
             time.sleep(attempt)
     raise AssertionError
+
+
+class JournalLock:
+    """Held for a write. The system drops the lock of a process that dies, where Optuna's own waits for 30 seconds, or
+    for ever if the journal's path is relative."""
+
+    def __init__(self, path: Path) -> None:
+        self.lock = FileLock(f"{path}.flock")
+
+    def acquire(self) -> bool:
+        self.lock.acquire()
+        return True
+
+    def release(self) -> None:
+        self.lock.release()
+
+
+def _mend(path: Path, lock: JournalLock) -> None:
+    """Cut off a last line that was not written to its end (the disk was full, the power failed): nobody was told that
+    it is there."""
+    lock.acquire()
+    try:
+        if path.is_file() and (content := path.read_bytes()) and not content.endswith(b"\n"):
+            with open(path, "rb+") as file:
+                file.truncate(content.rfind(b"\n") + 1)
+    finally:
+        lock.release()
 
 
 def _line(error: BaseException) -> str:
@@ -142,7 +181,7 @@ class SeededSampler(BaseSampler):
             if kind == "gp":
                 return GPSampler(seed=seed)
             if kind == "nsga2":
-                return NSGAIISampler(seed=seed, population_size=min(50, max(8, self.search.file.trials // 4)))
+                return NSGAIISampler(seed=seed, population_size=POPULATION)
             if kind == "random":
                 return RandomSampler(seed=seed)
             if kind == "grid":
@@ -170,17 +209,20 @@ class SeededSampler(BaseSampler):
             self.inner.after_trial(study, trial, state, values)
 
 
-def give_back(study: Study, trial: FrozenTrial) -> bool:
-    """Fail a trial that its worker will not end, and queue it again with what it has; at most one process succeeds."""
+def give_up(study: Study, trial: FrozenTrial) -> bool:
+    """Fail a trial that its worker will not end; of many processes that try, one succeeds."""
     try:
         study.tell(trial.number, state=TrialState.FAIL)
     except (ValueError, UpdateFinishedTrialError):  # another one was first, or the worker was done after all
         return False
+    return True
+
+
+def queue_again(study: Study, number: int) -> None:
+    """Queue a failed trial with all that it has, under another number."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        retry = RetryHeartbeatStaleTrialCallback(max_retry=MOST_RETRIES, inherit_intermediate_values=True)
-        retry(study, study.trials[trial.number])
-    return True
+        RetryHeartbeatStaleTrialCallback(inherit_intermediate_values=True)(study, study.trials[number])
 
 
 def retried(trial: FrozenTrial) -> list[int]:

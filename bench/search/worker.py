@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -19,7 +17,7 @@ from bench.measure.metrics import METRICS
 from bench.search.load import Search
 from bench.search.signs import Signs
 from bench.search.space import Assigned, propose, size
-from bench.search.storage import give_back, open_study, retried
+from bench.search.storage import MOST_DEATHS, STORAGE_ERRORS, give_up, open_study, queue_again, retried, search_lock
 from bench.store import RunStore
 from bench.study import Run
 
@@ -27,8 +25,8 @@ if TYPE_CHECKING:
     from bench.run import Machine
 
 POLL_SECONDS = 0.5
-MOST_UNTRAINED = 50  # trials that break a constraint, for each that does not
-RECORD = "bench"  # the name of what we keep with a trial
+MOST_UNTRAINED = 10  # trials that break a constraint, for each that is asked for; 200 at least
+RECORD, STOPS = "bench", "stops"  # what we keep with a trial; how often it was queued again in good order
 
 Tell = Callable[[str, str, float], None]
 """Name of a run, what it does, share of it that is done."""
@@ -38,6 +36,8 @@ Tell = Callable[[str, str, float], None]
 class Record:
     """What is known of a trial besides what Optuna keeps."""
 
+    number: int = -1
+    """The trial's: one that is queued again begins with what the one before it left."""
     outcome: str = "running"
     reason: str = ""
     changes: dict[str, Any] = field(default_factory=dict)
@@ -69,6 +69,10 @@ class Ended(Exception):
         self.outcome = outcome
 
 
+class TakenOver(Exception):
+    """Another worker took this one for dead, and has its trial."""
+
+
 class Worker:
     """Works until the search has its trials, or it is told to stop."""
 
@@ -76,51 +80,56 @@ class Worker:
         self.search, self.orders, self.tell, self.told_to_stop = search, orders, tell, told_to_stop
         self.study, self.sampler = open_study(search, orders.url)
         self.store = RunStore(orders.root)
-        folder = orders.root / "searches"
-        folder.mkdir(parents=True, exist_ok=True)
-        self.lock = FileLock(folder / f"{search.study_name}.lock")
+        self.lock = search_lock(search, orders.root)
         self.signs = Signs(self.study, orders.grace)
+        self.is_taken = False
 
-    def work(self, ended: Callable[[], None] = lambda: None) -> None:
+    def work(self, ended: Callable[[], object] = lambda: None) -> None:
         """`ended` is called after every trial. Raises KeyboardInterrupt when told to stop; the trial at work is then
         queued again, with its checkpoint."""
         with self.signs:
             while not self.told_to_stop():
-                if (begun := self._begin()) is not None:
-                    self._do(*begun)
-                    ended()
-                elif time.time() < self.orders.deadline and self.signs.others():  # whose trials are ours if they die
-                    time.sleep(POLL_SECONDS)
-                else:
+                try:
+                    is_busy = self._work_once()
+                except (TakenOver, UpdateFinishedTrialError):  # the other one tells how it ends
+                    self.signs.end()
+                    continue
+                ended()
+                if is_busy:
+                    continue
+                if time.time() >= self.orders.deadline or not self.signs.others():
                     return
+                time.sleep(POLL_SECONDS)  # the others' trials are ours if they die
         raise KeyboardInterrupt
 
-    def _begin(self) -> tuple[Trial, Assigned, float] | None:
-        """The next trial and its proposal; None where none is left to begin. One worker at a time, so that there are
-        no more trials than were asked for, and every proposal knows the others."""
-        with self.lock:
+    def _work_once(self) -> bool:
+        """One trial from its proposal to its end; False where none is left to begin."""
+        with self.lock:  # so that there are no more than were asked for, and every proposal knows the others
             began = time.perf_counter()
-            trials = self.study.get_trials(deepcopy=False)
-            waiting = any(trial.state == TrialState.WAITING for trial in trials)
-            if time.time() >= self.orders.deadline or (not waiting and not self._has_room(trials)):
-                return None
-            self.sampler.begin(sum(not retried(trial) for trial in trials))
-            trial = self.study.ask()
-            self.signs.begin(trial)
-            return trial, propose(self.search.space, trial), began
+            if (trial := self._begin()) is None:
+                return False
+            assigned = propose(self.search.space, trial)
+        self._do(trial, assigned, began)
+        return True
 
-    def _has_room(self, trials: list[FrozenTrial]) -> bool:
-        first = [trial for trial in trials if not retried(trial)]
-        untrained = sum(outcome(trial) in ("infeasible", "invalid") for trial in first)
-        if self.search.file.sampler == "grid":
-            return len(first) < size(self.search.space) and len(first) - untrained < self.search.file.trials
-        return len(first) - untrained < self.search.file.trials and untrained < MOST_UNTRAINED * self.search.file.trials
+    def _begin(self) -> Trial | None:
+        trials = self.study.get_trials(deepcopy=False)
+        for left in left_behind(trials):
+            queue_again(self.study, left.number)
+        waiting = bool(left_behind(trials)) or any(trial.state == TrialState.WAITING for trial in trials)
+        if time.time() >= self.orders.deadline or (not waiting and not has_room(self.search, trials)):
+            return None
+        self.sampler.begin(sum(not retried(trial) for trial in trials))
+        trial = self.study.ask()
+        self.signs.begin(trial)
+        return trial
 
     def _do(self, trial: Trial, assigned: Assigned, began: float) -> None:
         from bench.training.trainer import Interrupted
 
-        record = Record(changes={path: value for path, (value, _) in assigned.items()})
+        record = Record(trial.number, changes={path: value for path, (value, _) in assigned.items()})
         values: list[float] | None = None
+        self.is_taken = False
         try:
             values = self._values(trial, assigned, record)
             record.outcome = "complete"
@@ -128,14 +137,17 @@ class Worker:
             record.outcome, record.reason = end.outcome, str(end)
         except (Interrupted, KeyboardInterrupt):
             self.signs.end()
-            give_back(self.study, self.study.get_trials(deepcopy=False)[trial.number])
+            if self.is_taken:
+                raise TakenOver from None
+            trial.set_user_attr(STOPS, trial.user_attrs.get(STOPS, 0) + 1)
+            if give_up(self.study, self.study.get_trials(deepcopy=False)[trial.number]):
+                queue_again(self.study, trial.number)
             raise KeyboardInterrupt from None
         self.signs.end()
         record.seconds = time.perf_counter() - began
         state = {"complete": TrialState.COMPLETE, "failed": TrialState.FAIL}.get(record.outcome, TrialState.PRUNED)
-        with suppress(UpdateFinishedTrialError):  # taken over while it was silent: the other worker tells
-            trial.set_user_attr(RECORD, asdict(record))
-            self.study.tell(trial, values, state=state, skip_if_finished=True)
+        trial.set_user_attr(RECORD, asdict(record))
+        self.study.tell(trial, values, state=state, skip_if_finished=True)
 
     def _values(self, trial: Trial, assigned: Assigned, record: Record) -> list[float]:
         """The objectives' values. Raises Ended and trainer.Interrupted."""
@@ -195,9 +207,19 @@ class Worker:
         name = f"trial {trial.number}" + (f", seed {run.config.seed}" if len(self.search.seeds) > 1 else "")
 
         def goes_on(curve: list[dict[str, Any]]) -> bool:
-            return self._report_curve(trial, index, curve)
+            try:
+                return self._report_curve(trial, index, curve)
+            except UpdateFinishedTrialError:
+                self.is_taken = True
+            except STORAGE_ERRORS:  # it is told at the next point, or at the end
+                pass
+            return True
 
-        watch = Watch(lambda _, phase, share: self.tell(name, phase, share), self.told_to_stop, goes_on)
+        watch = Watch(
+            lambda _, phase, share: self.tell(name, phase, share),
+            lambda: self.told_to_stop() or self.is_taken,
+            goes_on,
+        )
         began = time.perf_counter()
         while (state := execute(run, self.search.metrics, self.store, self.orders.machine, watch)) == "running":
             if self.told_to_stop():
@@ -207,16 +229,20 @@ class Worker:
         if state != "done":
             reason = (self.store.read(run.id, "outcome") or {}).get("reason", "")
             raise Ended(state if state in ("pruned", "diverged") else "failed", f"seed {run.config.seed}: {reason}")
-        self._report_curve(trial, index, self.store.read_rows(run.id, "curve") or [])  # of a run that was there already
+        curve = self.store.read_rows(run.id, "curve") or []
+        if len(self._curve(curve)) == self.search.default.train.validations:  # of a run that was there already
+            self._report_curve(trial, index, curve)
 
     def _report_curve(self, trial: Trial, index: int, curve: list[dict[str, Any]]) -> bool:
         """Tell Optuna the validation scores that it does not know; False if it would prune."""
-        objective = self.search.objectives[0]
         if len(self.search.objectives) > 1 or self.search.pruner == "wilcoxon":
             return True
-        scores = [float(row["value"]) for row in curve if row["name"] == f"val_{objective.quantity}"]
-        _report(trial, scores, index * self.search.default.train.validations + 1)
+        _report(trial, self._curve(curve), index * self.search.default.train.validations + 1)
         return self.search.pruner == "none" or not trial.should_prune()
+
+    def _curve(self, curve: list[dict[str, Any]]) -> list[float]:
+        name = f"val_{self.search.objectives[0].quantity}"
+        return [float(row["value"]) for row in curve if row["name"] == name]
 
     def _report_images(self, trial: Trial, index: int, scores: list[float]) -> None:
         """For wilcoxon, whose steps are (seed, image). Raises Ended."""
@@ -234,16 +260,50 @@ class Worker:
         return [float(row["value"]) for row in rows]
 
 
-def outcome(trial: FrozenTrial) -> str:
-    """How a trial ended, in the words of reports."""
-    recorded = trial.user_attrs.get(RECORD, {}).get("outcome")
+def outcomes(trials: Sequence[FrozenTrial]) -> dict[int, str]:
+    """Number -> how the trial ended, in the words of reports."""
+    again = {number for trial in trials for number in retried(trial)}
+    return {trial.number: _outcome(trial, trial.number in again) for trial in trials}
+
+
+def _outcome(trial: FrozenTrial, is_queued_again: bool) -> str:
     if not trial.state.is_finished():
         return "running"
     if trial.state == TrialState.COMPLETE:
         return "complete"
     if trial.state == TrialState.FAIL:
-        return "failed" if recorded == "failed" else "lost"
-    return recorded or "pruned"
+        return "lost" if is_queued_again or left_behind([trial]) else "failed"
+    return str(record_of(trial).get("outcome", "pruned"))
+
+
+def record_of(trial: FrozenTrial) -> dict[str, Any]:
+    """A trial's Record; empty as long as it has none."""
+    found: dict[str, Any] = trial.user_attrs.get(RECORD, {})
+    return found if found.get("number", trial.number) == trial.number else {}
+
+
+def left_behind(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Trials whose worker was given up, and which are in no queue; but for those on which too many workers died."""
+    again = {number for trial in trials for number in retried(trial)}
+    return [
+        trial
+        for trial in trials
+        if trial.state == TrialState.FAIL
+        and not record_of(trial)
+        and trial.number not in again
+        and len(retried(trial)) - trial.user_attrs.get(STOPS, 0) < MOST_DEATHS
+    ]
+
+
+def has_room(search: Search, trials: Sequence[FrozenTrial]) -> bool:
+    """Whether another trial may begin: those that were not trained do not count, unless they are very many."""
+    found = outcomes(trials)
+    first = [trial for trial in trials if not retried(trial)]
+    untrained = sum(found[trial.number] in ("infeasible", "invalid") for trial in trials)
+    most = max(200, MOST_UNTRAINED * search.file.trials)
+    if search.file.sampler == "grid" and len(first) >= size(search.space):
+        return False
+    return len(first) - untrained < search.file.trials and untrained < most
 
 
 def _report(trial: Trial, scores: list[float], first: int) -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from bench.report.search_frames import best_trials, front, history, importances, slices, trials_frame
 from bench.report.search_page import PICTURES, Confirmed, check_search, search_texts, write_search
-from bench.report.search_results import Outcome, SearchResults, Trial, load_search_results, save_search
+from bench.report.search_results import TRIALS, Outcome, SearchResults, Trial, load_search_results, search_text
 from bench.report.search_terminal import print_search
 
 START = "schedule=linear/loss.l1.start"
@@ -130,7 +130,7 @@ def test_the_page_says_what_was_found(pruning: SearchResults, tmp_path: Path) ->
     assert "Constraint: MACs ≤ 5.25 M." in text
     assert "| pruned | 1 | after validation 1 (1) |" in text
     assert "The harness took 10.00% of 35.0 seconds, summed over n = 4 " in text  # 9 + 9 + 9 + 4.5 of 35
-    assert "bench run reports/s/best.yaml --scale tiny --data p --reports reports/s" in text
+    assert "bench run reports/s/best.yaml --scale tiny --data p\n" in text
     assert "best/report.md" not in text
     (tmp_path / "best").mkdir()
     (tmp_path / "best" / "report.md").touch()
@@ -138,7 +138,7 @@ def test_the_page_says_what_was_found(pruning: SearchResults, tmp_path: Path) ->
 
 
 def test_an_archive_gives_the_same_text_and_an_edit_is_found(pruning: SearchResults, tmp_path: Path) -> None:
-    save_search(pruning, tmp_path)
+    (tmp_path / TRIALS).write_text(search_text(pruning))
     again = load_search_results(tmp_path)
     write_search(again, tmp_path, CONFIRMED)
     assert search_texts(again, tmp_path, CONFIRMED) == search_texts(pruning, tmp_path, CONFIRMED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness import ROOT, Bench
@@ -79,6 +80,38 @@ def test_a_trial_that_fails_is_said_and_the_rest_is_done(
     assert not (tmp_path / "reports" / "search" / "best.yaml").exists()  # the trial that is left is the default
     assert "RuntimeError: no such thing" in (tmp_path / "reports" / "search" / "report.md").read_text()
     assert "Traceback" not in found.stdout + found.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"confirm": {"metrics": ["psnr_hole"]}}, "psnr_hole needs a task with a hole"),
+        ({"confirm": {"baselines": ["iizuka2017"]}}, "iizuka2017 does inpainting, not colorization"),
+        ({"confirm": {"baselines": ["gan"]}}, "gan is a variant already"),
+        ({"confirm": {"baselines": ["gray", "gray"]}}, "'gray' is given twice"),
+        ({"space": {"train.images": [8, 16]}}, "also changes train.steps"),
+    ],
+)
+def test_a_comparison_that_is_none_is_said_before_any_trial(
+    bench: Bench, write_search: WriteSearch, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    path = write_search(**changes)
+    found = bench("search", path, *TINY)
+    assert found.returncode == 2
+    assert f"{path}:" in found.stderr
+    assert message in found.stderr
+    assert not (tmp_path / "reports").exists()
+
+
+def test_constraints_that_leave_nothing_are_said(bench: Bench, write_search: WriteSearch) -> None:
+    found = bench("search", write_search(constraints={"parameters": "<= 10"}), *TINY, "--workers", "1")
+    assert found.returncode == 1
+    assert "0 of 3 trials were trained: 200 proposals broke a constraint" in found.stderr
+
+
+def test_nothing_is_at_work_while_speed_is_measured(bench: Bench, write_search: WriteSearch) -> None:
+    path = write_search(constraints={"images_per_second": ">= 1"})
+    assert "inference_images_per_second is measured" in bench("search", path, *TINY, "--workers", "2").stderr
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import math
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +28,24 @@ MISTAKES: list[tuple[str, Any, str]] = [
     ("space", {"loss.l1": {"low": 1.0}}, "loss.l1.high: is required"),
     ("space", {"loss.l1": {"low": "1", "high": 2}}, "loss.l1.low: "),
     ("space", {"loss.l1": 3}, "3 leaves nothing to choose"),
-    ("space", {"loss.l1": []}, "is empty; list the values"),
+    ("space", {"loss.l1": []}, "has 0 values; a list has 1 to 100"),
     ("space", {"generator.depth": [2, 2]}, "generator.depth[1]: 2 is given twice"),
     ("space", {"loss.adversarial": ["bce", "hinge"]}, "'hinge' is not allowed; allowed: bce, l2"),
     ("space", {"generator.width": {"low": -3, "high": 8}}, "space.generator.width"),
     ("space", {"generator.depth": [2, 9]}, "a sub-image of 32 px"),
     ("space", {"loss.l1": NUMBER, "lambda": {"a": {"loss.l1.start": NUMBER}}}, "sets loss.l1.start, and loss.l1 is"),
     ("space", {"lambda": {"a": 3}}, "space.lambda.a: 3 is no block"),
+    ("space", {"a=b": {"c": {}}}, "'a=b': = and / stand between a block and its parameters"),
     ("space", {"lambda": {}}, "is empty; write {low, high}"),
     ("space", {"seed": [0, 1]}, "is what `seeds` varies"),
     ("space", {"data.score_on": ["all", "test"]}, "is what the search itself sets"),
+    ("space", {"data.image_size": [64, 128]}, "changes what is scored"),
+    ("space", {"task": ["colorization", "inpainting"]}, "changes what is scored"),
+    ("space", {"train": {"learning_rate": NUMBER}}, "write its fields with dots, `train.learning_rate: ...`"),
+    ("space", {"loss.l1": {"constant": NUMBER}}, "is a config field; write a list or {low, high}"),
+    ("space", {"loss.l1": [datetime.date(2020, 1, 1), 3]}, "2020-01-01 is no value of a config field"),
+    ("space", {"loss.l1": [math.nan, 1.0]}, "nan is no value of a config field"),
+    ("space", {"generator.width": {"low": 16.0, "high": 96.0}}, "valid integer"),
     ("space", {}, "space: "),
     ("base", {"data": {"score_on": "test"}}, "is what the search itself sets"),
     ("base", {"seed": 3}, "is what `seeds` varies"),
@@ -55,6 +65,7 @@ MISTAKES: list[tuple[str, Any, str]] = [
     ("pruner", "medain", "did you mean median?"),
     ("pruner", "wilcoxon", "and 2 seeds or more"),
     ("trials", 0, "trials: "),
+    ("seeds", 1001, "seeds: "),
     ("trials", None, "trials: is required"),
     ("study", "nowhere.yaml", "nowhere.yaml is not a file"),
     ("confirm", {"baselines": ["pix2pics"]}, "confirm.baselines[0]: 'pix2pics' is unknown; did you mean pix2pix?"),
@@ -130,11 +141,36 @@ def test_a_command_line_cannot_set_what_the_space_does(write_search: WriteSearch
         load_search(write_search(), "tiny", overrides=("train.learning_rate=1",))
 
 
+def test_the_order_of_a_schedules_fields_does_not_matter(write_search: WriteSearch) -> None:
+    falling = {"loss.l1.start": NUMBER, "loss.l1.end": 1.0, "loss.l1.kind": "linear"}
+    search = load_search(write_search(space={"lambda": {"falling": falling, "fixed": {"loss.l1": 3.0}}}), "tiny")
+    config = search.config_of({"loss.l1.start": 7.0, "loss.l1.end": 1.0, "loss.l1.kind": "linear"})
+    assert config.loss.l1.model_dump(exclude_none=True) == {"kind": "linear", "start": 7.0, "end": 1.0}
+
+
+def test_the_command_line_lies_over_what_the_comparison_has(write_search: WriteSearch) -> None:
+    path = write_search(confirm={"base": {"train": {"steps": 12}}})
+    assert load_search(path, "tiny").confirmed_default().train.steps == 12
+    assert load_search(path, "tiny", overrides=("train.steps=99",)).confirmed_default().train.steps == 99
+
+
+def test_trials_on_other_photographs_have_other_ids(write_search: WriteSearch) -> None:
+    search = load_search(write_search(space={"data.train_images": [2, 4]}), "tiny")
+    ids = {search.run(search.config_of({"data.train_images": count}), "").id for count in (2, 4)}
+    assert len(ids) == 2
+
+
 def test_the_default_can_be_a_studys_control(write_search: WriteSearch, tmp_path: Path) -> None:
     study = ROOT / "ablations" / "tiling.yaml"
     searched = load_search(write_search(study=str(study), base=None), "small").default
     control = load_study(study, "small").control.config
     assert searched.identity() | {"data": None} == control.identity() | {"data": None}
+
+
+def test_a_grid_has_an_end(write_search: WriteSearch) -> None:
+    space = {"generator.width": {"low": 1, "high": 10**9}}
+    with pytest.raises(InputError, match="these are 1,000,000,000 points; the most of a grid is 10,000"):
+        load_search(write_search(space=space, sampler="grid"), "tiny")
 
 
 def test_a_study_and_a_search_are_told_apart(write_search: WriteSearch) -> None:

@@ -18,7 +18,7 @@ from storages import has_postgresql, journal, postgresql, sqlite
 from bench.run import Machine, Watch, execute
 from bench.search.load import load_search
 from bench.search.storage import open_study
-from bench.search.worker import outcome
+from bench.search.worker import outcomes
 from bench.store import RunStore
 
 LONG = {"base": CONTENT["base"] | {"train": {"steps": 120, "validations": 2, "pretrain_steps": 0}}, "pruner": "none"}
@@ -78,7 +78,7 @@ def assert_as_if_quiet(path: Path, trials: list[FrozenTrial]) -> None:
     search, folder, ours = load_search(path, "tiny"), path.parent / "quiet", weights(path)
     store = RunStore(folder)
     for trial in trials:
-        if outcome(trial) == "complete":
+        if outcomes(trials)[trial.number] == "complete":
             quiet = search.run(search.config_of(trial.user_attrs["bench"]["changes"]), "")
             assert execute(quiet, ("psnr",), store, Machine(), Watch()) == "done"
             assert (folder / quiet.id / "weights.safetensors").read_bytes() == ours[quiet.id]
@@ -90,7 +90,7 @@ def test_two_commands_on_one_storage_do_every_trial_once(write_search: WriteSear
     ends = [one.finish(), two.finish()]
     assert [(end.returncode, end.stderr) for end in ends] == [(0, ""), (0, "")]
     trials = trials_of(path, url)
-    assert list(map(outcome, trials)) == ["complete"] * 6
+    assert list(outcomes(trials).values()) == ["complete"] * 6
     assert len({tuple(trial.params.values()) for trial in trials}) == 6
     assert len(weights(path)) == 6  # a run each: nothing was trained twice
 
@@ -104,7 +104,7 @@ def test_a_killed_commands_trial_is_taken_over_and_resumed(write_search: WriteSe
     end = start(path, url, "--workers", "1").finish()
     assert (end.returncode, end.stderr) == (0, "")
     trials = trials_of(path, url)
-    assert sorted(map(outcome, trials)) == ["complete"] * 3 + ["lost"]
+    assert sorted(outcomes(trials).values()) == ["complete"] * 3 + ["lost"]
     assert_as_if_quiet(path, trials)
 
 
@@ -121,7 +121,7 @@ def test_a_killed_worker_is_replaced_and_its_trial_resumed(write_search: WriteSe
     end = command.finish()
     assert (end.returncode, end.stderr) == (0, "")
     trials = trials_of(path, url)
-    assert sorted(map(outcome, trials)) in (["complete"] * 4, ["complete"] * 4 + ["lost"])  # or between two trials
+    assert sorted(outcomes(trials).values()) in (["complete"] * 4, ["complete"] * 4 + ["lost"])  # or between two trials
     assert_as_if_quiet(path, trials)
 
 
@@ -137,5 +137,5 @@ def test_interrupted_it_keeps_what_is_done_and_goes_on(write_search: WriteSearch
     end = start(path, url, "--workers", "1").finish()
     assert (end.returncode, end.stderr) == (0, "")
     trials = trials_of(path, url)
-    assert list(map(outcome, trials)).count("complete") == 4
+    assert list(outcomes(trials).values()).count("complete") == 4
     assert_as_if_quiet(path, trials)

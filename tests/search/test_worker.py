@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from optuna.study import Study
+from rich.console import Console
 from searches import WriteSearch
 
 from bench.config import RunConfig
@@ -15,8 +16,9 @@ from bench.report.search_results import Trial
 from bench.run import Machine, Watch, execute
 from bench.search.load import Search, load_search
 from bench.search.outcome import collect_search
-from bench.search.storage import default_storage, give_back, open_study, retried
-from bench.search.worker import Orders, Worker, outcome
+from bench.search.processes import work
+from bench.search.storage import MOST_DEATHS, default_storage, give_up, open_study, queue_again, retried
+from bench.search.worker import Orders, Worker, outcomes
 from bench.store import RunStore
 from bench.study import Run
 
@@ -149,8 +151,9 @@ def test_wilcoxon_compares_images_after_each_seed(write_search: WriteSearch) -> 
     search = make(write_search(space=space, sampler="grid", pruner="wilcoxon", seeds=2, trials=4))
     study = study_of(search)
     images = len(RunStore(runs(search)).read_rows(trials(search)[0].runs[0], "scores/psnr.v1") or [])
+    found = outcomes(study.trials)
     for trial in study.trials:
-        seeds = 2 if outcome(trial) == "complete" else 1
+        seeds = 2 if found[trial.number] == "complete" else 1
         assert list(trial.intermediate_values) == list(range(seeds * images))
 
 
@@ -168,9 +171,10 @@ def test_every_sampler_with_two_objectives_and_a_constraint(write_search: WriteS
 @pytest.mark.parametrize("pruner", ["median", "hyperband", "none"])
 def test_every_pruner_by_curve_sees_each_point_once(write_search: WriteSearch, pruner: str) -> None:
     search = make(write_search(pruner=pruner, trials=2, seeds=2))
-    for trial in study_of(search).trials:
+    made = study_of(search).trials
+    for trial in made:
         assert list(trial.intermediate_values) == list(range(1, len(trial.intermediate_values) + 1))
-        assert len(trial.intermediate_values) == 10 or outcome(trial) == "pruned"  # 5 points, 2 seeds
+        assert len(trial.intermediate_values) == 10 or outcomes(made)[trial.number] == "pruned"  # 5 points, 2 seeds
 
 
 def test_speeds_and_times_can_be_objectives_and_bounds(write_search: WriteSearch) -> None:
@@ -186,7 +190,7 @@ def test_no_trial_begins_after_the_deadline(write_search: WriteSearch) -> None:
     assert trials(make(write_search(), deadline=0.0)) == []
 
 
-def test_of_many_that_give_a_trial_back_one_succeeds(write_search: WriteSearch) -> None:
+def test_of_many_that_give_a_trial_up_one_succeeds(write_search: WriteSearch) -> None:
     search = load_search(write_search(), "tiny")
     url = default_storage(search, runs(search))
     study, _ = open_study(search, url)
@@ -197,7 +201,7 @@ def test_of_many_that_give_a_trial_back_one_succeeds(write_search: WriteSearch) 
 
     def try_it() -> None:
         other, _ = open_study(search, url)
-        done.append(give_back(other, other.get_trials()[0]))
+        done.append(give_up(other, other.get_trials()[0]))
 
     threads = [threading.Thread(target=try_it) for _ in range(4)]
     for thread in threads:
@@ -205,9 +209,68 @@ def test_of_many_that_give_a_trial_back_one_succeeds(write_search: WriteSearch) 
     for thread in threads:
         thread.join()
     assert sorted(done) == [False, False, False, True]
+    assert outcomes(study.trials) == {0: "lost"}
+    queue_again(study, 0)
     lost, waiting = study.get_trials()
-    assert outcome(lost) == "lost"
+    assert outcomes(study.trials) == {0: "lost", 1: "running"}
     assert (waiting.params, waiting.intermediate_values, retried(waiting)) == (lost.params, {1: 0.5}, [0])
+
+
+def test_a_trial_on_which_worker_after_worker_dies_is_given_up_and_tried_by_the_next_command(
+    write_search: WriteSearch,
+) -> None:
+    search = load_search(write_search(trials=1), "tiny")
+    study = study_of(search)
+    study.ask()
+    for number in range(MOST_DEATHS):
+        give_up(study, study.trials[number])
+        queue_again(study, number)
+        study.ask()
+    give_up(study, study.trials[MOST_DEATHS])
+    assert list(outcomes(study.trials).values()) == ["lost"] * MOST_DEATHS + ["failed"]
+    orders = Orders(default_storage(search, runs(search)), runs(search), Machine(), 60.0)
+    Worker(search, orders, lambda *_: None, lambda: False).work()
+    assert "complete" not in outcomes(study.trials).values()
+    work(search, orders, 1, Console(quiet=True))
+    assert list(outcomes(study.trials).values()) == ["lost"] * (MOST_DEATHS + 1) + ["complete"]
+
+
+def test_a_worker_whose_trial_was_taken_over_leaves_it_and_goes_on(write_search: WriteSearch) -> None:
+    search = load_search(write_search(trials=2), "tiny")
+    study, calls = study_of(search), 0
+
+    def tell(_: str, phase: str, share: float) -> None:
+        nonlocal calls
+        calls += phase == "train"
+        if calls == 3:  # it was silent, and another one takes it for dead
+            assert give_up(study, study.trials[0])
+
+    orders = Orders(default_storage(search, runs(search)), runs(search), Machine(), 60.0)
+    Worker(search, orders, tell, lambda: False).work()
+    assert list(outcomes(study.trials).values()) == ["lost", "complete", "complete"]
+    states = [RunStore(runs(search)).state(path.parent.name) for path in runs(search).glob("*/run.json")]
+    assert states == ["done", "done"]
+
+
+def test_a_lock_that_a_killed_process_left_holds_nobody_up(
+    write_search: WriteSearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    search = load_search(write_search(), "tiny")
+    url = default_storage(search, Path("runs"))
+    open_study(search, url)
+    Path(f"{url}.lock").symlink_to(url)  # as Optuna's own would be
+    assert open_study(search, url)[0].get_trials() == []
+
+
+def test_a_journal_whose_last_line_was_cut_off_opens(write_search: WriteSearch) -> None:
+    search = make(write_search(trials=1))
+    journal = Path(default_storage(search, runs(search)))
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + b'{"op_code": 9, "tri')
+    assert [trial.outcome for trial in trials(search)] == ["complete"]
+    assert journal.read_bytes().startswith(whole + b"{")
+    assert b'"tri\n' not in journal.read_bytes()
 
 
 def test_a_silent_workers_trial_is_taken_over_at_its_checkpoint(write_search: WriteSearch) -> None:
