@@ -49,6 +49,22 @@ def draw_effects(frame: pd.DataFrame, results: Results, path: Path) -> None:
 
 
 def _panel(axis: Any, answer: Answer, rows: pd.DataFrame) -> None:
+    draw_answer(axis, answer, rows)
+    axis.set_yticks([])
+    axis.tick_params(labelsize=7)
+    words = answer.text, unit_of(answer), answer.verdict_in_words
+    lines = [part for line in words for part in textwrap.wrap(plain(line), 44)]
+    axis.set_ylabel("\n".join(lines), rotation=0, ha="right", va="center", fontsize=7)
+
+
+def unit_of(answer: Answer) -> str:
+    """left − right (dB), left / right"""
+    column = answer.quantity.column
+    return "left / right" if column.is_ratio else f"left − right{f' ({column.unit})' if column.unit else ''}"
+
+
+def draw_answer(axis: Any, answer: Answer, rows: pd.DataFrame) -> None:
+    """One hypothesis, from above: every seed, these images, new images."""
     column = answer.quantity.column
     neutral = 1.0 if column.is_ratio else 0.0
     if column.is_ratio:
@@ -61,12 +77,7 @@ def _panel(axis: Any, answer: Answer, rows: pd.DataFrame) -> None:
     for row in rows.to_dict("records"):
         _draw(axis, row, low, high)
     axis.set_ylim(-2.6, 0.6)
-    axis.set_yticks([])
     axis.spines[["top", "right", "left"]].set_visible(False)
-    axis.tick_params(labelsize=7)
-    unit = "left / right" if column.is_ratio else f"left − right{f' ({column.unit})' if column.unit else ''}"
-    lines = [part for line in (answer.text, unit, answer.verdict_in_words) for part in textwrap.wrap(plain(line), 44)]
-    axis.set_ylabel("\n".join(lines), rotation=0, ha="right", va="center", fontsize=7)
     _ticks(axis, column.is_ratio)
 
 
