@@ -81,6 +81,7 @@ def search(
     check_folder("--reports", reports)
     console = Console(emoji=False)
 
+    from bench.report.overview import write_overview
     from bench.report.search_terminal import print_search
     from bench.run import Machine
     from bench.runner import default_workers, resolve_device, run_jobs
@@ -115,6 +116,7 @@ def search(
         say("workers were killed again and again (out of memory?); what is done is kept; try fewer --workers")
         raise typer.Exit(SOME_FAILED) from None
     results, _ = write_all(loaded, study, store, folder, pictures)
+    write_overview(reports)
     print_search(results, folder, console)
     failed = results.outcome("failed") or any(state not in ("done", "unavailable") for state in states.values())
     raise typer.Exit(SOME_FAILED if failed else DONE)

@@ -152,10 +152,12 @@ def plain(text: str) -> str:
 
 
 def save_figure(figure: Any, path: Path) -> None:
-    """Save as PNG, which Markdown shows, and beside it as SVG for papers."""
+    """Save as SVG, for papers, and if the path says PNG, which Markdown shows, as that too."""
     from matplotlib import rc_context
 
-    save_png(figure, path)
+    if path.suffix == ".png":
+        save_png(figure, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with rc_context(SVG):
         figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
 

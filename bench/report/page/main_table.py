@@ -55,7 +55,10 @@ class MainTable:
     """Label, what became of its runs, a cell a column."""
     truth: list[str]
     """The ground truth's own scores; empty without."""
+    missing: list[str]
+    """Why values are missing, in the order of the cells' numbers."""
     notes: list[str]
+    """Conventions."""
     text: TextTable = field(repr=False)
 
 
@@ -80,10 +83,10 @@ def main_table(results: Results) -> MainTable:
     if truth:
         texts.append([GROUND_TRUTH, "", *truth, *[""] * len(kept)])
     rows = _with_best(results, found, rows)
-    notes = [_note(index, reason, missing) for index, reason in reasons.items()]
-    notes += [NOTE, *(scores.notes[len(missing) :] if is_scored else []), *costs.notes]
-    table = TextTable("Results", ["variant", "runs", *(c.heading for c in found)], texts, notes)
-    return MainTable(found, score_count, rows, truth, notes, table)
+    why = [_note(index, reason, missing) for index, reason in reasons.items()]
+    notes = [NOTE, *(scores.notes[len(missing) :] if is_scored else []), *costs.notes]
+    table = TextTable("Results", ["variant", "runs", *(c.heading for c in found)], texts, [*why, *notes])
+    return MainTable(found, score_count, rows, truth, why, notes, table)
 
 
 def _missing_notes(notes: list[str]) -> list[str]:

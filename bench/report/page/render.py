@@ -15,6 +15,8 @@ from markupsafe import Markup
 
 from bench.report.page.drawing import Drawing
 
+PAGE = "index.html"
+"""What every page's file is called."""
 HERE = Path(__file__).parent
 DRAWN = re.compile(r"<svg.*?</svg>", re.DOTALL)
 

@@ -27,7 +27,7 @@ def verdict_sentence(results: Results) -> str:
 def _counts(found: list[Answer]) -> str:
     counts = Counter(answer.verdict for answer in found)
     parts = [f"{counts[verdict]} {verdict}" for verdict in PLAIN if counts[verdict]]
-    return f"of {len(found)} hypothes{'is' if len(found) == 1 else 'es'} {listed(parts)}"
+    return f"{len(found)} hypothes{'is' if len(found) == 1 else 'es'}: {listed(parts)}"
 
 
 def _deciding(found: list[Answer], verdict: str) -> Answer:

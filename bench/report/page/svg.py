@@ -17,7 +17,8 @@ COLOURS = {"#000000": "currentColor", "#ffffff": "var(--paper)"}
 DECIMALS = re.compile(r"(\d+\.\d{2})\d+")
 """Hundredths of a pixel are enough."""
 FONT = re.compile(r"font: ([\d.]+px)[^;]*")
-REFERENCE = re.compile(r"#([\w-]+)")
+REFERENCE = re.compile(r"(?<=url\(#)[\w-]+|(?<=^#)[\w-]+$")
+"""An id in url(#id), or in a link, which is all of its attribute."""
 
 
 def inline_svg(figure: Any, key: str) -> str:
@@ -42,7 +43,7 @@ def _clean(element: ElementTree.Element, used: set[str], key: str) -> None:
     if HREF in element.attrib:
         element.set("href", element.attrib.pop(HREF))
     for attribute, value in element.attrib.items():
-        element.set(attribute, _clean_value(value, used, key))
+        element.set(attribute, _clean_value(value, key))
     if name in used:
         element.set("id", f"{key}-{name}")
     for child in list(element):
@@ -55,8 +56,8 @@ def _clean(element: ElementTree.Element, used: set[str], key: str) -> None:
     element.tail = None
 
 
-def _clean_value(value: str, used: set[str], key: str) -> str:
+def _clean_value(value: str, key: str) -> str:
     for old, new in COLOURS.items():
         value = value.replace(old, new)
-    value = REFERENCE.sub(lambda found: f"#{key}-{found[1]}" if found[1] in used else found[0], value)
+    value = REFERENCE.sub(lambda found: f"{key}-{found[0]}", value)
     return FONT.sub(r"font-size: \1", DECIMALS.sub(r"\1", value)).replace("\n", " ").strip()
