@@ -106,6 +106,7 @@ if (pictures.length) {
   const load = () => {
     for (const [side, id] of [["left", "over"], ["right", "under"]]) {
       const link = linkOf(byId(`compare-${side}`).value);
+      if (!link) continue;
       byId(id).src = link.href;
       byId(id).alt = link.firstElementChild.alt;
       dress(stage, link);
