@@ -32,7 +32,10 @@ def test_the_verdict_is_a_sentence_with_all_that_it_stands_on() -> None:
     )
     assert screening(made) == ""
     exact = named(made, hypotheses=[hypothesis("parameters_total")])
-    assert "params G+D: a > b, the ratio is ×1.50, an exact count, at scale tiny" in verdict_sentence(exact)
+    assert (
+        "params G+D: a > b, the ratio is ×1.50, an exact count, the same for 6 seeds, at scale tiny"
+        in verdict_sentence(exact)
+    )
     assert verdict_sentence(named(made, hypotheses=[])).startswith("No verdict: the study has no hypothesis")
 
 

@@ -126,8 +126,8 @@ def _why(results: Results, label: str, column: Column) -> str:
     """Of a value that no run has, where its runs do not say it."""
     runs = results.runs_of(label)
     if not any(run["state"] == "done" for run in runs):
-        ends = [(run["outcome"] or {}).get("reason") or run["state"] for run in runs]
-        return f"{'no run was finished' if runs[0]['state'] in BAD_ENDS else runs[0]['state']}: {ends[0]}"
+        state, reason = runs[0]["state"], (runs[0]["outcome"] or {}).get("reason")
+        return str(reason) if reason and state not in BAD_ENDS else f"no run is done, the first is {state}"
     if not column.is_ratio:
         return "a finished run has a score of NaN"
     if label in results.run_once:

@@ -39,7 +39,8 @@ def _estimate(answer: Answer) -> str:
     found, column = answer.comparison, answer.quantity.column
     what = "ratio" if found.is_ratio else "difference"
     if found.method == "exact":
-        return f"{answer.text}, the {what} is {these_text(found, column)}, an exact count"
+        same = f"an exact count, the same for {_count(found.these.n, 'seed')}"
+        return f"{answer.text}, the {what} is {these_text(found, column)}, {same}"
     if not found.these.n:
         return f"{answer.text}, of which there are no values"
     text = new_text(found, column) if answer.of_new_images else these_text(found, column)
@@ -100,7 +101,7 @@ def facts(results: Results) -> list[tuple[str, str]]:
         ),
         ("Seeds", ", ".join(map(str, study["seeds"]))),
         ("Data", data_text(results)),
-        ("Scored", _count(scored[scored != ALL_IMAGES].nunique(), "crop") if len(scored) else MISSING),
+        *([("Scored", _count(scored[scored != ALL_IMAGES].nunique(), "crop"))] if len(scored) else []),
         ("Split", str(data["split_rule"]) if data else MISSING),
         ("Device", f"{device_text(results)}; {train['precision']}"),
     ]
