@@ -88,13 +88,13 @@ def _ticks(axis: Any, is_ratio: bool) -> None:
 
     if is_ratio:
         low, high = axis.get_xlim()
-        wide = FixedLocator(_round_ratios(low, high))
+        wide = FixedLocator(round_ratios(low, high))
         axis.xaxis.set_major_locator(wide if high > WIDE * low else MaxNLocator(6))
         axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"×{value:g}"))
         axis.xaxis.set_minor_locator(NullLocator())
 
 
-def _round_ratios(low: float, high: float) -> list[float]:
+def round_ratios(low: float, high: float) -> list[float]:
     """1, 2 and 5 of each decade, or where those are many each, or each second decade's 1, and so on."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for steps, every in (((1, 2, 5), 1), ((1,), 1), ((1,), 2), ((1,), 5)):

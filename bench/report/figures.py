@@ -13,14 +13,15 @@ import pandas as pd
 
 from bench.measure.metrics import METRICS
 from bench.report.frames import VALIDATION, Results
-from bench.store import RunStore
+from bench.report.levels import draw_levels
+from bench.report.svg import svg_file
+from bench.store import RunStore, write_atomically
 
 SHOWN = 6  # pictures
 CELL = 1.5  # inches
 PANELS = 3  # beside each other
+MARKS = 8  # on a line, or a few more
 PANEL = 4.2  # inches
-SVG: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "gan-bench"}
-"""Text stays text, and the same figure gives the same bytes."""
 
 
 def sample_grid(results: Results, store: RunStore) -> list[tuple[str, np.ndarray]]:
@@ -70,21 +71,23 @@ def validation_curves(results: Results) -> pd.DataFrame:
     return groups[["images", "seconds"]].mean().join(found).reset_index()
 
 
-def draw_curves(curves: pd.DataFrame, results: Results, path: Path, x: str = "step") -> None:
-    """Draw one panel a score over `x`: step, images or seconds; the band is the range over seeds."""
+def draw_curves(curves: pd.DataFrame, marks: pd.DataFrame, labels: Sequence[str], path: Path, x: str = "step") -> None:
+    """Draw one panel a score over `x`: step, images or seconds; the band is the range over seeds. `marks`: `levels`."""
     names = list(dict.fromkeys(curves["name"]))
-    figure, axes = panels(len(names), results.labels)
+    figure, axes = panels(len(names), labels)
     for axis, name in zip(axes, names, strict=True):
-        draw_score(axis, curves[curves["name"] == name], results.labels, x)
+        mine = marks[marks["metric"] == name.removeprefix(VALIDATION)]
+        draw_score(axis, curves[curves["name"] == name], mine, labels, x)
     finish(figure, axes, path)
 
 
-def draw_score(axis: Any, rows: pd.DataFrame, labels: Sequence[str], x: str) -> None:
-    """One score: a line a label, each in the style of its place among the labels."""
+def draw_score(axis: Any, rows: pd.DataFrame, marks: pd.DataFrame, labels: Sequence[str], x: str) -> None:
+    """One score: a line a label, each in the style of its place among the labels, and the time-to-quality line."""
     for index, label in enumerate(labels):
         line = rows[rows["label"] == label].sort_values("step")
         if len(line):
             draw_line(axis, line, x, index, label)
+    draw_levels(axis, marks, labels, x)
     axis.set_xlabel({"step": "steps", "images": "images seen", "seconds": "seconds of training"}[x])
     axis.set_ylabel(score_label(rows["name"].iloc[0].removeprefix(VALIDATION)))
 
@@ -112,8 +115,12 @@ def draw_line(axis: Any, line: pd.DataFrame, x: str, index: int, label: str) -> 
     """A mean with its range over seeds; the style says which of several lines it is."""
     style = ("-", "--", ":", "-.")[index % 4]
     marker = ".sx^"[index // 4 % 4]
-    axis.plot(line[x], line["mean"], style, color=f"C{index}", label=label, marker=marker, markersize=4)
-    axis.fill_between(line[x], line["low"], line["high"], color=f"C{index}", alpha=0.18, linewidth=0)
+    every = max(1, len(line) // MARKS)
+    axis.plot(
+        line[x], line["mean"], style, color=f"C{index}", label=label, marker=marker, markersize=4, markevery=every
+    )
+    if (line["high"] > line["low"]).any():
+        axis.fill_between(line[x], line["low"], line["high"], color=f"C{index}", alpha=0.18, linewidth=0)
 
 
 def score_label(metric: str) -> str:
@@ -153,13 +160,10 @@ def plain(text: str) -> str:
 
 def save_figure(figure: Any, path: Path) -> None:
     """Save as SVG, for papers, and if the path says PNG, which Markdown shows, as that too."""
-    from matplotlib import rc_context
-
+    path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".png":
         save_png(figure, path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with rc_context(SVG):
-        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
+    write_atomically(path.with_suffix(".svg"), svg_file(figure))
 
 
 def save_png(figure: Any, path: Path) -> None:

@@ -13,6 +13,7 @@ from bench.report.archive import ARCHIVE, head, save
 from bench.report.effects import draw_effects, effects
 from bench.report.figures import draw_curves, draw_samples, sample_grid, validation_curves
 from bench.report.frames import Results
+from bench.report.levels import levels
 from bench.report.methods import methods_table, published_table
 from bench.report.page.pictures import write_pictures
 from bench.report.page.render import PAGE, render, undrawn
@@ -44,14 +45,18 @@ PICTURES = {  # file below figures/: heading, text
         "Pictures",
         "Input of the control, each variant and baseline at its first seed, and the ground truth",
     ),
-    "curves.png": ("Learning curves", "Validation scores over training; the band is the range over seeds"),
+    "curves.png": (
+        "Learning curves",
+        "Validation scores over training; the band is the range over seeds, the dashed line the control's median final "
+        "score, a triangle on it where a variant's median run is there",
+    ),
     "scaling.png": (
         "More data",
         "Scores against the number of images that were trained on; the band is the range over seeds",
     ),
 }
-CURVES = {"curves.png": "step", "curves_images.svg": "images", "curves_seconds.svg": "seconds"}
-"""File below figures/: what the curves are drawn against."""
+CURVES = {"curves.png": "step", "curves_seconds.svg": "seconds"}
+"""File below figures/: what the curves are drawn against; against images they look as against steps."""
 
 
 def write_report(results: Results, folder: Path, store: RunStore | None, samples: bool = True) -> None:
@@ -75,7 +80,7 @@ def write_report(results: Results, folder: Path, store: RunStore | None, samples
 
 
 def _page(results: Results, folder: Path, drawn: bool) -> str:
-    up = "../report.md" if folder.name == BEST else f"../{PAGE}"
+    up = ("The search", "../report.md") if folder.name == BEST else ("All studies", f"../{PAGE}")
     return render("study.html.j2", drawn, page=study_page(results, folder), up=up)
 
 
@@ -86,7 +91,7 @@ def _draw(results: Results, folder: Path, store: RunStore | None) -> None:
         draw_samples(grid, folder / "samples.png")
     if is_of_scores and len(curves := validation_curves(results)):
         for name, x in CURVES.items():
-            draw_curves(curves, results, folder / name, x)
+            draw_curves(curves, levels(results), results.labels, folder / name, x)
     if len(found := effects(results)):
         draw_effects(found, results, folder / "effects.png")
     if len(points := pareto(results)):

@@ -13,9 +13,9 @@ from pages import EVIL, rich_results, store_with_pictures
 from bench.config import InputError
 from bench.report.archive import load
 from bench.report.frames import Results
+from bench.report.levels import levels
 from bench.report.overview import check_overview, write_overview
 from bench.report.page.drawings import curve_drawings, effect_drawings, pareto_drawings
-from bench.report.page.levels import levels
 from bench.report.page.main_table import best, main_table
 from bench.report.page.render import sortable, undrawn
 from bench.report.page.sentence import screening, verdict_sentence

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from bench.report.figures import draw_line
-from bench.report.page.svg import inline_svg
 from bench.report.pareto import draw_point
+from bench.report.svg import inline_svg
 
 PANEL = (380, 270)
 SWATCH = (40, 14)

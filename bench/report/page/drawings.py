@@ -12,8 +12,8 @@ from bench.report.columns import COSTS, score_column
 from bench.report.effects import KINDS, draw_answer, effects, unit_of
 from bench.report.figures import draw_score, dress, plain, score_label, validation_curves
 from bench.report.frames import VALIDATION, Results
+from bench.report.levels import levels, levels_in_words
 from bench.report.page.drawing import Drawing
-from bench.report.page.levels import draw_levels, levels, levels_in_words
 from bench.report.pareto import draw_cost, pareto
 from bench.report.scaling import draw_lines, scaling
 from bench.report.verdicts import Answer, answers
@@ -74,8 +74,7 @@ def curve_drawings(results: Results) -> list[dict[str, Drawing]]:
 
 
 def _draw_curve(axis: Any, rows: pd.DataFrame, marks: pd.DataFrame, labels: list[str], x: str) -> None:
-    draw_score(axis, rows, labels, x)
-    draw_levels(axis, marks, labels, x)
+    draw_score(axis, rows, marks, labels, x)
     dress(axis)
     axis.locator_params(axis="x", nbins=6)
 
