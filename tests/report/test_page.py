@@ -12,6 +12,7 @@ from pages import EVIL, rich_results, store_with_pictures
 
 from bench.config import InputError
 from bench.report.archive import load
+from bench.report.figures import validation_curves
 from bench.report.frames import Results
 from bench.report.levels import levels
 from bench.report.overview import check_overview, write_overview
@@ -53,7 +54,7 @@ def test_the_main_table_has_values_differences_and_why_they_are_missing(results:
     assert (lpips.text, lpips.note, lpips.reason) == ("—", 1, "no | weights")
     free = dict(zip((c.key for c in table.columns), table.rows[2][2], strict=True))
     assert (free["psnr"].difference, free["psnr"].interval, free["psnr"].is_clear) == ("−4.00", "[−6.48, −1.52]", True)
-    assert table.missing[free["flops"].note - 1].startswith("Missing here: where nothing is trained")
+    assert table.missing[free["flops"].note - 1].startswith("Missing costs: where nothing is trained")
     assert table.text.rows[2][2] == "18.00\n−4.00 [−6.48, −1.52]"
 
 
@@ -64,6 +65,12 @@ def test_the_best_is_marked_among_what_is_trained_and_ties_share_it(results: Res
     assert not any(column == "flops" for _, column in marks)  # the same for both
     same = made_results({"a": PSNR["a"], "b": PSNR["a"], "c": PSNR["b"]}, [])
     assert {label for label, column in best(same, main_table(same).columns) if column == "psnr"} == {"a", "b"}
+
+
+def test_curves_have_steps_images_and_seconds_and_the_range_over_seeds() -> None:
+    frame = validation_curves(made_results({"a": {0: [1.0], 1: [1.0]}}, [], curve({"a": {0: [1.0, 2.0], 1: [3.0]}})))
+    names = ["step", "images", "seconds", "mean", "low", "high", "n"]
+    assert frame[names].to_numpy().tolist() == [[10, 40, 5, 2, 1, 3, 2], [20, 80, 10, 2, 2, 2, 1]]
 
 
 def test_the_level_of_the_curves_is_the_controls_and_when_each_is_there() -> None:

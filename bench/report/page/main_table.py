@@ -94,7 +94,7 @@ def _missing_notes(notes: list[str]) -> list[str]:
 
 
 def _note(index: int, reason: str, missing: list[str]) -> str:
-    return missing[index - 1] if index <= len(missing) else f"Missing here: {reason}"
+    return missing[index - 1] if index <= len(missing) else f"Missing costs: {reason}"
 
 
 def _cell(results: Results, label: str, column: Column, text: str, reasons: dict[int, str]) -> Cell:
