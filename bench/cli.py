@@ -77,8 +77,9 @@ def run(
     checkpoint_every: CheckpointEvery = 20,
 ) -> None:
     """Train what is missing, score it, and report."""
-    from bench.report.claims import archives, write_claims
+    from bench.report.claims import archives
     from bench.report.frames import collect
+    from bench.report.overview import write_overview
     from bench.report.terminal import print_results
     from bench.report.write import write_report
     from bench.runner import jobs_of, run_jobs
@@ -99,7 +100,7 @@ def run(
         results = collect(study, store)
         write_report(results, reports / study.name, store, pictures)
         print_results(results, reports / study.name, console)
-    write_claims(reports)
+    write_overview(reports)
     if any(state not in ("done", "unavailable") for state in states.values()):
         raise typer.Exit(SOME_FAILED)
 
@@ -117,7 +118,8 @@ def report(
 ) -> None:
     """Make reports of studies and searches again, from the store or from the records beside them; trains nothing."""
     from bench.report.again import all_results
-    from bench.report.claims import archives, check_claims, write_claims
+    from bench.report.claims import archives
+    from bench.report.overview import check_overview, write_overview
     from bench.report.terminal import print_results
     from bench.report.write import check_report, write_report
     from bench.store import RunStore
@@ -138,9 +140,9 @@ def report(
             write_report(results, folder, source, pictures)
             print_results(results, folder, console)
     if check:
-        stale += check_claims(reports)
+        stale += check_overview(reports)
     else:
-        write_claims(reports)
+        write_overview(reports)
     for path in stale:
         say(f"{path} differs from what its records give; run bench report")
     if stale:

@@ -81,6 +81,7 @@ def search(
     check_folder("--reports", reports)
     console = Console(emoji=False)
 
+    from bench.report.overview import write_overview
     from bench.report.search_terminal import print_search
     from bench.run import Machine
     from bench.runner import resolve_device
@@ -113,6 +114,7 @@ def search(
     except WorkersLost:
         say("workers were killed again and again (out of memory?); what is done is kept; try fewer --workers")
         raise typer.Exit(SOME_FAILED) from None
+    write_overview(reports)
     print_search(results, folder, console)
     lack = lacking(loaded, results) if time.time() < deadline else ""
     if lack:

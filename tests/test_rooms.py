@@ -70,7 +70,7 @@ def test_every_file_says_what_it_is_for(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text()))
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "bench" / "report").glob("*.py")), ids=_module)
+@pytest.mark.parametrize("path", sorted((ROOT / "bench" / "report").rglob("*.py")), ids=_module)
 def test_reports_name_no_torch(path: Path) -> None:
     assert "torch" not in {name for node in ast.walk(ast.parse(path.read_text())) for name in _names(node)}
 

@@ -18,7 +18,6 @@ from bench.report.frames import Results
 from bench.report.render import TextTable, markdown
 from bench.report.verdicts import Answer, answers, conjunction, fewest_seeds
 from bench.report.words import budget_text, new_text, these_text
-from bench.store import write_atomically
 
 CLAIMS = "claims.md"
 NOTES = [
@@ -41,35 +40,16 @@ def archives(reports: Path, without: Collection[str] = ()) -> list[Results]:
     return [load(path.parent) for path in found if path.parent.name not in without]
 
 
-def write_claims(reports: Path) -> None:
-    """Write claims.md anew from the archives; nothing where there are none. Raises InputError."""
-    if text := claims_text(archives(reports)):
-        write_atomically(reports / CLAIMS, text)
-
-
-def check_claims(reports: Path) -> list[Path]:
-    """The table's path if it differs from what the archives give. Raises InputError."""
-    text, path = claims_text(archives(reports)), reports / CLAIMS
-    try:
-        return [] if not text or path.read_text(encoding="utf-8") == text else [path]
-    except (OSError, ValueError):
-        return [path]
-
-
 def claims_text(studies: list[Results]) -> str:
     """The page: what became of the claims, on which data, by which commands, and the table. Empty without studies."""
     if not studies:
         return ""
-    verdicts = Counter(conjunction(answers(results)) for results in studies)
-    counts = ", ".join(
-        f"{verdicts[verdict]} {verdict}" for verdict in ORDER if verdicts[verdict] or verdict in ORDER[:3]
-    )
-    settings = list(dict.fromkeys(_setting(results) for results in _in_order(studies)))
+    settings = list(dict.fromkeys(_setting(results) for results in in_order(studies)))
     table = claims_table(studies)
     return "\n\n".join(
         [
             "# What became of the claims",
-            f"{len(studies)} claim{'' if len(studies) == 1 else 's'}: {counts}.",
+            counts_text(studies),
             "\n".join(f"- {setting}" for setting in settings),
             "All of it again:",
             "```\n" + "\n".join(commands(studies)) + "\n```",
@@ -78,15 +58,25 @@ def claims_text(studies: list[Results]) -> str:
     )
 
 
+def counts_text(studies: list[Results]) -> str:
+    """4 claims: 1 supported, 0 refuted, 3 inconclusive."""
+    verdicts = Counter(conjunction(answers(results)) for results in studies)
+    counts = ", ".join(
+        f"{verdicts[verdict]} {verdict}" for verdict in ORDER if verdicts[verdict] or verdict in ORDER[:3]
+    )
+    return f"{len(studies)} claim{'' if len(studies) == 1 else 's'}: {counts}."
+
+
 def claims_table(studies: list[Results]) -> TextTable:
     """A row a study, by the paper's sections, then by name."""
     headings = ["claim", "section", "verdict", "hypotheses", "n", "scale", "data", "command"]
-    ordered = _in_order(studies)
+    ordered = in_order(studies)
     links = [f"{quote(results.study['name'])}/report.md" for results in ordered]
     return TextTable("Claims", headings, [_row(results) for results in ordered], NOTES, links)
 
 
-def _in_order(studies: list[Results]) -> list[Results]:
+def in_order(studies: list[Results]) -> list[Results]:
+    """By the paper's sections, then by name."""
     return sorted(studies, key=lambda results: (_numbers(results.study["claim"]["section"]), results.study["name"]))
 
 
@@ -153,7 +143,7 @@ def _setting(results: Results) -> str:
 def commands(studies: list[Results]) -> list[str]:
     """What regenerates every report: studies that were called alike stand in one command."""
     called: dict[tuple[str, ...], list[str]] = {}
-    for results in _in_order(studies):
+    for results in in_order(studies):
         bench, verb, path, *options = shlex.split(results.study["command"])
         called.setdefault((bench, verb, *options), []).append(path)
     return [shlex.join([bench, verb, *paths, *options]) for (bench, verb, *options), paths in called.items()]

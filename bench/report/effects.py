@@ -17,6 +17,8 @@ from bench.report.verdicts import Answer, answers
 
 KINDS = {"seed": ("each seed", "C7", 0.0), "these": ("these images", "C0", -1.0), "new": ("new images", "C1", -2.0)}
 """What is drawn: name, colour, height within a panel."""
+WIDE = 3  # ratios that span more have ticks as a logarithmic axis has them
+MOST_TICKS = 7
 
 
 def effects(results: Results) -> pd.DataFrame:
@@ -49,6 +51,22 @@ def draw_effects(frame: pd.DataFrame, results: Results, path: Path) -> None:
 
 
 def _panel(axis: Any, answer: Answer, rows: pd.DataFrame) -> None:
+    draw_answer(axis, answer, rows)
+    axis.set_yticks([])
+    axis.tick_params(labelsize=7)
+    words = answer.text, unit_of(answer), answer.verdict_in_words
+    lines = [part for line in words for part in textwrap.wrap(plain(line), 44)]
+    axis.set_ylabel("\n".join(lines), rotation=0, ha="right", va="center", fontsize=7)
+
+
+def unit_of(answer: Answer) -> str:
+    """left − right (dB), left / right"""
+    column = answer.quantity.column
+    return "left / right" if column.is_ratio else f"left − right{f' ({column.unit})' if column.unit else ''}"
+
+
+def draw_answer(axis: Any, answer: Answer, rows: pd.DataFrame) -> None:
+    """One hypothesis, from above: every seed, these images, new images."""
     column = answer.quantity.column
     neutral = 1.0 if column.is_ratio else 0.0
     if column.is_ratio:
@@ -61,22 +79,29 @@ def _panel(axis: Any, answer: Answer, rows: pd.DataFrame) -> None:
     for row in rows.to_dict("records"):
         _draw(axis, row, low, high)
     axis.set_ylim(-2.6, 0.6)
-    axis.set_yticks([])
     axis.spines[["top", "right", "left"]].set_visible(False)
-    axis.tick_params(labelsize=7)
-    unit = "left / right" if column.is_ratio else f"left − right{f' ({column.unit})' if column.unit else ''}"
-    lines = [part for line in (answer.text, unit, answer.verdict_in_words) for part in textwrap.wrap(plain(line), 44)]
-    axis.set_ylabel("\n".join(lines), rotation=0, ha="right", va="center", fontsize=7)
     _ticks(axis, column.is_ratio)
 
 
 def _ticks(axis: Any, is_ratio: bool) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
     if is_ratio:
-        axis.xaxis.set_major_locator(MaxNLocator(6))
+        low, high = axis.get_xlim()
+        wide = FixedLocator(round_ratios(low, high))
+        axis.xaxis.set_major_locator(wide if high > WIDE * low else MaxNLocator(6))
         axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"×{value:g}"))
         axis.xaxis.set_minor_locator(NullLocator())
+
+
+def round_ratios(low: float, high: float) -> list[float]:
+    """1, 2 and 5 of each decade, or where those are many each, or each second decade's 1, and so on."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps, every in (((1, 2, 5), 1), ((1,), 1), ((1,), 2), ((1,), 5)):
+        found = [float(f"{step}e{decade}") for decade in decades if decade % every == 0 for step in steps]
+        if len(inside := [value for value in found if low <= value <= high]) <= MOST_TICKS:
+            return inside
+    return [1.0]
 
 
 def _draw(axis: Any, row: Mapping[Hashable, Any], low: float, high: float) -> None:

@@ -1,4 +1,4 @@
-"""The report's pictures: a grid of samples, and validation scores over training."""
+"""The report's pictures: samples, validation scores over training, and how every figure looks and is saved."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ import pandas as pd
 
 from bench.measure.metrics import METRICS
 from bench.report.frames import VALIDATION, Results
-from bench.store import RunStore
+from bench.report.levels import draw_levels
+from bench.report.svg import svg_file
+from bench.store import RunStore, write_atomically
 
 SHOWN = 6  # pictures
 CELL = 1.5  # inches
 PANELS = 3  # beside each other
+MARKS = 8  # on a line, or a few more
 PANEL = 4.2  # inches
 
 
@@ -50,34 +53,43 @@ def draw_samples(columns: list[tuple[str, np.ndarray]], path: Path) -> None:
         axes[0, x].set_title(title, fontsize=8)
         for y, image in enumerate(images):
             axes[y, x].imshow(image, interpolation="nearest")
-    save_figure(figure, path)
+    save_png(figure, path)
 
 
 def validation_curves(results: Results) -> pd.DataFrame:
-    """label, name, step, mean, low, high, n: validation scores over training, with the range over seeds. Of the
-    study's metrics in its order; of all that there are if it has none of those."""
+    """label, name, step, images, seconds, mean, low, high, n: validation scores over training, with the range over
+    seeds; images and seconds are their means. Of the study's metrics in its order; of all that there are if it has none
+    of those."""
     curves = results.curves[results.curves["name"].isin([VALIDATION + metric for metric in METRICS])]
     wanted = [VALIDATION + metric for metric in results.study["metrics"]]
     if curves["name"].isin(wanted).any():
         curves = curves[curves["name"].isin(wanted)].sort_values(
             "name", key=lambda n: n.map(wanted.index), kind="stable"
         )
-    groups = curves.groupby(["label", "name", "step"], sort=False)["value"]
-    return groups.agg(mean="mean", low="min", high="max", n="count").reset_index()
+    groups = curves.groupby(["label", "name", "step"], sort=False)
+    found = groups["value"].agg(mean="mean", low="min", high="max", n="count")
+    return groups[["images", "seconds"]].mean().join(found).reset_index()
 
 
-def draw_curves(curves: pd.DataFrame, results: Results, path: Path) -> None:
-    """Draw one panel a score; the band is the range over seeds."""
+def draw_curves(curves: pd.DataFrame, marks: pd.DataFrame, labels: Sequence[str], path: Path, x: str = "step") -> None:
+    """Draw one panel a score over `x`: step, images or seconds; the band is the range over seeds. `marks`: `levels`."""
     names = list(dict.fromkeys(curves["name"]))
-    figure, axes = panels(len(names), results.labels)
+    figure, axes = panels(len(names), labels)
     for axis, name in zip(axes, names, strict=True):
-        for index, label in enumerate(results.labels):
-            line = curves[(curves["name"] == name) & (curves["label"] == label)].sort_values("step")
-            if len(line):
-                draw_line(axis, line, "step", index, label)
-        axis.set_xlabel("step")
-        axis.set_ylabel(score_label(name.removeprefix(VALIDATION)))
+        mine = marks[marks["metric"] == name.removeprefix(VALIDATION)]
+        draw_score(axis, curves[curves["name"] == name], mine, labels, x)
     finish(figure, axes, path)
+
+
+def draw_score(axis: Any, rows: pd.DataFrame, marks: pd.DataFrame, labels: Sequence[str], x: str) -> None:
+    """One score: a line a label, each in the style of its place among the labels, and the time-to-quality line."""
+    for index, label in enumerate(labels):
+        line = rows[rows["label"] == label].sort_values("step")
+        if len(line):
+            draw_line(axis, line, x, index, label)
+    draw_levels(axis, marks, labels, x)
+    axis.set_xlabel({"step": "steps", "images": "images seen", "seconds": "seconds of training"}[x])
+    axis.set_ylabel(score_label(rows["name"].iloc[0].removeprefix(VALIDATION)))
 
 
 def panels(count: int, labels: Sequence[str]) -> tuple[Any, list[Any]]:
@@ -103,8 +115,12 @@ def draw_line(axis: Any, line: pd.DataFrame, x: str, index: int, label: str) -> 
     """A mean with its range over seeds; the style says which of several lines it is."""
     style = ("-", "--", ":", "-.")[index % 4]
     marker = ".sx^"[index // 4 % 4]
-    axis.plot(line[x], line["mean"], style, color=f"C{index}", label=label, marker=marker, markersize=4)
-    axis.fill_between(line[x], line["low"], line["high"], color=f"C{index}", alpha=0.18, linewidth=0)
+    every = max(1, len(line) // MARKS)
+    axis.plot(
+        line[x], line["mean"], style, color=f"C{index}", label=label, marker=marker, markersize=4, markevery=every
+    )
+    if (line["high"] > line["low"]).any():
+        axis.fill_between(line[x], line["low"], line["high"], color=f"C{index}", alpha=0.18, linewidth=0)
 
 
 def score_label(metric: str) -> str:
@@ -117,9 +133,7 @@ def finish(figure: Any, axes: list[Any], path: Path) -> None:
     """Dress the axes, put the legend below and save."""
     handles: dict[str, Any] = {}
     for axis in axes:
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.grid(alpha=0.25)
-        axis.ticklabel_format(axis="y", useOffset=False)
+        dress(axis)
         handles |= {label: handle for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
     figure.legend(
         handles.values(),
@@ -132,12 +146,27 @@ def finish(figure: Any, axes: list[Any], path: Path) -> None:
     save_figure(figure, path)
 
 
+def dress(axis: Any) -> None:
+    """The look of every panel."""
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.grid(alpha=0.25)
+    axis.ticklabel_format(axis="y", useOffset=False)
+
+
 def plain(text: str) -> str:
     """Text that matplotlib shows as it is, whatever mathematics it looks like."""
     return text.replace("$", r"\$")
 
 
 def save_figure(figure: Any, path: Path) -> None:
+    """Save as SVG, for papers, and if the path says PNG, which Markdown shows, as that too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".png":
+        save_png(figure, path)
+    write_atomically(path.with_suffix(".svg"), svg_file(figure))
+
+
+def save_png(figure: Any, path: Path) -> None:
     """Save without what differs from day to day."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Software": None})

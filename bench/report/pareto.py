@@ -72,30 +72,36 @@ def undominated(points: Sequence[Sequence[float]], directions: Sequence[str]) ->
 
 
 def draw_pareto(frame: pd.DataFrame, path: Path) -> None:
-    """Draw one panel a cost; the front is a line and its methods have filled markers."""
-    from matplotlib.ticker import EngFormatter
-
+    """Draw one panel a cost."""
     costs = list(dict.fromkeys(frame["cost"]))
     labels = list(dict.fromkeys(frame["label"]))
     figure, axes = panels(len(costs), labels)
     for axis, cost in zip(axes, costs, strict=True):
-        column = next(c for c in COSTS if c.key == cost)
-        rows = frame[frame["cost"] == cost]
-        front = rows[rows["on_front"]].sort_values("price")
-        where = "post" if column.direction == "lower" else "pre"
-        axis.step(front["price"], front["quality"], where=where, color="0.6", linewidth=1, zorder=1)
-        for row in rows.to_dict("records"):
-            index = labels.index(row["label"])
-            colour, mark = f"C{index % 10}", MARKERS[index % len(MARKERS)]
-            fill = colour if row["on_front"] else "none"
-            axis.plot(
-                row["price"], row["quality"], mark, color=colour, mfc=fill, ls="none", markersize=7, label=row["label"]
-            )
-        price_scale(axis, rows["price"])
-        axis.xaxis.set_major_formatter(EngFormatter(sep=""))
-        axis.set_xlabel(column.heading)
-        axis.set_ylabel(score_column(frame["metric"].iloc[0]).heading)
+        draw_cost(axis, frame[frame["cost"] == cost], labels)
     finish(figure, axes, path)
+
+
+def draw_cost(axis: Any, rows: pd.DataFrame, labels: Sequence[str]) -> None:
+    """One cost: the front is a line and its methods have filled markers, each that of its place among the labels."""
+    from matplotlib.ticker import EngFormatter
+
+    column = next(c for c in COSTS if c.key == rows["cost"].iloc[0])
+    front = rows[rows["on_front"]].sort_values("price")
+    where = "post" if column.direction == "lower" else "pre"
+    axis.step(front["price"], front["quality"], where=where, color="0.6", linewidth=1, zorder=1)
+    for row in rows.to_dict("records"):
+        draw_point(axis, (row["price"], row["quality"]), labels.index(row["label"]), row["label"], row["on_front"])
+    price_scale(axis, rows["price"])
+    axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axis.set_xlabel(column.heading)
+    axis.set_ylabel(score_column(rows["metric"].iloc[0]).heading)
+
+
+def draw_point(axis: Any, at: tuple[float, float], index: int, label: str, is_filled: bool) -> None:
+    """A method's marker."""
+    colour, mark = f"C{index % 10}", MARKERS[index % len(MARKERS)]
+    fill = colour if is_filled else "none"
+    axis.plot(*at, mark, color=colour, mfc=fill, ls="none", markersize=7, label=label)
 
 
 def price_scale(axis: Any, prices: pd.Series[float]) -> None:

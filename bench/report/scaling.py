@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,20 +52,25 @@ def _line(variant: dict[str, Any]) -> str:
 
 
 def draw_scaling(frame: pd.DataFrame, path: Path) -> None:
-    """Draw one panel a score, images on a log2 axis."""
-    from matplotlib.ticker import NullLocator
-
+    """Draw one panel a score."""
     metrics, lines = list(dict.fromkeys(frame["metric"])), list(dict.fromkeys(frame["line"]))
     figure, axes = panels(len(metrics), lines)
     for axis, metric in zip(axes, metrics, strict=True):
-        for index, name in enumerate(lines):
-            rows = frame[(frame["metric"] == metric) & (frame["line"] == name)].sort_values("images")
-            if len(rows):
-                draw_line(axis, rows, "images", index, name)
-        axis.set_xscale("log", base=2)
-        counts = sorted(set(frame["images"]))
-        axis.set_xticks(counts, [f"{count:,}" for count in counts])
-        axis.xaxis.set_minor_locator(NullLocator())
-        axis.set_xlabel("training images")
-        axis.set_ylabel(score_label(metric))
+        draw_lines(axis, frame[frame["metric"] == metric], lines)
     finish(figure, axes, path)
+
+
+def draw_lines(axis: Any, rows: pd.DataFrame, lines: Sequence[str]) -> None:
+    """One score, images on a log2 axis; each line in the style of its place among the lines."""
+    from matplotlib.ticker import NullLocator
+
+    for index, name in enumerate(lines):
+        line = rows[rows["line"] == name].sort_values("images")
+        if len(line):
+            draw_line(axis, line, "images", index, name)
+    axis.set_xscale("log", base=2)
+    counts = sorted(set(rows["images"]))
+    axis.set_xticks(counts, [f"{count:,}" for count in counts])
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.set_xlabel("training images")
+    axis.set_ylabel(score_label(rows["metric"].iloc[0]))

@@ -7,12 +7,9 @@ from pathlib import Path
 from bench.report.archive import ARCHIVE, load
 from bench.report.search_confirmed import confirmed
 from bench.report.search_page import check_search, write_search
-from bench.report.search_results import SearchResults
+from bench.report.search_results import BEST, SearchResults
 from bench.report.search_tables import Confirmed
 from bench.report.write import check_report, write_report
-
-BEST = "best"
-"""The folder of the comparison's report, in the search's."""
 
 
 def confirmed_in(results: SearchResults, folder: Path) -> Confirmed | None:

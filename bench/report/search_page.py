@@ -182,22 +182,27 @@ def _answer(results: SearchResults, folder: Path, confirmed: Confirmed | None) -
     """Counts, the winner on the search's own seeds, and with fresh ones."""
     sentences = [f"{counts_text(results)}."]
     if found := winner(results):
-        sentences += _winner(results, found)
+        sentences += winner_sentences(results, found)
     else:
         sentences.append("So there is no winner." if not best_trials(results) else "No trial was chosen as the winner.")
-    fresh = [
-        f"{parse(row['quantity']).column.title} {row['estimate_fresh']} against {row['against']}, {row['verdict']}"
-        for row in (confirmed.rows if confirmed else [])
-    ]
-    if fresh:
-        sentences.append(f"With fresh seeds: {escape_markdown('; '.join(fresh))}.")
+    if confirmed and confirmed.rows:
+        sentences.append(f"With fresh seeds: {escape_markdown(fresh_text(confirmed))}.")
     if confirmed and (folder / CONFIRMED).exists():
         about = "The winner and the default with fresh seeds on photographs that no trial was judged on"
         sentences.append(f"[{about}]({CONFIRMED}).")
     return " ".join(sentences)
 
 
-def _winner(results: SearchResults, found: Trial) -> list[str]:
+def fresh_text(confirmed: Confirmed) -> str:
+    """PSNR +0.10 [+0.05, +0.15] against the default, supported"""
+    return "; ".join(
+        f"{parse(row['quantity']).column.title} {row['estimate_fresh']} against {row['against']}, {row['verdict']}"
+        for row in confirmed.rows
+    )
+
+
+def winner_sentences(results: SearchResults, found: Trial) -> list[str]:
+    """What it reached, on the search's own seeds and photographs."""
     columns, defaults = objectives(results), results.default["values"] or [None] * len(found.values or [])
     parts = []
     for column, value, default in zip(columns, found.values or [], defaults, strict=False):

@@ -13,6 +13,8 @@ from bench.measure.metrics import METRICS
 
 TRIALS = "search.json"
 """The archive of a search, in its report folder."""
+BEST = "best"
+"""The folder of the comparison's report, in the search's."""
 Outcome = Literal["complete", "pruned", "diverged", "failed", "infeasible", "invalid", "running", "lost"]
 """complete: it has values. pruned: stopped at a validation point. diverged: training broke down. failed: an error.
 infeasible: it broke a constraint and was not trained. invalid: its values make no config. running: at work, or waiting.

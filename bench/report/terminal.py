@@ -12,6 +12,7 @@ from rich.table import Table
 
 from bench.merging import difference
 from bench.report.frames import Results
+from bench.report.page.render import PAGE
 from bench.report.render import TextTable
 from bench.report.text import cost_table, score_table
 from bench.report.verdict_table import hypothesis_table
@@ -32,7 +33,7 @@ def print_results(results: Results, folder: Path, console: Console) -> None:
             console.print(rich_table(part))
         for index, note in enumerate(table.notes, 1):
             console.print(f"[dim]{index}. {escape(note)}[/]", highlight=False)
-    console.print(f"[bold]{escape(str(folder / 'report.md'))}[/]", highlight=False)
+    console.print(f"[bold]{escape(str(folder / PAGE))}[/]", highlight=False)
 
 
 def narrow_parts(table: TextTable, width: int) -> list[TextTable]:

@@ -1,4 +1,4 @@
-"""A study's report folder: report.md, tables as CSV and LaTeX, figures/ and the records they stand on."""
+"""A study's report folder: index.html, report.md, tables as CSV and LaTeX, figures/ and the records they stand on."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ from bench.report.archive import ARCHIVE, head, save
 from bench.report.effects import draw_effects, effects
 from bench.report.figures import draw_curves, draw_samples, sample_grid, validation_curves
 from bench.report.frames import Results
+from bench.report.levels import levels
 from bench.report.methods import methods_table, published_table
+from bench.report.page.pictures import write_pictures
+from bench.report.page.render import PAGE, render, undrawn
+from bench.report.page.study_page import study_page
 from bench.report.pareto import draw_pareto, pareto
 from bench.report.render import TextTable, escape_markdown, latex, markdown
 from bench.report.scaling import draw_scaling, scaling
+from bench.report.search_results import BEST
 from bench.report.tables import wide
 from bench.report.text import cost_table, difference_table, run_table, score_table
 from bench.report.time_table import time_table
@@ -40,12 +45,18 @@ PICTURES = {  # file below figures/: heading, text
         "Pictures",
         "Input of the control, each variant and baseline at its first seed, and the ground truth",
     ),
-    "curves.png": ("Learning curves", "Validation scores over training; the band is the range over seeds"),
+    "curves.png": (
+        "Learning curves",
+        "Validation scores over training; the band is the range over seeds, the dashed line the control's median final "
+        "score, a triangle on it where a variant's median run is there",
+    ),
     "scaling.png": (
         "More data",
         "Scores against the number of images that were trained on; the band is the range over seeds",
     ),
 }
+CURVES = {"curves.png": "step", "curves_seconds.svg": "seconds"}
+"""File below figures/: what the curves are drawn against; against images they look as against steps."""
 
 
 def write_report(results: Results, folder: Path, store: RunStore | None, samples: bool = True) -> None:
@@ -57,11 +68,20 @@ def write_report(results: Results, folder: Path, store: RunStore | None, samples
     for name in PICTURES:  # pictures of other runs are worse than none
         if store or name != "samples.png":
             (folder / "figures" / name).unlink(missing_ok=True)
+    for path in (folder / "figures").glob("*.svg"):
+        path.unlink()
     _draw(results, folder / "figures", store if samples else None)
     if store:
+        write_pictures(results, folder, store if samples else None)
         save(results, folder)
     for name, text in texts(results, folder).items():
         write_atomically(folder / name, text)
+    write_atomically(folder / PAGE, _page(results, folder, drawn=True))
+
+
+def _page(results: Results, folder: Path, drawn: bool) -> str:
+    up = ("The search", "../report.md") if folder.name == BEST else ("All studies", f"../{PAGE}")
+    return render("study.html.j2", drawn, page=study_page(results, folder), up=up)
 
 
 def _draw(results: Results, folder: Path, store: RunStore | None) -> None:
@@ -70,7 +90,8 @@ def _draw(results: Results, folder: Path, store: RunStore | None) -> None:
     if grid:
         draw_samples(grid, folder / "samples.png")
     if is_of_scores and len(curves := validation_curves(results)):
-        draw_curves(curves, results, folder / "curves.png")
+        for name, x in CURVES.items():
+            draw_curves(curves, levels(results), results.labels, folder / name, x)
     if len(found := effects(results)):
         draw_effects(found, results, folder / "effects.png")
     if len(points := pareto(results)):
@@ -80,8 +101,10 @@ def _draw(results: Results, folder: Path, store: RunStore | None) -> None:
 
 
 def check_report(results: Results, folder: Path) -> list[str]:
-    """Names of the folder's text files that differ from what the results give."""
-    return [name for name, text in texts(results, folder).items() if _read(folder / name) != text]
+    """Names of the folder's text files that differ from what the results give, the page but for its figures."""
+    found = [name for name, text in texts(results, folder).items() if _read(folder / name) != text]
+    same = undrawn(_read(folder / PAGE) or "") == undrawn(_page(results, folder, drawn=False))
+    return found if same else [*found, PAGE]
 
 
 def _read(path: Path) -> str | None:

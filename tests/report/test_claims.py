@@ -11,8 +11,9 @@ from made import Scores, hypothesis, made_results, named
 
 from bench.config import InputError
 from bench.report.archive import save
-from bench.report.claims import CLAIMS, archives, check_claims, claims_table, claims_text, commands, write_claims
+from bench.report.claims import CLAIMS, archives, claims_table, claims_text, commands
 from bench.report.frames import Results
+from bench.report.overview import check_overview, write_overview
 from bench.report.render import markdown
 
 SCORES: Scores = {
@@ -90,23 +91,23 @@ def test_the_same_archives_give_the_same_bytes_and_another_table_is_found(tmp_pa
     for results in _studies():
         (tmp_path / results.study["name"]).mkdir()
         save(results, tmp_path / results.study["name"])
-    write_claims(tmp_path)
+    write_overview(tmp_path)
     first = (tmp_path / CLAIMS).read_bytes()
     assert first.decode() == claims_text(_studies())
-    assert check_claims(tmp_path) == []
+    assert check_overview(tmp_path) == []
     (tmp_path / CLAIMS).write_text("changed")
-    assert check_claims(tmp_path) == [tmp_path / CLAIMS]
-    write_claims(tmp_path)
+    assert check_overview(tmp_path) == [tmp_path / CLAIMS]
+    write_overview(tmp_path)
     assert (tmp_path / CLAIMS).read_bytes() == first
 
 
 def test_without_archives_nothing_is_written_and_a_broken_one_is_named(tmp_path: Path) -> None:
-    write_claims(tmp_path)
+    write_overview(tmp_path)
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad/study.json").write_text("{")
     with pytest.raises(InputError, match="bad: the records cannot be read"):
-        check_claims(tmp_path)
+        check_overview(tmp_path)
     assert archives(tmp_path, without={"bad"}) == []
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import pytest
 from made import Scores, curve, hypothesis, made_results, named
+from matplotlib.figure import Figure
 from rich.console import Console
 
-from bench.report.effects import draw_effects, effects
+from bench.report.effects import draw_effects, effects, round_ratios
 from bench.report.frames import Results
 from bench.report.scaling import draw_scaling, scaling
+from bench.report.svg import svg_file
 from bench.report.terminal import print_results
 from bench.report.write import write_report
 
@@ -69,6 +72,23 @@ def test_the_same_frame_gives_the_same_picture(tmp_path: Path) -> None:
         draw_scaling(scaling(results), tmp_path / f"{name}s.png")
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
     assert (tmp_path / "ones.png").read_bytes() == (tmp_path / "twos.png").read_bytes()
+
+
+def test_ratios_that_span_decades_have_few_round_ticks() -> None:
+    assert round_ratios(0.05, 1.2) == [0.05, 0.1, 0.2, 0.5, 1.0]
+    assert round_ratios(0.003, 1.2) == [0.01, 0.1, 1.0]
+    assert len(round_ratios(1e-9, 1e9)) <= 7
+
+
+def test_a_file_for_papers_keeps_words_and_shortens_places() -> None:
+    figure = Figure(figsize=(2, 1))
+    axis = figure.add_axes((0, 0, 1, 1))
+    axis.plot([0, 1 / 3, 1], [0, 1 / 7, 1])
+    axis.text(0, 0, 'L 3.14159 <b> id="x" #000000')
+    text = svg_file(figure)
+    assert 'L 3.14159 &lt;b&gt; id="x" #000000</text>' in text
+    assert not re.search(r"\d\.\d\d", re.sub(r"<text.*?</text>|style=\"[^\"]*\"", "", text))
+    assert text == svg_file(figure)
 
 
 def test_a_report_links_its_pictures_and_has_all_tables(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from made import CONTROL
 from rich.console import Console
 
+from bench.report.overview import write_overview
 from bench.report.search_frames import best_trials, front, history, importances, slices, trials_frame
 from bench.report.search_page import PICTURES, Confirmed, check_search, search_texts, write_search
 from bench.report.search_results import TRIALS, Outcome, SearchResults, Trial, load_search_results, search_text
@@ -193,6 +194,18 @@ def test_strange_names_are_shown_as_they_are(pruning: SearchResults, tmp_path: P
     assert text.count(r"| &lt;script&gt;\|\$x\$\` |") >= 2
     assert "````\n```\n````" in text
     assert r"$<$script$>$|\$x\$`" in (tmp_path / "trials.tex").read_text()
+
+
+def test_the_page_of_all_reports_lists_searches_with_their_answer(pruning: SearchResults, tmp_path: Path) -> None:
+    named = replace(pruning, search=pruning.search | {"title": "<i>a search</i>"})
+    (tmp_path / "s").mkdir()
+    save_search(named, tmp_path / "s")
+    write_overview(tmp_path)
+    text = (tmp_path / "index.html").read_text()
+    assert '<a href="s/report.md">&lt;i&gt;a search&lt;/i&gt;</a>' in text
+    assert "The winner, trial 3, has PSNR 18.25 dB against the default&#39;s 17.00 dB (+1.25)" in text
+    assert "not confirmed" in text
+    assert not (tmp_path / "claims.md").exists()  # no study, no claims
 
 
 def test_the_terminal_shows_the_best_in_80_columns(pruning: SearchResults, tmp_path: Path) -> None:

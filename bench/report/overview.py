@@ -1,0 +1,40 @@
+"""What stands above all reports of a folder: claims.md, and index.html with every study and search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.report.claims import CLAIMS, archives, claims_text
+from bench.report.page.index_page import index_page
+from bench.report.page.render import PAGE, render
+from bench.report.search_results import TRIALS, load_search_results
+from bench.store import write_atomically
+
+
+def write_overview(reports: Path) -> None:
+    """Write both anew from the archives; nothing where there are none. Raises InputError."""
+    for name, text in _texts(reports).items():
+        write_atomically(reports / name, text)
+
+
+def check_overview(reports: Path) -> list[Path]:
+    """Paths of those that differ from what the archives give. Raises InputError."""
+    return [reports / name for name, text in _texts(reports).items() if _read(reports / name) != text]
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+
+
+def _texts(reports: Path) -> dict[str, str]:
+    """File name -> content."""
+    studies = archives(reports)
+    folders = sorted(path.parent for path in reports.glob(f"*/{TRIALS}"))
+    searches = [(folder, load_search_results(folder)) for folder in folders]
+    found = {CLAIMS: claims_text(studies)} if studies else {}
+    if studies or searches:
+        found[PAGE] = render("index.html.j2", page=index_page(studies, searches, reports))
+    return found

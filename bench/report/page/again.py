@@ -1,0 +1,61 @@
+"""How to get a study's numbers again: commands, versions, hardware, data, runs and their folders."""
+
+from __future__ import annotations
+
+from bench.labels import MISSING
+from bench.report.frames import Results
+from bench.report.render import TextTable
+
+STORE = "runs"
+"""Where runs lie unless --runs says otherwise."""
+ELSEWHERE = ("device", "threads", "code")
+"""Of a run's provenance: what is no version of a package."""
+
+
+def commands(results: Results) -> list[str]:
+    """What trains what is missing and writes this page, and what makes the page from the records beside it."""
+    words = results.study["command"]
+    return [words, words.replace("bench run", "bench report", 1), "bench report --check"]
+
+
+def made_table(results: Results) -> TextTable:
+    """Versions, hardware and data, a column a setting that runs were made with."""
+    made: dict[tuple[tuple[str, str], ...], int] = {}
+    for run in results.runs:
+        if run["run"]:
+            words, data = run["run"]["provenance"], run["run"]["data"]
+            about = {"device": words["device"], "threads": words["threads"], "code": words["code"]}
+            about |= {"data": data["name"], "data fingerprint": data["fingerprint"], "split": data["split_rule"]}
+            about |= {"training photographs": data["train_photographs"], "skipped files": data["skipped"]}
+            about |= {name: value for name, value in words.items() if name not in ELSEWHERE}
+            key = tuple((name, str(value)) for name, value in about.items())
+            made[key] = made.get(key, 0) + 1
+    names = list(dict.fromkeys(name for key in made for name, _ in key))
+    rows = [[name, *(dict(key).get(name, MISSING) for key in made)] for name in names]
+    headings = ["made with", *(f"{count} run{'' if count == 1 else 's'}" for count in made.values())]
+    return TextTable("Versions, hardware and data", headings, rows)
+
+
+def runs_table(results: Results) -> TextTable:
+    """Every run, its id, how it ended, what its training took, and its folder."""
+    rows = []
+    for run in results.runs:
+        training = run["training"] or {}
+        took = f"{training['seconds']:,.1f}" if training else MISSING
+        steps = f"{training['steps']:,}" if training else MISSING
+        rows.append([run["label"], str(run["seed"]), run["id"], run["state"], steps, took, f"{STORE}/{run['id']}/"])
+    headings = ["variant", "seed", "run", "state", "steps", "training (s)", "folder"]
+    notes = [f"Folders are of the default store, {STORE}/; another one is what --runs names."]
+    return TextTable("Runs", headings, rows, notes)
+
+
+def failures_table(results: Results) -> TextTable | None:
+    """Runs that did not end well, with their reasons, which name the step; None if all are done."""
+    rows = []
+    for run in results.runs:
+        if run["state"] != "done":
+            reason = (run["outcome"] or {}).get("reason") or MISSING
+            rows.append([run["label"], str(run["seed"]), run["id"], run["state"], reason])
+    if not rows:
+        return None
+    return TextTable("Runs that failed, diverged or are not done", ["variant", "seed", "run", "state", "reason"], rows)

@@ -1,0 +1,73 @@
+"""One figure of the page: its data, its words, one way to be drawn; and the swatches of legends."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from bench.report.figures import draw_line
+from bench.report.pareto import draw_point
+from bench.report.svg import inline_svg
+
+PANEL = (380, 270)
+SWATCH = (40, 14)
+LETTERS = 10.5  # pixels
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure; it is drawn where the page is written, and not where the page is only checked."""
+
+    key: str
+    """Its name in the page."""
+    title: str
+    alt: str
+    """What it shows, in words and numbers."""
+    data: pd.DataFrame = field(repr=False)
+    draw: Callable[[Any], None] = field(repr=False)
+    """Onto axes."""
+    size: tuple[int, int] = PANEL
+    margins: tuple[int, int, int, int] = (58, 8, 44, 8)
+    """Left, right, bottom, top, in pixels."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the data: by it a page that is out of date is known without being drawn."""
+        text = self.data.to_csv(index=False, lineterminator="\n", float_format="%.6g")
+        return f"{zlib.crc32(text.encode()):08x}"
+
+    def svg(self) -> str:
+        """Draw it."""
+        from matplotlib import rc_context
+        from matplotlib.figure import Figure
+
+        (width, height), (left, right, bottom, top) = self.size, self.margins
+        with rc_context({"font.size": LETTERS, "axes.labelsize": LETTERS}):
+            figure = Figure(figsize=(width / 72, height / 72))
+            room = 1 - (left + right) / width, 1 - (bottom + top) / height
+            axis = figure.add_axes((left / width, bottom / height, *room))
+            self.draw(axis)
+            return inline_svg(figure, self.key)
+
+
+def line_swatch(index: int, label: str, what: str = "line") -> Drawing:
+    """What a label's curve looks like."""
+    frame = pd.DataFrame({"x": [0, 1, 2], "mean": [0, 0, 0], "low": [0, 0, 0], "high": [0, 0, 0]})
+    return _swatch(f"{what}{index}", label, lambda axis: draw_line(axis, frame, "x", index, ""))
+
+
+def point_swatch(index: int, label: str) -> Drawing:
+    """What a label's marker looks like."""
+    return _swatch(f"point{index}", label, lambda axis: draw_point(axis, (0, 0), index, "", True))
+
+
+def _swatch(key: str, label: str, draw: Callable[[Any], None]) -> Drawing:
+    def bare(axis: Any) -> None:
+        draw(axis)
+        axis.set_axis_off()
+
+    return Drawing(key, label, "", pd.DataFrame(), bare, SWATCH, (2, 2, 1, 1))

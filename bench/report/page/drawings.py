@@ -1,0 +1,137 @@
+"""The page's figures, panel by panel: the data, the words and the drawing of each."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from bench.labels import MISSING
+from bench.report.columns import COSTS, score_column
+from bench.report.effects import KINDS, draw_answer, effects, unit_of
+from bench.report.figures import draw_score, dress, plain, score_label, validation_curves
+from bench.report.frames import VALIDATION, Results
+from bench.report.levels import levels, levels_in_words
+from bench.report.page.drawing import Drawing
+from bench.report.pareto import draw_cost, pareto
+from bench.report.scaling import draw_lines, scaling
+from bench.report.verdicts import Answer, answers
+from bench.report.words import estimate_text, number
+
+AXES = {"step": "steps", "images": "images", "seconds": "seconds"}
+"""What curves are drawn against: column, word."""
+STRIP = (460, 112)
+
+
+def effect_drawings(results: Results) -> list[Drawing]:
+    """A strip a hypothesis."""
+    frame = effects(results)
+    found = []
+    for index, answer in enumerate(answers(results)):
+        rows = frame[frame["hypothesis"] == index]
+        draw = partial(_draw_effect, answer=answer, rows=rows)
+        found.append(Drawing(f"effect{index}", answer.text, _effect_alt(answer), rows, draw, STRIP, (84, 14, 38, 4)))
+    return found
+
+
+def _draw_effect(axis: Any, answer: Answer, rows: pd.DataFrame) -> None:
+    draw_answer(axis, answer, rows)
+    kinds = [kind for kind in KINDS if (rows["kind"] == kind).any()]
+    axis.set_yticks([KINDS[kind][2] for kind in kinds], [KINDS[kind][0] for kind in kinds])
+    axis.tick_params(axis="y", length=0)
+    axis.set_xlabel(plain(unit_of(answer)))
+
+
+def _effect_alt(answer: Answer) -> str:
+    found, column = answer.comparison, answer.quantity.column
+    seeds = ", ".join(estimate_text((value, float("nan"), float("nan")), column) for value in found.pairs.values())
+    parts = [
+        f"{name} {estimate_text(found.shown(estimate), column, found.method)}"
+        for name, estimate in (("on these images", found.these), ("on new images", found.new))
+        if estimate.n
+    ]
+    return f"{answer.text}, {unit_of(answer)}: {'; '.join([*parts, f'seeds {seeds}']) if seeds else 'no values'}."
+
+
+def curve_drawings(results: Results) -> list[dict[str, Drawing]]:
+    """A panel a score, each against steps, images and seconds."""
+    frame, marks = validation_curves(results), levels(results)
+    found = []
+    for index, name in enumerate(dict.fromkeys(frame["name"])):
+        metric = name.removeprefix(VALIDATION)
+        rows = frame[frame["name"] == name]
+        mine = marks[marks["metric"] == metric]
+        panels = {}
+        for x, word in AXES.items():
+            draw = partial(_draw_curve, rows=rows, marks=mine, labels=results.labels, x=x)
+            alt = f"{score_label(metric)} against {word}, the mean over seeds from the first validation to the last: "
+            alt += _ends(rows, results, metric) + levels_in_words(mine, x)
+            data = pd.concat([rows, mine])
+            panels[x] = Drawing(f"curve{index}{x}", score_column(metric).heading, alt, data, draw)
+        found.append(panels)
+    return found
+
+
+def _draw_curve(axis: Any, rows: pd.DataFrame, marks: pd.DataFrame, labels: list[str], x: str) -> None:
+    draw_score(axis, rows, marks, labels, x)
+    dress(axis)
+    axis.locator_params(axis="x", nbins=6)
+
+
+def _ends(rows: pd.DataFrame, results: Results, metric: str) -> str:
+    decimals, parts = score_column(metric).decimals, []
+    for label in results.labels:
+        line = rows[rows["label"] == label].sort_values("step")["mean"]
+        if len(line):
+            parts.append(f"{label} {number(line.iloc[0], decimals)} to {number(line.iloc[-1], decimals)}")
+    return "; ".join(parts) + "."
+
+
+def pareto_drawings(results: Results) -> list[Drawing]:
+    """A panel a cost."""
+    frame, found = pareto(results), []
+    for index, cost in enumerate(dict.fromkeys(frame["cost"])):
+        rows = frame[frame["cost"] == cost]
+        column, score = next(c for c in COSTS if c.key == cost), score_column(rows["metric"].iloc[0])
+        front = ", ".join(rows[rows["on_front"]]["label"])
+        points = "; ".join(
+            f"{row['label']} {number(row['quality'], score.decimals)} at {number(row['price'], column.decimals)}"
+            for row in rows.to_dict("records")
+        )
+        alt = f"{score.heading} against {column.heading}: {points}. On the front: {front or MISSING}."
+        draw = partial(_draw_price, rows=rows, labels=results.labels)
+        found.append(Drawing(f"pareto{index}", f"{score.title} against {column.title}", alt, rows, draw))
+    return found
+
+
+def _draw_price(axis: Any, rows: pd.DataFrame, labels: list[str]) -> None:
+    draw_cost(axis, rows, labels)
+    _dress_plain(axis)
+
+
+def _dress_plain(axis: Any) -> None:
+    """The look of a panel whose axes format their own numbers."""
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.grid(alpha=0.25)
+
+
+def scaling_drawings(results: Results) -> list[Drawing]:
+    """A panel a score against the number of training images."""
+    frame, found = scaling(results), []
+    lines = list(dict.fromkeys(frame["line"]))
+    for index, metric in enumerate(dict.fromkeys(frame["metric"])):
+        rows, score = frame[frame["metric"] == metric], score_column(metric)
+        points = "; ".join(
+            f"{row['line']}, {row['images']:,} images: {number(row['mean'], score.decimals)}"
+            for row in rows.to_dict("records")
+        )
+        draw = partial(_draw_scaling, rows=rows, lines=lines)
+        alt = f"{score.heading} against training images, the mean over seeds: {points}."
+        found.append(Drawing(f"scaling{index}", score.heading, alt, rows, draw))
+    return found
+
+
+def _draw_scaling(axis: Any, rows: pd.DataFrame, lines: list[str]) -> None:
+    draw_lines(axis, rows, lines)
+    _dress_plain(axis)

@@ -1,0 +1,90 @@
+"""What is on the page that lists all studies and searches below a reports folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import quote
+
+from bench.report.archive import ARCHIVE
+from bench.report.claims import claims_table, commands, counts_text, in_order
+from bench.report.frames import Results
+from bench.report.page.render import PAGE
+from bench.report.page.sentence import screening, verdict_sentence
+from bench.report.render import TextTable
+from bench.report.search_again import confirmed_in
+from bench.report.search_frames import winner
+from bench.report.search_page import fresh_text, winner_sentences
+from bench.report.search_results import BEST, TRIALS, SearchResults
+from bench.report.search_tables import counts_text as trials_text
+from bench.report.verdicts import answers, conjunction
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A study or a search in the list."""
+
+    title: str
+    link: str
+    verdict: str
+    words: str
+    screening: str
+    more: list[tuple[str, str]]
+    """Further links: words, address."""
+
+
+@dataclass(frozen=True)
+class IndexPage:
+    """The page's content."""
+
+    counts: str
+    studies: list[Entry]
+    searches: list[Entry]
+    claims: TextTable | None
+    commands: list[str]
+    elsewhere: list[tuple[str, str]]
+    """Folders below this one with reports of their own: name, address."""
+
+
+def index_page(studies: list[Results], searches: list[tuple[Path, SearchResults]], reports: Path) -> IndexPage:
+    """The content of `reports`/index.html."""
+    claims = claims_table(studies) if studies else None
+    if claims:
+        links = [f"{quote(results.study['name'])}/{PAGE}" for results in in_order(studies)]
+        claims = replace(claims, links=links)
+    return IndexPage(
+        counts=counts_text(studies) if studies else "",
+        studies=[_study(results) for results in in_order(studies)],
+        searches=[_search(folder, results) for folder, results in searches],
+        claims=claims,
+        commands=commands(studies),
+        elsewhere=[(folder.name, f"{quote(folder.name)}/{PAGE}") for folder in _elsewhere(reports)],
+    )
+
+
+def _study(results: Results) -> Entry:
+    study, name = results.study, quote(results.study["name"])
+    verdict, more = conjunction(answers(results)), [("Markdown", f"{name}/report.md")]
+    return Entry(study["title"], f"{name}/{PAGE}", verdict, verdict_sentence(results), screening(results), more)
+
+
+def _search(folder: Path, results: SearchResults) -> Entry:
+    """Its answer, and what became of the winner with fresh seeds."""
+    confirmed, found = confirmed_in(results, folder), winner(results)
+    sentences, verdict = [f"{trials_text(results)}."], "not confirmed"
+    if found:
+        sentences += winner_sentences(results, found)
+    else:
+        verdict = "no winner"
+    if confirmed and confirmed.rows:
+        sentences.append(f"With fresh seeds: {fresh_text(confirmed)}.")
+        verdict = str(confirmed.rows[0]["verdict"])
+    name = quote(folder.name)
+    more = [("the winner against the default", f"{name}/{BEST}/{PAGE}")] if (folder / BEST / ARCHIVE).exists() else []
+    return Entry(results.search["title"], f"{name}/report.md", verdict, " ".join(sentences), "", more)
+
+
+def _elsewhere(reports: Path) -> list[Path]:
+    """Folders of reports below this one; the comparison at the end of a search is none."""
+    found = {path.parent.parent for path in reports.glob(f"*/*/{ARCHIVE}")}
+    return sorted(folder for folder in found if not (folder / TRIALS).exists())

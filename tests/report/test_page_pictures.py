@@ -1,0 +1,72 @@
+"""Which pictures a page shows: the rules by hand, and what is written and read again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from made import made_results
+from pages import SIDE, rich_results, store_with_pictures
+from PIL import Image
+
+from bench.report.page.choice import brightness, chosen, compared, image_differences, saturation
+from bench.report.page.pictures import FOLDER, read_pictures, write_pictures
+
+
+def test_images_are_ranked_by_the_paired_difference_from_the_first_other_method() -> None:
+    scores = {"a": {0: [20.0, 22.0, 21.0], 1: [21.0, 23.0, 25.0]}, "b": {0: [19.0, 24.0, 21.0]}}
+    made = made_results(scores, [])
+    assert compared(made) == ("psnr", "b")
+    frame = image_differences(made)  # of seed 0 alone, which both have
+    assert frame.to_numpy().tolist() == [["p1@1x[0,0]", -2.0], ["p2@1x[0,0]", 0.0], ["p0@1x[0,0]", 1.0]]
+    free = made_results({"a": {0: [20.0], 1: [21.0]}, "free": {0: [18.0]}}, [])
+    assert image_differences(free)["difference"].tolist() == [2.5]
+    assert image_differences(made_results({"a": {0: [20.0]}}, [])).empty
+
+
+def test_percentiles_then_the_brightest_and_the_palest_each_picture_once() -> None:
+    names = [f"i{place}" for place in range(21)]
+    ranked = pd.DataFrame({"image": [*names, "not kept"], "difference": [*range(21), 99.0]})
+    targets = np.zeros((21, 2, 2, 3), np.uint8)
+    targets[:, ..., 0] = 200
+    targets[7] = 255  # white: the brightest and the least saturated
+    rows = chosen(ranked, names, targets)
+    assert rows[["image", "place", "why", "difference"]].to_numpy().tolist() == [
+        ["i1", 1, "5th percentile", 1.0],
+        ["i10", 10, "50th percentile", 10.0],
+        ["i19", 19, "95th percentile", 19.0],
+        ["i7", 7, "the brightest ground truth; the least saturated ground truth", 7.0],
+    ]
+    assert brightness(targets[:1]).tolist() == [200 / 255 * 0.2126]
+    assert saturation(targets[[0, 7]]).tolist() == [1.0, 0.0]
+
+
+def test_pictures_lie_beside_the_page_with_their_scores(tmp_path: Path) -> None:
+    results = rich_results()
+    store = store_with_pictures(results, tmp_path / "runs")
+    write_pictures(results, tmp_path, store)
+    found = read_pictures(results, tmp_path)
+    assert found is not None
+    assert [picture.label for picture in found.rows[0].pictures] == ["input", "a", "b", "c", "free", "ground truth"]
+    first = found.rows[0].pictures[1]
+    place = int(found.rows[0].image[1])
+    assert (first.seed, first.grid, first.scores) == (0, 2, [f"PSNR {20 + 0.5 * place:.2f} dB"])
+    with Image.open(tmp_path / FOLDER / first.file) as image:
+        assert image.size == (SIDE, SIDE)
+        assert image.getpixel((SIDE - 1, 0)) == (15 * place,) * 3
+    assert "first 8 crops" in found.rule
+    files = {picture.file for row in found.rows for picture in row.pictures} | {"pictures.json"}
+    assert {path.name for path in (tmp_path / FOLDER).iterdir()} == files
+
+
+def test_pictures_of_other_runs_are_not_shown_and_no_store_leaves_none(tmp_path: Path) -> None:
+    results = rich_results()
+    write_pictures(results, tmp_path, store_with_pictures(results, tmp_path / "runs"))
+    others = replace(results, runs=[run | {"id": f"other{run['id']}"} for run in results.runs])
+    assert read_pictures(others, tmp_path) is None
+    assert json.loads((tmp_path / FOLDER / "pictures.json").read_text())["runs"][0] == "a0"
+    write_pictures(results, tmp_path, None)
+    assert not (tmp_path / FOLDER).exists()
