@@ -199,7 +199,7 @@ def test_strange_names_are_shown_as_they_are(pruning: SearchResults, tmp_path: P
 def test_the_page_of_all_reports_lists_searches_with_their_answer(pruning: SearchResults, tmp_path: Path) -> None:
     named = replace(pruning, search=pruning.search | {"title": "<i>a search</i>"})
     (tmp_path / "s").mkdir()
-    save_search(named, tmp_path / "s")
+    (tmp_path / "s" / TRIALS).write_text(search_text(named))
     write_overview(tmp_path)
     text = (tmp_path / "index.html").read_text()
     assert '<a href="s/report.md">&lt;i&gt;a search&lt;/i&gt;</a>' in text
