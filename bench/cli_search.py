@@ -152,7 +152,7 @@ def report_searches(
         if check:
             found += stale(results, folder)
         else:
-            write_again(results, folder)
+            write_again(results, folder, pictures)
             print_search(results, folder, Console(emoji=False))
     return found
 

@@ -9,6 +9,8 @@ MISSING = "—"
 """What stands in a table for a value that could not be had."""
 GROUND_TRUTH = "ground truth"
 """What the targets' own scores are called, and no variant."""
+INPUT = "input"
+"""What the picture that all methods start from is called, and no variant."""
 
 
 def value_labels(axes: dict[str, list[Any]]) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ from baselines import METHODS, ONLY_FOR, UNTRAINED
 from baselines.outside import is_outside, source_of
 from bench.axes import Axis, Choice
 from bench.config import InputError, RunConfig
-from bench.labels import GROUND_TRUTH
+from bench.labels import GROUND_TRUTH, INPUT
 from bench.merging import Layer, blame, difference, merge
 from bench.study_file import StudyFile
 from bench.yaml_lines import Key, Located, dotted, nearest
@@ -52,8 +52,10 @@ def make_variants(
     for index, variant in enumerate(made):
         _check_difference(variant, made[0], axes, located)
         _check_task(variant, located, ("axes",))
-        if variant.label == GROUND_TRUTH:
-            raise located.error(("axes",), f"{GROUND_TRUTH} is what the targets are called; name that value otherwise")
+        if variant.label in (GROUND_TRUTH, INPUT):
+            raise located.error(("axes",), f"{variant.label} is what reports call a picture; name it otherwise")
+        if not variant.label.isprintable():
+            raise located.error(("axes",), f"{variant.label!r} cannot be printed; name it otherwise")
         for other in made[:index]:
             if other.config.identity() == variant.config.identity():
                 raise located.error(("axes",), f"the variants {other.label} and {variant.label} are the same")

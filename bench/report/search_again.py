@@ -20,10 +20,10 @@ def confirmed_in(results: SearchResults, folder: Path) -> Confirmed | None:
     return confirmed(results, best) if [run["id"] for run in best.runs] == results.search.get("best_runs") else None
 
 
-def write_again(results: SearchResults, folder: Path) -> None:
+def write_again(results: SearchResults, folder: Path, pictures: bool) -> None:
     """Both reports from their archives. Raises InputError."""
     if (folder / BEST / ARCHIVE).exists():
-        write_report(load(folder / BEST), folder / BEST, None)
+        write_report(load(folder / BEST), folder / BEST, None, pictures)
     write_search(results, folder, confirmed_in(results, folder))
 
 

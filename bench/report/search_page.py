@@ -210,7 +210,7 @@ def winner_sentences(results: SearchResults, found: Trial) -> list[str]:
         difference = change(value, default, column)
         against = f" against the default's {shown(default, column)}{unit} ({difference})" if difference else ""
         parts.append(f"{column.title} {shown(value, column)}{unit}{against}")
-    front = f"{len(best_trials(results))} of them make the Pareto set. " if len(columns) > 1 else ""
+    front = f"The Pareto set has {len(best_trials(results))} of them. " if len(columns) > 1 else ""
     if results.search.get("winner_is_default"):
         return [f"{front}The best, trial {found.number}, is the default itself: there is nothing to confirm."]
     first, others = columns[0].title, listed([column.title for column in columns[1:]]) if len(columns) > 1 else ""

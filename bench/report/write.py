@@ -60,19 +60,21 @@ CURVES = {"curves.png": "step", "curves_seconds.svg": "seconds"}
 
 
 def write_report(results: Results, folder: Path, store: RunStore | None, samples: bool = True) -> None:
-    """Write or rewrite the folder. Without a store (a committed archive) the samples stay as they are."""
+    """Write or rewrite the folder. Without a store (a committed archive) the pictures stay as they are; without
+    `samples` there are none."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot write the report ({error.strerror}); use --reports DIR") from None
     for name in PICTURES:  # pictures of other runs are worse than none
-        if store or name != "samples.png":
+        if store or not samples or name != "samples.png":
             (folder / "figures" / name).unlink(missing_ok=True)
     for path in (folder / "figures").glob("*.svg"):
         path.unlink()
     _draw(results, folder / "figures", store if samples else None)
-    if store:
+    if store or not samples:
         write_pictures(results, folder, store if samples else None)
+    if store:
         save(results, folder)
     for name, text in texts(results, folder).items():
         write_atomically(folder / name, text)

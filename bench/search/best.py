@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from bench.config import InputError
-from bench.hypothesis import COSTS
-from bench.measure.metrics import METRICS
 from bench.merging import difference, merge, nested
 from bench.search.load import Search
 from bench.search.space import TRIES, random_values
@@ -62,22 +60,21 @@ def best_yaml(search: Search, changes: dict[str, Any], equal: Collection[str]) -
         "baselines": confirm.baselines,
         "baseline_seeds": confirm.baseline_seeds,
         "metrics": scores,
-        "hypotheses": [h for h in _hypotheses(search, scores) if not set(h) & set(equal)],
+        "hypotheses": [h for h in _hypotheses(search) if not set(h) & set(equal)],
     }
     content = {key: value for key, value in content.items() if value not in (None, [], {})} | {"metrics": scores}
     head = f"# Written by `{search.command}`: the winner of the search, held against the default.\n"
     return head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
 
 
-def _hypotheses(search: Search, scores: list[str]) -> Any:
-    """The winner is better than the default in everything that has a better end, and than each baseline in scores."""
+def _hypotheses(search: Search) -> Iterator[dict[str, str]]:
+    """Of the objectives, which are what the search asks: the winner is better than the default, and in scores than each
+    baseline. Other metrics are shown; a hypothesis on each would cost the question power (Holm)."""
     signs = {"higher": ">", "lower": "<"}
-    wanted = {o.quantity: o.direction for o in search.objectives}
-    wanted |= {m: METRICS[m].direction for m in scores if m not in wanted and METRICS[m].direction != "neutral"}
-    for quantity, direction in wanted.items():
+    for objective in search.objectives:
         for other in (DEFAULT, *search.file.confirm.baselines):
-            if other == DEFAULT or quantity not in COSTS:
-                yield {quantity: f"{BEST} {signs[direction]} {other}"}
+            if other == DEFAULT or not objective.is_cost:
+                yield {objective.quantity: f"{BEST} {signs[objective.direction]} {other}"}
 
 
 def _base(search: Search) -> dict[str, Any]:

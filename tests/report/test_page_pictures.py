@@ -8,12 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from made import made_results
 from pages import SIDE, rich_results, store_with_pictures
 from PIL import Image
 
+from bench.config import InputError
 from bench.report.page.choice import brightness, chosen, compared, image_differences, saturation
 from bench.report.page.pictures import FOLDER, read_pictures, write_pictures
+from bench.report.write import write_report
 
 
 def test_images_are_ranked_by_the_paired_difference_from_the_first_other_method() -> None:
@@ -70,3 +73,26 @@ def test_pictures_of_other_runs_are_not_shown_and_no_store_leaves_none(tmp_path:
     assert json.loads((tmp_path / FOLDER / "pictures.json").read_text())["runs"][0] == "a0"
     write_pictures(results, tmp_path, None)
     assert not (tmp_path / FOLDER).exists()
+
+
+def test_scores_are_those_of_the_records_and_a_lost_picture_is_said(tmp_path: Path) -> None:
+    results = rich_results()
+    write_pictures(results, tmp_path, store_with_pictures(results, tmp_path / "runs"))
+    written, path = read_pictures(results, tmp_path), tmp_path / FOLDER / "pictures.json"
+    path.write_text(path.read_text().replace("PSNR 2", "PSNR 9").replace("difference +", "difference −"))
+    assert read_pictures(results, tmp_path) == written
+    assert written is not None
+    (tmp_path / FOLDER / written.rows[0].pictures[1].file).unlink()
+    with pytest.raises(InputError, match=r"there is no picture 0-1\.png beside it"):
+        read_pictures(results, tmp_path)
+
+
+def test_without_pictures_an_archives_report_loses_those_it_had(tmp_path: Path) -> None:
+    results = rich_results()
+    write_report(results, tmp_path / "r", store_with_pictures(results, tmp_path / "runs"))
+    assert (tmp_path / "r" / FOLDER).exists()
+    write_report(results, tmp_path / "r", None)
+    assert (tmp_path / "r" / FOLDER).exists()
+    write_report(results, tmp_path / "r", None, samples=False)
+    assert not (tmp_path / "r" / FOLDER).exists()
+    assert not (tmp_path / "r" / "figures" / "samples.png").exists()

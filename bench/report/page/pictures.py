@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bench.config import InputError
-from bench.labels import GROUND_TRUTH
+from bench.labels import GROUND_TRUTH, INPUT
 from bench.report.columns import score_column
 from bench.report.frames import Results
 from bench.report.page.choice import chosen, compared, image_differences
@@ -20,7 +20,6 @@ from bench.store import RunStore, write_atomically
 
 FOLDER = "figures/pictures"
 LIST = "pictures.json"
-INPUT = "input"
 
 
 @dataclass(frozen=True)
@@ -163,14 +162,29 @@ def _rule(results: Results, count: int) -> str:
 
 
 def read_pictures(results: Results, folder: Path) -> Pictures | None:
-    """What lies in the report folder; None if there is nothing, or it is of other runs. Raises InputError."""
+    """What lies in the report folder; None where that is nothing, or of other runs. The scores are those of the
+    records, whatever the list says. Raises InputError."""
     path = folder / FOLDER / LIST
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        rows = [PictureRow(**row | {"pictures": [Picture(**p) for p in row["pictures"]]}) for row in content["rows"]]
-        found = Pictures(content["runs"], content["rule"], rows)
+        rows = [_read_row(results, folder / FOLDER, row) for row in content["rows"]]
+        found = Pictures([str(run) for run in content["runs"]], str(content["rule"]), rows)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
     return found if set(found.runs) <= {run["id"] for run in results.runs} else None
+
+
+def _read_row(results: Results, folder: Path, row: dict[str, Any]) -> PictureRow:
+    """Raises ValueError, KeyError or TypeError."""
+    image, pictures = str(row["image"]), []
+    for found in row["pictures"]:
+        label, name = str(found["label"]), str(found["file"])
+        seed = None if found["seed"] is None else int(found["seed"])
+        if Path(name).name != name or not (folder / name).is_file():
+            raise ValueError(f"there is no picture {name} beside it")
+        pictures.append(Picture(label, name, seed, int(found["grid"]), _scores(results, label, seed, image)))
+    ranked = image_differences(results).set_index("image")["difference"]
+    difference = _signed(results, float(ranked[image])) if image in ranked.index else ""
+    return PictureRow(image, str(row["why"]), difference, int(row["side"]), pictures)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 from bench.labels import GROUND_TRUTH, MISSING
 from bench.measure.metrics.registry import ALL_IMAGES
 from bench.measure.statistics import SCREENING_BELOW
 from bench.report.frames import Results
-from bench.report.verdicts import Answer, answers, conjunction, fewest_seeds
-from bench.report.words import budget_text, listed, new_text, these_text
+from bench.report.verdicts import UNDECIDED, Answer, answers, conjunction, fewest_seeds
+from bench.report.words import budget_text, listed, new_text, p_text, these_text
 
 PLAIN = ("supported", "refuted", "inconclusive")
 
@@ -49,7 +50,16 @@ def _estimate(answer: Answer) -> str:
     speaks = " on new images" if answer.of_new_images else " on these images" if answer.quantity.metric else ""
     n = f"n = {_count(found.these.n, 'seed')}"
     n += f" and {_count(found.photographs, 'photograph')}" if found.photographs else ""
-    return f"{answer.text}, the {what} is {text}{unit}{interval}{speaks}, {n}"
+    return f"{answer.text}, the {what} is {text}{unit}{interval}{speaks}{_corrected(answer)}, {n}"
+
+
+def _corrected(answer: Answer) -> str:
+    """Why there is no verdict although the interval leaves out no difference."""
+    estimate, neutral = answer.deciding, answer.comparison.neutral
+    is_within = math.isnan(estimate.low) or estimate.low <= neutral <= estimate.high
+    if is_within or answer.verdict != UNDECIDED or answer.margin is not None or math.isnan(answer.p_holm):
+        return ""
+    return f" (p = {p_text(answer.p_holm)} after Holm's correction for the study's hypotheses)"
 
 
 def _count(count: int, what: str) -> str:
