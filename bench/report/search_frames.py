@@ -54,14 +54,19 @@ def word(value: Any) -> str:
 
 
 def best_trials(results: SearchResults) -> list[Trial]:
-    """Complete trials, the best first; of several objectives those that no other trial dominates, by the first."""
+    """Complete trials, the best first, each config once; of several objectives those that no other trial dominates, by
+    the first."""
     complete = _with_values(results)
     columns = objectives(results)
     if len(columns) > 1:
         chosen = undominated([values for _, values in complete], [column.direction for column in columns])
         complete = [pair for i, pair in enumerate(complete) if i in chosen]
     sign = 1 if columns[0].direction == "lower" else -1
-    return [trial for trial, _ in sorted(complete, key=lambda pair: (sign * pair[1][0], pair[0].number))]
+    ranked = [trial for trial, _ in sorted(complete, key=lambda pair: (sign * pair[1][0], pair[0].number))]
+    first: dict[tuple[str, ...], Trial] = {}
+    for trial in ranked:  # a sampler may propose the same twice
+        first.setdefault(tuple(trial.runs), trial)
+    return list(first.values())
 
 
 def winner(results: SearchResults) -> Trial | None:
