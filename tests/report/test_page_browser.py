@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from pages import EVIL, rich_results, store_with_pictures
@@ -115,9 +117,30 @@ def test_a_click_on_a_heading_sorts_with_missing_values_last(driver: Any, report
     assert (order(), heading.get_attribute("aria-sort")) == (["free", "e", "d", "c", EVIL, "a"], "descending")
     psnr.send_keys(" ")  # by keyboard too
     assert (order(), heading.get_attribute("aria-sort")) == (["a", EVIL, "c", "d", "e", "free"], "ascending")
+    psnr.click()
+    assert (order(), heading.get_attribute("aria-sort")) == (["a", EVIL, "c", "d", "e", "free"], None)
+    psnr.click()
     buttons["memory"].click()
     assert order()[0] == "a"  # the only one of them that was measured
     assert heading.get_attribute("aria-sort") is None
+
+
+def test_a_column_with_a_word_in_it_is_sorted_as_words(driver: Any, reports: Path) -> None:
+    _open(driver, reports / "s/index.html")
+    row = "return [...document.querySelectorAll('#main-table tbody tr')].map((row) => row.cells[0].dataset.sort)"
+    fill = """const cells = [...document.querySelectorAll('#main-table tbody tr')].map((row) => row.cells[0]);
+        arguments[0].forEach((text, place) => { cells[place].dataset.sort = text; });"""
+    for words, by_value in (
+        (["10", "9", "b", "", "2 a", "—"], ["10", "2 a", "9", "b", "", "—"]),
+        (["10", "9", "×2", "", "−3", "—"], ["−3", "×2", "9", "10", "", "—"]),
+    ):
+        driver.execute_script(fill, words)
+        button = driver.find_element("css selector", "#main-table .sort")
+        button.click()
+        assert driver.execute_script(row) == by_value
+        button.click()
+        button.click()
+        assert driver.execute_script(row) == words
 
 
 def test_the_table_is_copied(driver: Any, reports: Path) -> None:
@@ -140,6 +163,7 @@ def test_curves_switch_between_steps_images_and_seconds(driver: Any, reports: Pa
 
 
 def test_pictures_open_in_full_and_the_slider_compares_two(driver: Any, reports: Path) -> None:
+    from selenium.webdriver import ActionChains
     from selenium.webdriver.common.keys import Keys
 
     _open(driver, reports / "s/index.html")
@@ -150,6 +174,14 @@ def test_pictures_open_in_full_and_the_slider_compares_two(driver: Any, reports:
     assert slide.get_attribute("value") == "60"
     assert before != driver.execute_script(cut)
     assert "40%" in driver.execute_script(cut)
+    stage = driver.find_element("id", "stage")
+    width = stage.size["width"]
+    for ends, value in (((-0.1, -0.2, -0.3), "20"), ((0.2, 0.4, 0.55), "100")):  # the last ends outside, still held
+        drag, before = ActionChains(driver).move_to_element(stage).click_and_hold(), 0.0  # in the middle, on a picture
+        for end in ends:
+            drag, before = drag.move_by_offset(round((end - before) * width), 3), end
+        drag.release().move_by_offset(10, 0).perform()
+        assert slide.get_attribute("value") == value
     first = driver.find_elements("css selector", "a.picture")[1]
     driver.find_element("id", "borders").send_keys(Keys.SPACE)
     assert driver.execute_script("return getComputedStyle(arguments[0], '::after').display", first) == "block"
@@ -162,6 +194,86 @@ def test_pictures_open_in_full_and_the_slider_compares_two(driver: Any, reports:
     assert "PSNR" in driver.find_element("id", "viewer-scores").text
     driver.switch_to.active_element.send_keys(Keys.ESCAPE)
     assert not viewer.is_displayed()
+
+
+def test_what_is_compared_is_found_by_place_and_said_where_it_is_missing(driver: Any, reports: Path) -> None:
+    from selenium.webdriver.support.ui import Select
+
+    _open(driver, reports / "s/index.html")
+    left, over = Select(driver.find_element("id", "compare-left")), driver.find_element("css selector", "#over img")
+    missing = driver.find_element("id", "compare-missing")
+    for place, option in enumerate(left.options):
+        left.select_by_index(place)
+        assert option.get_attribute("value") == str(place)
+        assert over.get_attribute("src").endswith(f"-{place}.png")
+        assert not missing.is_displayed()
+    left.select_by_visible_text(EVIL)
+    Select(driver.find_element("id", "compare-right")).select_by_visible_text("ground truth")
+    driver.execute_script("document.querySelectorAll('[data-row=\"1\"]')[2].dataset.method = ''")
+    row = Select(driver.find_element("id", "compare-row"))
+    row.select_by_value("0")
+    row.select_by_value("1")
+    assert (over.get_attribute("src"), over.get_attribute("alt")) == (None, "")
+    assert missing.text == f"Left: no picture of this image by {EVIL}."
+    row.select_by_value("0")
+    assert over.get_attribute("src").endswith("0-2.png")
+    assert not missing.is_displayed()
+
+
+def test_each_half_has_the_borders_of_its_own_picture(driver: Any, reports: Path) -> None:
+    _open(driver, reports / "s/index.html")
+    driver.execute_script("""
+        const of = (side) => document.querySelector(
+            `a.picture[data-row="${document.getElementById('compare-row').value}"]`
+            + `[data-method="${document.getElementById(`compare-${side}`).value}"]`);
+        of('left').style.setProperty('--grid', 4);
+        of('right').style.setProperty('--grid', 1);
+        document.getElementById('compare-row').dispatchEvent(new Event('change'));""")
+    grids = "return ['over', 'under'].map((id) => document.getElementById(id).style.getPropertyValue('--grid'))"
+    assert driver.execute_script(grids) == ["4", "1"]
+
+
+def test_every_linked_file_is_there(driver: Any, reports: Path, tmp_path: Path) -> None:
+    whole = rich_results()
+    asked = [asked for asked in whole.study["hypotheses"] if "steps_to" in str(asked)]
+    bare = replace(whole, curves=whole.curves.iloc[:0], study=whole.study | {"hypotheses": asked})
+    write_report(bare, tmp_path / "bare", None)  # no effect has a value
+    save(bare, tmp_path / "bare")
+    write_overview(tmp_path)
+    for page in [*_of(reports), tmp_path / "bare/index.html"]:
+        _open(driver, page)
+        links = driver.execute_script("return [...document.links].map((link) => link.getAttribute('href'))")
+        assert [link for link in links if not (page.parent / unquote(link.split("#")[0])).exists()] == []
+    assert not driver.find_elements("id", "curves")
+    assert driver.find_element("id", "effects").is_displayed()
+    assert driver.find_element("id", "scaling").is_displayed()  # it needs no curves
+
+
+def test_reports_below_reports_lead_up_and_down(driver: Any, reports: Path, tmp_path: Path) -> None:
+    outer = tmp_path / "reports"
+    for folder in (outer, outer / "more"):
+        shutil.copytree(reports / "plain", folder / "plain")
+    (outer / "nothing").mkdir()
+    for folder in (outer, outer / "more"):
+        write_overview(folder)
+    _open(driver, outer / "index.html")
+    assert not driver.find_elements("css selector", ".up")
+    assert [link.text for link in driver.find_elements("css selector", "#elsewhere a")] == ["more"]
+    driver.find_element("css selector", "#elsewhere a").click()
+    assert driver.current_url == (outer / "more/index.html").as_uri()
+    driver.find_element("link text", "All reports").click()
+    assert driver.current_url == (outer / "index.html").as_uri()
+
+
+def test_on_paper_nothing_is_folded(driver: Any, reports: Path) -> None:
+    _open(driver, reports / "s/index.html")
+    folded = "return document.querySelectorAll('details:not([open])').length"
+    before = driver.execute_script(folded)
+    assert before
+    driver.execute_script("dispatchEvent(new Event('beforeprint'))")
+    assert driver.execute_script(folded) == 0
+    driver.execute_script("dispatchEvent(new Event('afterprint'))")
+    assert driver.execute_script(folded) == before
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

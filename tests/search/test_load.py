@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import json
 import math
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ from harness import ROOT
 from searches import WriteSearch
 
 from bench.config import InputError
+from bench.report.search_results import load_search_results
 from bench.search.load import load_search
+from bench.search.space import in_words
 from bench.study import load_study
 
 SEARCHES = sorted((ROOT / "ablations" / "search").glob("*.yaml"))
@@ -178,3 +182,19 @@ def test_a_study_and_a_search_are_told_apart(write_search: WriteSearch) -> None:
         load_study(write_search())
     with pytest.raises(InputError, match="this is a study; run it with bench run"):
         load_search(ROOT / "ablations" / "pooling.yaml")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "reports").rglob("search.json")), ids=lambda path: path.parent.name)
+def test_a_committed_report_is_of_the_search_as_it_is(path: Path) -> None:
+    archived = load_search_results(path.parent).search
+    bench, verb, file, scale, name, *arguments = shlex.split(archived["command"])
+    assert (bench, verb, scale) == ("bench", "search", "--scale")
+    data = arguments[1] if arguments[:1] == ["--data"] else None
+    search = load_search(ROOT / file, name, data, tuple(arguments[2 if data else 0 :]))  # type: ignore[arg-type]
+    assert archived["title"] == search.file.title
+    assert archived["question"] == search.file.question
+    assert archived["space"] == in_words(search.space)
+    assert archived["objectives"] == [{"quantity": o.quantity, "direction": o.direction} for o in search.objectives]
+    assert archived["control"] == json.loads(json.dumps(search.default.identity()))
+    kept = (archived["sampler"], archived["pruner"], archived["trials"], archived["seeds"], archived["fresh_seeds"])
+    assert kept == (search.file.sampler, search.pruner, search.file.trials, search.seeds, search.fresh_seeds)

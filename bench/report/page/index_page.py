@@ -42,6 +42,8 @@ class IndexPage:
     searches: list[Entry]
     claims: TextTable | None
     commands: list[str]
+    up: tuple[str, str] | None
+    """The page of the folder above, if that is one of reports too: name, address."""
     elsewhere: list[tuple[str, str]]
     """Folders below this one with reports of their own: name, address."""
 
@@ -58,6 +60,7 @@ def index_page(studies: list[Results], searches: list[tuple[Path, SearchResults]
         searches=[_search(folder, results) for folder, results in searches],
         claims=claims,
         commands=commands(studies),
+        up=("All reports", f"../{PAGE}") if _has_reports(reports.resolve().parent) else None,
         elsewhere=[(folder.name, f"{quote(folder.name)}/{PAGE}") for folder in _elsewhere(reports)],
     )
 
@@ -85,6 +88,11 @@ def _search(folder: Path, results: SearchResults) -> Entry:
 
 
 def _elsewhere(reports: Path) -> list[Path]:
-    """Folders of reports below this one; the comparison at the end of a search is none."""
-    found = {path.parent.parent for path in reports.glob(f"*/*/{ARCHIVE}")}
-    return sorted(folder for folder in found if not (folder / TRIALS).exists())
+    """Folders of reports below this one; a study or a search with the comparison at its end is none."""
+    found = {path.parent.parent for name in (ARCHIVE, TRIALS) for path in reports.glob(f"*/*/{name}")}
+    return sorted(folder for folder in found if not any((folder / name).exists() for name in (ARCHIVE, TRIALS)))
+
+
+def _has_reports(folder: Path) -> bool:
+    """Whether there are archives in it, for then its page is written."""
+    return any(True for name in (ARCHIVE, TRIALS) for _ in folder.glob(f"*/{name}"))

@@ -3,17 +3,25 @@
 document.documentElement.classList.add("scripted");
 const byId = (id) => document.getElementById(id);
 
-// Tables: a click on a heading sorts by it, missing values last; a second click turns the order around.
-function valueOf(row, index) {
+// Tables: a click on a heading sorts by it, missing values last; a second one turns the order around, a third restores
+// the first order. A column is one of numbers only if all that is not missing are numbers.
+function textOf(row, index) {
   const cell = row.cells[index];
   const text = cell.dataset.sort ?? cell.textContent.trim();
-  const number = Number(text.replaceAll(",", "").replaceAll("−", "-").replace(/^[×+]/, "").replace("∞", "Infinity").split(/[\s/[]/)[0]);
-  return text === "" || text.startsWith("—") ? null : Number.isNaN(number) ? text : number;
+  return text === "" || text.startsWith("—") ? null : text;
+}
+function numberOf(text) {
+  const plain = text.replaceAll(",", "").replaceAll("−", "-").replace(/^[×+]/, "").replace("∞", "Infinity").split(/[\s/[]/)[0];
+  return plain === "" ? NaN : Number(plain);
+}
+function valuesOf(rows, index) {
+  const texts = rows.map((row) => textOf(row, index));
+  const numbers = texts.map((text) => (text === null ? null : numberOf(text)));
+  return numbers.some(Number.isNaN) ? texts : numbers;
 }
 function compareValues(a, b, sign) {
   if (a === null || b === null) return (a === null) - (b === null);
-  if (typeof a === "number" && typeof b === "number") return sign * (a - b || 0);
-  return sign * String(a).localeCompare(String(b), "en");
+  return sign * (typeof a === "number" ? a - b || 0 : a.localeCompare(b, "en"));
 }
 function columnOf(heading) {
   const table = heading.closest("table");
@@ -21,19 +29,21 @@ function columnOf(heading) {
   const before = rows.length > 1 && heading.parentNode === rows[1] ? [...rows[0].cells].filter((c) => c.rowSpan > 1).length : 0;
   return before + heading.cellIndex;
 }
+for (const table of document.querySelectorAll("table.sortable")) [...table.tBodies[0].rows].forEach((row, place) => { row.dataset.place = place; });
 for (const button of document.querySelectorAll("table.sortable button.sort")) {
   button.addEventListener("click", () => {
     const heading = button.closest("th");
     const body = heading.closest("table").tBodies[0];
     const now = heading.getAttribute("aria-sort");
     const first = button.dataset.first ?? "ascending";
-    const next = now === null ? first : now === "ascending" ? "descending" : "ascending";
+    const next = now === null ? first : now !== first ? null : first === "ascending" ? "descending" : "ascending";
     for (const other of heading.closest("thead").querySelectorAll("th")) other.removeAttribute("aria-sort");
+    const rows = [...body.rows].sort((a, b) => a.dataset.place - b.dataset.place);
+    if (next === null) return body.append(...rows);
     heading.setAttribute("aria-sort", next);
-    const index = columnOf(heading), sign = next === "ascending" ? 1 : -1;
-    const rows = [...body.rows].map((row) => [valueOf(row, index), row]);
-    rows.sort(([a], [b]) => compareValues(a, b, sign));
-    body.append(...rows.map(([, row]) => row));
+    const values = valuesOf(rows, columnOf(heading)), sign = next === "ascending" ? 1 : -1;
+    const order = rows.map((_, place) => place).sort((a, b) => compareValues(values[a], values[b], sign));
+    body.append(...order.map((place) => rows[place]));
   });
 }
 
@@ -70,13 +80,13 @@ function show(index) {
   const picture = byId("viewer-picture");
   picture.src = link.href;
   picture.alt = link.firstElementChild.alt;
-  dress(byId("viewer-stage"), link);
+  dress(picture.parentNode, link);
   byId("viewer-scores").textContent = [...link.parentNode.querySelectorAll(".scores li")].map((item) => item.textContent).join(" · ");
   if (!byId("viewer").open) byId("viewer").showModal();
 }
-function dress(stage, link) {
-  stage.style.setProperty("--grid", link.style.getPropertyValue("--grid"));
-  stage.classList.toggle("small", link.classList.contains("small"));
+function dress(frame, link) {
+  frame.style.setProperty("--grid", link.style.getPropertyValue("--grid"));
+  frame.classList.toggle("small", link.classList.contains("small"));
 }
 function step(by) {
   const row = pictures.filter((link) => link.dataset.row === pictures[shown].dataset.row);
@@ -102,15 +112,24 @@ if (pictures.length) {
 
   // Two pictures of one image, and a slider between them.
   const stage = byId("stage"), slide = byId("slide");
-  const linkOf = (label) => pictures.find((l) => l.dataset.row === byId("compare-row").value && l.dataset.label === label);
+  const linkOf = (method) => pictures.find((l) => l.dataset.row === byId("compare-row").value && l.dataset.method === method);
   const load = () => {
+    const missing = [];
     for (const [side, id] of [["left", "over"], ["right", "under"]]) {
-      const link = linkOf(byId(`compare-${side}`).value);
-      if (!link) continue;
-      byId(id).src = link.href;
-      byId(id).alt = link.firstElementChild.alt;
-      dress(stage, link);
+      const choice = byId(`compare-${side}`), link = linkOf(choice.value), half = byId(id), picture = half.firstElementChild;
+      half.classList.toggle("empty", !link);
+      if (link) {
+        picture.src = link.href;
+        picture.alt = link.firstElementChild.alt;
+        dress(half, link);
+      } else {
+        picture.removeAttribute("src");
+        picture.alt = "";
+        missing.push(`${side}: no picture of this image by ${choice.selectedOptions[0].textContent}`);
+      }
     }
+    const words = missing.join("; ");
+    byId("compare-missing").textContent = words && `${words[0].toUpperCase()}${words.slice(1)}.`;
   };
   const move = () => stage.style.setProperty("--at", `${slide.value}%`);
   for (const id of ["compare-row", "compare-left", "compare-right"]) byId(id).addEventListener("change", load);
@@ -121,8 +140,23 @@ if (pictures.length) {
     slide.value = Math.round((100 * (event.clientX - box.left)) / box.width);
     move();
   };
-  stage.addEventListener("pointerdown", drag);
+  stage.addEventListener("dragstart", (event) => event.preventDefault());
+  stage.addEventListener("pointerdown", (event) => {
+    stage.setPointerCapture(event.pointerId);
+    drag(event);
+  });
   stage.addEventListener("pointermove", drag);
   load();
   move();
 }
+
+// On paper nothing is folded.
+let unfolded = [];
+addEventListener("beforeprint", () => {
+  unfolded = [...unfolded, ...document.querySelectorAll("details:not([open])")];
+  for (const found of unfolded) found.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const found of unfolded) found.open = false;
+  unfolded = [];
+});
