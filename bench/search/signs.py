@@ -45,10 +45,6 @@ class Signs:
         with self.guard:
             self.mine = None
 
-    def others(self) -> list[FrozenTrial]:
-        """Trials that other workers have, or left behind."""
-        return self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING))
-
     def _sign(self) -> None:
         self.count += 1
         if self.mine is not None:

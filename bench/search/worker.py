@@ -97,10 +97,15 @@ class Worker:
                 ended()
                 if is_busy:
                     continue
-                if time.time() >= self.orders.deadline or not self.signs.others():
+                if time.time() >= self.orders.deadline or not self._others():
                     return
                 time.sleep(POLL_SECONDS)  # the others' trials are ours if they die
         raise KeyboardInterrupt
+
+    def _others(self) -> list[FrozenTrial]:
+        """Trials that other workers have, or left behind."""
+        trials = self.study.get_trials(deepcopy=False)
+        return [trial for trial in trials if not trial.state.is_finished()] + left_behind(trials)
 
     def _work_once(self) -> bool:
         """One trial from its proposal to its end; False where none is left to begin."""

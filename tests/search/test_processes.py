@@ -109,7 +109,9 @@ def test_a_killed_commands_trial_is_taken_over_and_resumed(write_search: WriteSe
 
 
 def workers_of(command: Command) -> list[int]:
-    listed = run(["ps", "--ppid", str(command.pid), "-o", "pid=,args="], capture_output=True, text=True, check=False)
+    listed = run(
+        ["ps", "-ww", "--ppid", str(command.pid), "-o", "pid=,args="], capture_output=True, text=True, check=False
+    )
     return [int(line.split()[0]) for line in listed.stdout.splitlines() if "spawn_main" in line]
 
 
