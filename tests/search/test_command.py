@@ -47,6 +47,8 @@ def test_every_shipped_search_answers_at_tiny_and_a_second_time_trains_nothing(
     assert second.stdout.count(", 0 to do") == 2  # the default's and the comparison's
     assert _files(tmp_path / "reports") == reports  # the same store gives the same bytes
 
+    if path != SEARCHES[0]:
+        return  # what follows is the same for all
     assert bench("report", "--check").returncode == 0
     assert bench("report", path, *TINY).returncode == 0  # from the storage
     assert bench("report", path, *TINY, "--runs", "nowhere").returncode == 0  # from the archives
