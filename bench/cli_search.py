@@ -142,18 +142,20 @@ def report_searches(
     from bench.report.search_results import TRIALS, load_search_results
     from bench.report.search_terminal import print_search
 
-    if everything:
-        folders = sorted(path.parent for path in reports.glob(f"*/{TRIALS}"))
-    else:
-        folders = [_collected(path, scale, data, overrides, storage, runs, reports, pictures, check) for path in paths]
+    asked = (
+        [(path.parent, False) for path in sorted(reports.glob(f"*/{TRIALS}"))]
+        if everything
+        else [_collected(path, scale, data, overrides, storage, runs, reports, pictures, check) for path in paths]
+    )
     found = []
-    for folder in folders:
+    for folder, is_written in asked:
         results = load_search_results(folder)
         if check:
             found += stale(results, folder)
-        else:
+            continue
+        if not is_written:
             write_again(results, folder, pictures)
-            print_search(results, folder, Console(emoji=False))
+        print_search(results, folder, Console(emoji=False))
     return found
 
 
@@ -167,8 +169,9 @@ def _collected(
     reports: Path,
     pictures: bool,
     check: bool,
-) -> Path:
-    """The report folder of a search, its archives made anew from the storage unless they are only to be checked."""
+) -> tuple[Path, bool]:
+    """The report folder of a search, and whether it was written just now, from the storage; not if it is to be
+    checked."""
     from bench.report.search_results import TRIALS, load_search_results
     from bench.search.load import load_search
 
@@ -182,7 +185,7 @@ def _collected(
         url = storage or default_storage(loaded, runs)
         if has_study(loaded, url):
             write_all(loaded, open_study(loaded, url)[0], RunStore(runs), folder, pictures)
-            return folder
+            return folder, True
     if not (folder / TRIALS).exists():
         raise InputError(
             f"{path}: neither a storage nor {folder} has its trials; bench search it first, or name --storage"
@@ -193,4 +196,4 @@ def _collected(
             f"{folder} holds the trials of `{kept['command']}`, which are not those of `{loaded.command}` as {path} is "
             "now; give its options, or bench search it"
         )
-    return folder
+    return folder, False

@@ -128,6 +128,14 @@ class RunStore:
             return None
 
 
+def read_text(path: Path) -> str | None:
+    """A file's text; None if it is not there or no text."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Readers see the old file or the new one, whole, whenever this process dies."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")

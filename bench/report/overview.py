@@ -8,7 +8,7 @@ from bench.report.claims import CLAIMS, archives, claims_text
 from bench.report.page.index_page import index_page
 from bench.report.page.render import PAGE, render
 from bench.report.search_results import TRIALS, load_search_results
-from bench.store import write_atomically
+from bench.store import read_text, write_atomically
 
 
 def write_overview(reports: Path) -> None:
@@ -19,14 +19,7 @@ def write_overview(reports: Path) -> None:
 
 def check_overview(reports: Path) -> list[Path]:
     """Paths of those that differ from what the archives give. Raises InputError."""
-    return [reports / name for name, text in _texts(reports).items() if _read(reports / name) != text]
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return None
+    return [reports / name for name, text in _texts(reports).items() if read_text(reports / name) != text]
 
 
 def _texts(reports: Path) -> dict[str, str]:

@@ -29,6 +29,11 @@ def markdown(table: TextTable) -> str:
     return "\n".join([*lines, "", *numbered(table.notes)]).rstrip() + "\n"
 
 
+def titled(table: TextTable) -> str:
+    """The table under its title."""
+    return f"## {table.title}\n\n{markdown(table)}"
+
+
 def numbered(notes: list[str]) -> list[str]:
     """The notes as a Markdown list."""
     return [f"{index}. {escape_markdown(note)}" for index, note in enumerate(notes, 1)]

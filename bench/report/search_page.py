@@ -12,7 +12,7 @@ import pandas as pd
 
 from bench.config import InputError
 from bench.report.quantities import parse
-from bench.report.render import TextTable, escape_markdown, latex, markdown
+from bench.report.render import TextTable, escape_markdown, latex, markdown, titled
 from bench.report.search_figures import draw_search
 from bench.report.search_frames import PARAMETER, best_trials, objectives, trials_frame, winner
 from bench.report.search_results import TRIALS, SearchResults, Trial, search_text
@@ -28,7 +28,7 @@ from bench.report.search_tables import (
     space_table,
 )
 from bench.report.words import budget_text, listed, number
-from bench.store import write_atomically
+from bench.store import read_text, write_atomically
 
 BEST = "best.yaml"
 """The winner and the default as a study, in the report folder."""
@@ -79,14 +79,7 @@ def write_search(results: SearchResults, folder: Path, confirmed: Confirmed | No
 
 def check_search(results: SearchResults, folder: Path, confirmed: Confirmed | None) -> list[str]:
     """Names of the folder's text files that differ from what the results give."""
-    return [name for name, text in search_texts(results, folder, confirmed).items() if _read(folder / name) != text]
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return None
+    return [name for name, text in search_texts(results, folder, confirmed).items() if read_text(folder / name) != text]
 
 
 def search_texts(results: SearchResults, folder: Path, confirmed: Confirmed | None) -> dict[str, str]:
@@ -122,19 +115,15 @@ def _markdown(results: SearchResults, folder: Path, confirmed: Confirmed | None)
         *_setting(results.search),
         _answer(results, folder, confirmed),
     ]
-    parts += [_section(table) for table in [*_found(results, confirmed), space_table(results)]]
+    parts += [titled(table) for table in [*_found(results, confirmed), space_table(results)]]
     parts += [
         f"## {title}\n\n![{text}](figures/{name})\n\n{text}."
         for name, (title, text) in PICTURES.items()
         if (folder / "figures" / name).exists()
     ]
-    parts.append(_section(outcome_table(results)))
+    parts.append(titled(outcome_table(results)))
     parts += [*_best(results, folder), *_again(results)]
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
-
-
-def _section(table: TextTable) -> str:
-    return f"## {table.title}\n\n{markdown(table)}"
 
 
 def _setting(search: dict[str, Any]) -> list[str]:

@@ -19,7 +19,7 @@ from bench.report.page.pictures import write_pictures
 from bench.report.page.render import PAGE, render, undrawn
 from bench.report.page.study_page import study_page
 from bench.report.pareto import draw_pareto, pareto
-from bench.report.render import TextTable, escape_markdown, latex, markdown
+from bench.report.render import TextTable, escape_markdown, latex, titled
 from bench.report.scaling import draw_scaling, scaling
 from bench.report.search_results import BEST
 from bench.report.tables import wide
@@ -28,7 +28,7 @@ from bench.report.time_table import time_table
 from bench.report.verdict_table import hypothesis_table
 from bench.report.verdicts import hypotheses_frame
 from bench.report.words import budget_text
-from bench.store import RunStore, write_atomically
+from bench.store import RunStore, read_text, write_atomically
 
 PICTURES = {  # file below figures/: heading, text
     "effects.png": (
@@ -104,16 +104,9 @@ def _draw(results: Results, folder: Path, store: RunStore | None) -> None:
 
 def check_report(results: Results, folder: Path) -> list[str]:
     """Names of the folder's text files that differ from what the results give, the page but for its figures."""
-    found = [name for name, text in texts(results, folder).items() if _read(folder / name) != text]
-    same = undrawn(_read(folder / PAGE) or "") == undrawn(_page(results, folder, drawn=False))
+    found = [name for name, text in texts(results, folder).items() if read_text(folder / name) != text]
+    same = undrawn(read_text(folder / PAGE) or "") == undrawn(_page(results, folder, drawn=False))
     return found if same else [*found, PAGE]
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError:
-        return None
 
 
 def texts(results: Results, folder: Path) -> dict[str, str]:
@@ -149,16 +142,12 @@ def _markdown(results: Results, folder: Path) -> str:
         claim + (f"\n>\n> (section {escape_markdown(section)})" if section else ""),
         _setting(results),
     ]
-    parts += [_section(table) for table in _tables(results)]
+    parts += [titled(table) for table in _tables(results)]
     parts += _pictures(folder)
     about = (methods_table(results), published_table(results), difference_table(results), run_table(results))
-    parts += [_section(table) for table in about if table]
+    parts += [titled(table) for table in about if table]
     parts.append(_again(results))
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
-
-
-def _section(table: TextTable) -> str:
-    return f"## {table.title}\n\n{markdown(table)}"
 
 
 def _setting(results: Results) -> str:

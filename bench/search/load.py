@@ -116,7 +116,7 @@ class Search:
     def config(self, assigned: Assigned, seed: int = 0) -> RunConfig:
         """The config of a trial. Raises InputError, with the place in the YAML of a value that makes it invalid."""
         judged: dict[str, Any] = {"data": {"score_on": "validation"}, "seed": seed}
-        last = Layer(judged, lambda at, problem: InputError(problem))
+        last = _own(judged)
         return merge([*self.layers, *self.command_line, self._proposal(assigned), last])
 
     def config_of(self, changes: dict[str, Any]) -> RunConfig:
@@ -132,7 +132,7 @@ class Search:
                     ("confirm", "base", section),
                     "would be another question than the trials'; only data and train may differ",
                 )
-        judged = Layer({"data": {"score_on": "test"}}, lambda at, problem: InputError(problem))
+        judged = _own({"data": {"score_on": "test"}})
         own = Layer(at_end, lambda at, problem: self.located.error(("confirm", "base", *at), problem))
         return merge([*self.layers, own, *self.command_line, judged])
 
@@ -205,6 +205,11 @@ def load_search(
     return search
 
 
+def _own(values: dict[str, Any]) -> Layer:
+    """What the search itself sets."""
+    return Layer(values, lambda at, problem: InputError(problem))
+
+
 def _read(located: Located) -> SearchFile:
     if "axes" in located.content and "space" not in located.content:
         raise located.error(
@@ -267,7 +272,7 @@ def _layers(
             )
         between = control_layers(study, scale)
     looks = {"train": {"validations": CHECKS if pruner in ("median", "hyperband") else 1}}
-    return [lowest, Layer(looks, lambda at, problem: InputError(problem)), *between, base, over], command_line
+    return [lowest, _own(looks), *between, base, over], command_line
 
 
 def _check_method(search: Search) -> None:

@@ -19,7 +19,7 @@ from bench.search.best import DEFAULT
 from bench.search.goals import Objective
 from bench.search.load import Search
 from bench.search.space import in_words
-from bench.search.worker import outcomes, record_of
+from bench.search.states import outcomes, record_of
 from bench.store import RunStore
 from bench.study import Run
 

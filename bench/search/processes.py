@@ -18,8 +18,9 @@ from bench.executors import die_with_parent, pass_on, sigint_blocked, signals_se
 from bench.runner import MOST_LOSSES
 from bench.search.load import Search, load_search
 from bench.search.progress import SearchDisplay
+from bench.search.states import outcomes
 from bench.search.storage import STORAGE_ERRORS, open_study, queue_again, search_lock
-from bench.search.worker import Orders, Worker, outcomes
+from bench.search.worker import Orders, Worker
 
 POLL_SECONDS = 0.5
 

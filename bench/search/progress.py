@@ -17,7 +17,7 @@ from bench.measure.metrics import METRICS
 from bench.progress import MARKS
 from bench.search.goals import Objective
 from bench.search.load import Search
-from bench.search.worker import outcomes, record_of
+from bench.search.states import outcomes, record_of
 
 UNTRAINED = ("infeasible", "invalid")
 COUNTED = ("complete", "pruned", "diverged", "failed", "infeasible", "invalid")

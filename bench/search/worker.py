@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,9 @@ from bench.config import InputError, RunConfig
 from bench.measure.metrics import METRICS
 from bench.search.load import Search
 from bench.search.signs import Signs
-from bench.search.space import Assigned, propose, size
-from bench.search.storage import MOST_DEATHS, STORAGE_ERRORS, give_up, open_study, queue_again, retried, search_lock
+from bench.search.space import Assigned, propose
+from bench.search.states import RECORD, STOPS, has_room, left_behind
+from bench.search.storage import STORAGE_ERRORS, give_up, open_study, queue_again, retried, search_lock
 from bench.store import RunStore
 from bench.study import Run
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from bench.run import Machine
 
 POLL_SECONDS = 0.5
-MOST_UNTRAINED = 10  # trials that break a constraint, for each that is asked for; 200 at least
-RECORD, STOPS = "bench", "stops"  # what we keep with a trial; how often it was queued again in good order
 
 Tell = Callable[[str, str, float], None]
 """Name of a run, what it does, share of it that is done."""
@@ -119,15 +118,16 @@ class Worker:
 
     def _begin(self) -> Trial | None:
         trials = self.study.get_trials(deepcopy=False)
-        for left in left_behind(trials):
-            queue_again(self.study, left.number)
-        waiting = bool(left_behind(trials)) or any(trial.state == TrialState.WAITING for trial in trials)
+        left = left_behind(trials)
+        for trial in left:
+            queue_again(self.study, trial.number)
+        waiting = bool(left) or any(trial.state == TrialState.WAITING for trial in trials)
         if time.time() >= self.orders.deadline or (not waiting and not has_room(self.search, trials)):
             return None
         self.sampler.begin(sum(not retried(trial) for trial in trials))
-        trial = self.study.ask()
-        self.signs.begin(trial)
-        return trial
+        asked = self.study.ask()
+        self.signs.begin(asked)
+        return asked
 
     def _do(self, trial: Trial, assigned: Assigned, began: float) -> None:
         from bench.training.trainer import Interrupted
@@ -263,52 +263,6 @@ class Worker:
             missing = self.store.read(run.id, f"{METRICS[metric].records}.missing") or {}
             raise Ended("failed", f"{metric} cannot be had: {missing.get('reason', 'it was not scored')}")
         return [float(row["value"]) for row in rows]
-
-
-def outcomes(trials: Sequence[FrozenTrial]) -> dict[int, str]:
-    """Number -> how the trial ended, in the words of reports."""
-    again = {number for trial in trials for number in retried(trial)}
-    return {trial.number: _outcome(trial, trial.number in again) for trial in trials}
-
-
-def _outcome(trial: FrozenTrial, is_queued_again: bool) -> str:
-    if not trial.state.is_finished():
-        return "running"
-    if trial.state == TrialState.COMPLETE:
-        return "complete"
-    if trial.state == TrialState.FAIL:
-        return "lost" if is_queued_again or left_behind([trial]) else "failed"
-    return str(record_of(trial).get("outcome", "pruned"))
-
-
-def record_of(trial: FrozenTrial) -> dict[str, Any]:
-    """A trial's Record; empty as long as it has none."""
-    found: dict[str, Any] = trial.user_attrs.get(RECORD, {})
-    return found if found.get("number", trial.number) == trial.number else {}
-
-
-def left_behind(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Trials whose worker was given up, and which are in no queue; but for those on which too many workers died."""
-    again = {number for trial in trials for number in retried(trial)}
-    return [
-        trial
-        for trial in trials
-        if trial.state == TrialState.FAIL
-        and not record_of(trial)
-        and trial.number not in again
-        and len(retried(trial)) - trial.user_attrs.get(STOPS, 0) < MOST_DEATHS
-    ]
-
-
-def has_room(search: Search, trials: Sequence[FrozenTrial]) -> bool:
-    """Whether another trial may begin: those that were not trained do not count, unless they are very many."""
-    found = outcomes(trials)
-    first = [trial for trial in trials if not retried(trial)]
-    untrained = sum(found[trial.number] in ("infeasible", "invalid") for trial in trials)
-    most = max(200, MOST_UNTRAINED * search.file.trials)
-    if search.file.sampler == "grid" and len(first) >= size(search.space):
-        return False
-    return len(first) - untrained < search.file.trials and untrained < most
 
 
 def _report(trial: Trial, scores: list[float], first: int) -> None:

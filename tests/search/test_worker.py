@@ -17,8 +17,9 @@ from bench.run import Machine, Watch, execute
 from bench.search.load import Search, load_search
 from bench.search.outcome import collect_search
 from bench.search.processes import work
+from bench.search.states import outcomes
 from bench.search.storage import MOST_DEATHS, default_storage, give_up, open_study, queue_again, retried
-from bench.search.worker import Orders, Worker, outcomes
+from bench.search.worker import Orders, Worker
 from bench.store import RunStore
 from bench.study import Run
 
