@@ -28,7 +28,16 @@ class L1UNet:
         self.optimizers: dict[str, Optimizer] = {"generator": self._generate.optimizer}
 
     def update(self, batch: Batch, progress: Progress) -> dict[str, Tensor]:
-        del progress  # every iteration is alike
+        return self.compute(batch, self.prepare(progress))
+
+    def prepare(self, progress: Progress) -> str:
+        """Nothing changes: every iteration is alike."""
+        del progress
+        return "l1"
+
+    def compute(self, batch: Batch, phase: str) -> dict[str, Tensor]:
+        """What Capturable.compute promises."""
+        del phase
         loss = F.l1_loss(self._generate(batch.input), batch.target)
         self._generate.learn(loss)
         return {"l1": loss.detach()}

@@ -29,6 +29,7 @@ from bench.cli_options import (
     known_device,
     say,
 )
+from bench.cli_profile import profile
 from bench.cli_search import is_search, report_searches, search
 from bench.config import InputError
 from bench.study_file import ScaleName
@@ -43,6 +44,7 @@ app = typer.Typer(
 
 app.add_typer(baselines, name="baselines")
 app.command()(search)
+app.command()(profile)
 
 Studies = Annotated[
     list[str],

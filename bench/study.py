@@ -193,15 +193,26 @@ def layers_of(
     overrides: dict[str, Any] | None = None,
 ) -> list[Layer]:
     """The layers of a file's config: the scale, the file's base, its overlay at the scale, then the command line."""
-    layers = [
-        Layer(SCALES[scale], lambda at, problem: InputError(f"scale {scale}: {dotted(at)}: {problem}")),
+    return [
+        scale_layer(scale),
         Layer(base, lambda at, problem: located.error(("base", *at), problem)),
         Layer(overlay, lambda at, problem: located.error(("scales", scale, "base", *at), problem)),
+        *command_layers(data, overrides or {}),
     ]
+
+
+def scale_layer(scale: ScaleName) -> Layer:
+    """What a scale stands for."""
+    return Layer(SCALES[scale], lambda at, problem: InputError(f"scale {scale}: {dotted(at)}: {problem}"))
+
+
+def command_layers(data: str | None, overrides: dict[str, Any]) -> list[Layer]:
+    """What the command line lays over everything: --data, then key=value."""
+    layers = []
     if data is not None:
         chosen = {"name": data} if data in ("photos", "places365") else {"name": "folder", "path": data}
         layers.append(Layer({"data": chosen}, lambda at, problem: InputError(f"--data {data}: {problem}")))
-    return layers + [_command_line(key, value) for key, value in (overrides or {}).items()]
+    return layers + [_command_line(key, value) for key, value in overrides.items()]
 
 
 def control_layers(path: Path, scale: ScaleName) -> list[Layer]:

@@ -47,7 +47,7 @@ def measure_training(
         method.update(next(batches), progress)
 
     rate = _measure(update, len(ring[0]), device, window_seconds)
-    return rate, peak_bytes(update, _alive(method, ring), device)
+    return rate, peak_bytes(update, alive(method, ring), device)
 
 
 def measure_inference(method: Method, ring: Sequence[Batch], device: torch.device, window_seconds: float) -> Rate:
@@ -98,7 +98,8 @@ def _cuda_seconds(call: Callable[[], Any], times: int) -> float:
     return start.elapsed_time(end) / 1000  # type: ignore[no-any-return]
 
 
-def _alive(method: Method, ring: Sequence[Batch]) -> Iterator[torch.Tensor]:
+def alive(method: Method, ring: Sequence[Batch]) -> Iterator[torch.Tensor]:
+    """All tensors that a method and its batches hold."""
     for network in method.networks.values():
         yield from itertools.chain(network.parameters(), network.buffers())
     for optimizer in method.optimizers.values():

@@ -16,6 +16,8 @@ from bench.training.method import Progress
 from bench.training.schedules import value_at
 from bench.training.trainable import TrainableGenerator, adam, autocast, step
 
+PRETRAINING, ADVERSARIAL = "pretraining", "adversarial"
+
 
 class GAN:
     """G = adversarial + lambda(t) L1 against `d_steps` updates of a conditional D an iteration.
@@ -25,6 +27,7 @@ class GAN:
 
     def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:
         self.config, self.device = config, device
+        self._l1_weight = torch.zeros((), device=device)
         self._generate = TrainableGenerator(config, in_channels, out_channels, device)
         self.generator = self._generate.network
         discriminator = Discriminator(in_channels, out_channels, config.tile_size, config.discriminator, config.tiling)
@@ -39,11 +42,20 @@ class GAN:
         }
 
     def update(self, batch: Batch, progress: Progress) -> dict[str, Tensor]:
+        return self.compute(batch, self.prepare(progress))
+
+    def prepare(self, progress: Progress) -> str:
+        """lambda, on the device, and the phase."""
+        self._l1_weight.fill_(value_at(self.config.loss.l1, progress.fraction))
+        return PRETRAINING if progress.step < self.config.train.pretrain_steps else ADVERSARIAL
+
+    def compute(self, batch: Batch, phase: str) -> dict[str, Tensor]:
+        """What Capturable.compute promises."""
         self.discriminator.train()
         fake = self._generate(batch.input)
         l1 = F.l1_loss(fake, batch.target)
         losses = {"l1": l1}
-        if progress.step < self.config.train.pretrain_steps:
+        if phase == PRETRAINING:
             self._generate.learn(l1)
         else:
             condition = self.discriminator.condition(batch.input)
@@ -52,8 +64,7 @@ class GAN:
                 losses["d_fake"] = self._judge(condition, fake.detach(), real=False)
                 step(self.optimizers["discriminator"], self.discriminator, losses["d_real"] + losses["d_fake"])
             losses["g_adversarial"] = self._judge(condition, fake, real=True)
-            weight = value_at(self.config.loss.l1, progress.fraction)
-            self._generate.learn(losses["g_adversarial"] + weight * l1)
+            self._generate.learn(losses["g_adversarial"] + self._l1_weight * l1)
         return {name: loss.detach() for name, loss in losses.items()}
 
     def predict(self, batch: Batch) -> Tensor:

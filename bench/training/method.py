@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -33,4 +33,21 @@ class Method(Protocol):
 
     def predict(self, batch: Batch) -> Tensor:
         """(B, C_out, H, W) in [-1, 1], without gradients, independent of the other images of the batch."""
+        ...
+
+
+@runtime_checkable
+class Capturable(Method, Protocol):
+    """A method whose update falls in two, so that the second half can be replayed as a CUDA graph.
+
+    update(batch, progress) is compute(batch, prepare(progress)). A method whose update draws random numbers or changes
+    a learning rate is none.
+    """
+
+    def prepare(self, progress: Progress) -> str:
+        """Put what changes with progress into tensors on the device; gives the name of what compute has to do."""
+        ...
+
+    def compute(self, batch: Batch, phase: str) -> dict[str, Tensor]:
+        """The update of a phase: device work alone, the same operators on the same tensors each time."""
         ...

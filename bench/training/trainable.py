@@ -62,8 +62,9 @@ class TrainableGenerator:
 
 
 def adam(network: nn.Module, train: TrainConfig) -> Adam:
-    """The optimiser of both networks."""
-    return Adam(network.parameters(), lr=train.learning_rate, betas=train.betas, fused=True)
+    """The optimiser of both networks. On CUDA its steps are counted there, so that a graph can hold them."""
+    on_cuda = next(network.parameters()).is_cuda
+    return Adam(network.parameters(), lr=train.learning_rate, betas=train.betas, fused=True, capturable=on_cuda)
 
 
 def autocast(device: torch.device, train: TrainConfig) -> torch.autocast:

@@ -1,0 +1,80 @@
+"""A plan measured: the record that reports of speed are made from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from bench.profile.case import Case, Settings
+from bench.profile.compare import Row, Tell, compare, latency
+from bench.profile.subject import OutOfMemory, Subject, SubjectFailed
+from bench.profile.sweep import packing, sweep
+from bench.profile.tables import Plan
+
+WAITING = {"least_calls": 10, "least_seconds": 1.0, "most_seconds": 10.0, "rounds": 1, "patience": 1.0}
+"""Settings where only the parts of a step are asked for."""
+
+
+def measure_plan(
+    plan: Plan, settings: Settings, counts: Sequence[int], with_sweeps: bool, command: str, tell: Tell
+) -> dict[str, Any]:
+    """Everything that the plan names; counts: of runs at once, none for no packing. Plain values."""
+    first = plan.tables[0].cases[0]
+    record: dict[str, Any] = {
+        "name": plan.name,
+        "title": plan.title,
+        "command": command,
+        "settings": asdict(settings),
+        "machine": _machine(first, settings),
+        "data": first.config.data.name,
+        "tables": [],
+    }
+    for table in plan.tables:
+        rows = compare(table.cases, settings, lambda text, title=table.title: tell(f"{title}: {text}"))  # type: ignore[misc]
+        record["tables"].append({"title": table.title, "rows": rows})
+    record["latency"] = latency(plan.latencies, settings, tell)
+    record["sweeps"] = [sweep(case, settings, tell) for case in plan.sweeps] if with_sweeps else []
+    if plan.packed is not None and counts:
+        record["packing"] = {"label": plan.packed.label, **_packing(plan.packed, counts, settings, tell)}
+    record["waiting"] = [_waiting(case, settings, tell) for case in plan.waiting]
+    return record
+
+
+def _machine(case: Case, settings: Settings) -> dict[str, Any]:
+    """Raises SubjectFailed where not even this can be had."""
+    small = replace(case, batch_size=1, loop="as run" if case.work == "training" else case.loop)
+    subject = Subject(small, settings)
+    try:
+        found: dict[str, Any] = subject.ask("machine")
+        return found
+    finally:
+        subject.close()
+
+
+def _packing(case: Case, counts: Sequence[int], settings: Settings, tell: Tell) -> dict[str, Any]:
+    try:
+        return {"points": packing(case, counts, settings, tell)}
+    except (OutOfMemory, SubjectFailed) as error:
+        return {"points": [], "missing": str(error)}
+
+
+def _waiting(case: Case, settings: Settings, tell: Tell) -> Row:
+    """Seconds of one step by part."""
+    tell(f"{case.label}: time for data")
+    row: Row = {"label": case.label, "image_size": case.config.data.image_size, "batch_size": case.batch_size}
+    subject = Subject(case, replace(settings, **WAITING))  # type: ignore[arg-type]
+    try:
+        subject.ask("warm_up")
+        row["split"] = subject.ask("split")
+    except (OutOfMemory, SubjectFailed) as error:
+        row["missing"] = str(error)
+    finally:
+        subject.close()
+    return row
+
+
+def file_stem(record: dict[str, Any]) -> str:
+    """What the record's files are called: its name and its machine's, so that machines do not write over each other."""
+    return f"{record['name']}.{re.sub(r'[^a-z0-9]+', '-', record['machine']['device'].lower()).strip('-')}"

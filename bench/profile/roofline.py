@@ -1,0 +1,109 @@
+"""The roofline: how fast a step could be on this machine, from what it computes and moves and from measured rates.
+
+Williams, Waterman & Patterson 2009. FLOPs and bytes are those of convolutions and matrix products, forward and
+backward, each of which has to read its tensors and write its result once, and of Adam, which reads 4 and writes 3
+values a parameter. All else (norms, activations, losses, copies) is taken to be fused away: the floor is what no
+program of these operators gets below while the tensors do not fit into a cache.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
+
+from bench.profile.clock import clock_of
+
+ADAM_VALUES = 7  # weight, gradient and two moments read; weight and moments written
+SIDES = {"cpu": 1024, "cuda": 8192}  # of the square matrices
+COPIED = {"cpu": 2**28, "cuda": 2**31}  # bytes of one copy: more than any cache
+RATE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What the machine does at best: FLOP/s of a matrix product in a precision, bytes/s read and written by a copy."""
+
+    matmul: float
+    copy: float
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What one call asks for."""
+
+    flops: int
+    bytes: int
+
+    @property
+    def intensity(self) -> float:
+        """FLOPs a byte."""
+        return self.flops / self.bytes if self.bytes else 0.0
+
+    def floor(self, rates: Rates) -> float:
+        """Seconds below which the call cannot be, by these rates."""
+        return max(self.flops / rates.matmul, self.bytes / rates.copy)
+
+
+@torch.no_grad()
+def machine_rates(device: torch.device, precision: str) -> Rates:
+    """The best of the calls of a second each, after one call."""
+    side, dtype = SIDES[device.type], torch.bfloat16 if precision == "bf16" else torch.float32
+    a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
+    product = torch.empty_like(a)
+    source = torch.zeros(COPIED[device.type] // 4, device=device)
+    target = torch.empty_like(source)
+    matmul = _best(lambda: torch.mm(a, b, out=product), device)
+    copy = _best(lambda: target.copy_(source), device)
+    return Rates(2 * side**3 / matmul, 2 * source.nbytes / copy)
+
+
+def _best(call: Callable[[], Any], device: torch.device) -> float:
+    clock = clock_of(device)
+    clock(call, 1)
+    found: list[float] = []
+    deadline = time.monotonic() + RATE_SECONDS
+    while time.monotonic() < deadline or len(found) < 3:
+        found.append(clock(call, 1))
+    return min(found)
+
+
+def demand_of(call: Callable[[], Any], optimizers: Iterable[Optimizer] = ()) -> Demand:
+    """Count one call; FLOPs are 2 a multiply-accumulate."""
+    stepped: list[int] = []
+
+    def after(optimizer: Optimizer, *_: Any) -> None:
+        stepped.extend(p.numel() * p.element_size() for g in optimizer.param_groups for p in g["params"])
+
+    handles = [optimizer.register_step_post_hook(after) for optimizer in optimizers]
+    traffic = _Traffic()
+    try:
+        with traffic, FlopCounterMode(display=False) as counter:  # the inner one takes composite operators apart
+            call()
+    finally:
+        for handle in handles:
+            handle.remove()
+    return Demand(counter.get_total_flops(), traffic.bytes + ADAM_VALUES * sum(stepped))
+
+
+class _Traffic(TorchDispatchMode):
+    """Adds up the tensors that operators with FLOPs take and give."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.bytes = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if func.overloadpacket in flop_registry:
+            leaves = tree_leaves((args, kwargs, result))
+            self.bytes += sum(leaf.numel() * leaf.element_size() for leaf in leaves if isinstance(leaf, Tensor))
+        return result

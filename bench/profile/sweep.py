@@ -1,0 +1,117 @@
+"""How speed grows with the batch, and with the number of runs at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bench.profile.case import Case, Settings
+from bench.profile.clock import spread
+from bench.profile.compare import Tell
+from bench.profile.subject import OutOfMemory, Subject, SubjectFailed
+
+LARGEST = 2**14
+GAIN = 0.02
+LONGEST = 10.0  # seconds a call on a CPU
+SHARE_OF_RAM = 0.5
+SHORT = {"rounds": 3, "least_calls": 10, "least_seconds": 1.0, "most_seconds": 5.0, "patience": 3.0}
+"""Settings of one point of a sweep."""
+
+
+def sweep(case: Case, settings: Settings, tell: Tell) -> dict[str, Any]:
+    """Batches of 1, 2, 4 ..., each in a fresh process, to out of memory.
+
+    Where memory is also the system's (the CPU) it ends before that: where twice the batch would take half of what is
+    free, a call 10 seconds, or two doublings have each gained less than 2%. `ended` says which; `best` is the point
+    with the highest speed, None where there is none.
+    """
+    points: list[dict[str, Any]] = []
+    short, on_cpu = replace(settings, **SHORT), settings.device == "cpu"  # type: ignore[arg-type]
+    batch, ended = 1, f"batch {LARGEST}, the largest that is tried"
+    while batch <= LARGEST:
+        tell(f"{case.label}: {case.work}, batch {batch}")
+        try:
+            points.append(_point(replace(case, batch_size=batch), short))
+        except OutOfMemory:
+            ended = f"out of memory at batch {batch}"
+            break
+        except SubjectFailed as error:
+            ended = f"batch {batch}: {error}"
+            break
+        if on_cpu and (reason := _enough(points)):
+            ended = reason
+            break
+        batch *= 2
+    best = max(points, key=lambda point: float(point["images_per_second"]), default=None)
+    return {"label": case.label, "work": case.work, "points": points, "ended": ended, "best": best}
+
+
+def _point(case: Case, settings: Settings) -> dict[str, Any]:
+    subject = Subject(case, settings)
+    try:
+        warm = subject.ask("warm_up")
+        windows = [subject.ask("window") for _ in range(settings.rounds)]
+        rates = [images / seconds for _, images, seconds in windows]
+        return {
+            "batch_size": case.batch_size,
+            "images_per_second": float(np.median(rates)),
+            "spread": spread(rates),
+            "seconds_per_call": warm["seconds_per_call"],
+            "memory": subject.ask("memory"),
+        }
+    finally:
+        subject.close()
+
+
+def _enough(points: Sequence[dict[str, Any]]) -> str | None:
+    """Why a sweep on the CPU goes no further, if it does not."""
+    last, rates = points[-1], [point["images_per_second"] for point in points]
+    if len(rates) > 2 and max(rates[-2:]) < (1 + GAIN) * max(rates[:-2]):
+        return f"no faster from batch {points[-3]['batch_size']} on"
+    if 2 * last["seconds_per_call"] > LONGEST:
+        return f"at batch {2 * last['batch_size']} a call would take more than {LONGEST:.0f} s"
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if 2 * last["memory"]["resident"] > SHARE_OF_RAM * free:
+        return f"at batch {2 * last['batch_size']} more than half of the free memory would be taken"
+    return None
+
+
+def packing(case: Case, counts: Sequence[int], settings: Settings, tell: Tell) -> list[dict[str, Any]]:
+    """Images a second of 1, 2 ... runs at once, all together, and by round its ratio to the first count's.
+
+    Every run is a process of its own. Raises SubjectFailed, OutOfMemory.
+    """
+    subjects: list[Subject] = []
+    rates: dict[int, list[float]] = {count: [] for count in counts}
+    try:
+        for index in range(max(counts)):
+            tell(f"{case.label}: warming up {index + 1} of {max(counts)}")
+            subjects.append(Subject(case, settings))
+            subjects[-1].ask("warm_up")
+        for number in range(settings.rounds):
+            for count in counts:
+                tell(f"{case.label}: {count} at once, round {number + 1} of {settings.rounds}")
+                at_work = subjects[:count]
+                for subject in at_work:
+                    subject.tell("window")
+                answers = [subject.hear() for subject in at_work]
+                rates[count].append(sum(images / seconds for _, images, seconds in answers))
+    finally:
+        for subject in subjects:
+            subject.close()
+    found = []
+    for count in counts:
+        by_round = [ours / first for ours, first in zip(rates[count], rates[counts[0]], strict=True)]
+        found.append(
+            {
+                "runs": count,
+                "images_per_second": float(np.median(rates[count])),
+                "spread": spread(rates[count]),
+                "ratio": {"median": float(np.median(by_round)), "low": min(by_round), "high": max(by_round)},
+            }
+        )
+    return found

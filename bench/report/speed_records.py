@@ -1,0 +1,39 @@
+"""Where records of speed lie: `speed/` in the reports' folder, JSON and CSV, a pair a record."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from bench.config import InputError
+from bench.report.speed import Record, speed_rows
+from bench.store import write_atomically
+
+FOLDER, PAGE = "speed", "speed.md"
+VERSION = 1  # raise it when what a record holds comes to mean something else
+
+
+def save_record(record: Record, reports: Path, stem: str) -> Path:
+    """Write both files; gives the JSON's path."""
+    path = reports / FOLDER / f"{stem}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json.dumps({"version": VERSION, **record}, indent=1) + "\n")
+    write_atomically(path.with_suffix(".csv"), pd.DataFrame(speed_rows(record)).to_csv(index=False))
+    return path
+
+
+def load_records(reports: Path) -> list[Record]:
+    """All records, by file name. Raises InputError for one that cannot be read."""
+    found = []
+    for path in sorted((reports / FOLDER).glob("*.json")):
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if record["version"] != VERSION:
+                raise ValueError(f"it is of version {record['version']}, this bench knows {VERSION}")
+            speed_rows(record)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path}: the record of speed cannot be read: {error!r}; bench profile again") from None
+        found.append(record)
+    return found

@@ -1,0 +1,82 @@
+"""A method whose updates are replayed as CUDA graphs: one launch a step instead of some hundreds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from bench.data.tasks import Batch
+from bench.training.method import Capturable, Method, Progress
+
+EAGER_STEPS = 3  # of each phase, before it is captured: they let cuDNN, Adam and the allocator settle
+
+
+def with_graphs(method: Method) -> Method:
+    """The method, replaying its updates where it can be captured, else as it is."""
+    return GraphedMethod(method) if isinstance(method, Capturable) else method
+
+
+class GraphedMethod:
+    """A Capturable method on CUDA: the first EAGER_STEPS updates of a phase run as they are, the others as a graph.
+
+    Every update is a real one: capturing computes nothing. Batches of another shape than the captured one run as they
+    are. Nothing but the two dicts of the method holds state, so that a checkpoint does not know of graphs.
+    """
+
+    def __init__(self, method: Capturable) -> None:
+        self.method = method
+        self.networks: dict[str, nn.Module] = method.networks
+        self.optimizers: dict[str, Optimizer] = method.optimizers
+        self._stream: Any = torch.cuda.Stream()
+        self._seen: dict[str, int] = {}
+        self._graphs: dict[str, _Graph] = {}
+
+    def update(self, batch: Batch, progress: Progress) -> dict[str, Tensor]:
+        phase = self.method.prepare(progress)
+        graph = self._graphs.get(phase)
+        if graph is not None and graph.takes(batch):
+            return graph.replay(batch)
+        if graph is not None or self._seen.get(phase, 0) < EAGER_STEPS:
+            self._seen[phase] = self._seen.get(phase, 0) + 1
+            return self._beside(batch, phase)
+        self._graphs[phase] = _Graph(self.method, batch, phase, self._stream)
+        return self._graphs[phase].replay(batch)
+
+    def predict(self, batch: Batch) -> Tensor:
+        return self.method.predict(batch)
+
+    def _beside(self, batch: Batch, phase: str) -> dict[str, Tensor]:
+        """As it is, on the stream that is captured later: what is allocated before then belongs to it."""
+        self._stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._stream):
+            losses = self.method.compute(batch, phase)
+        torch.cuda.current_stream().wait_stream(self._stream)
+        return losses
+
+
+class _Graph:
+    """The captured update of one phase, with the tensors that it reads and writes."""
+
+    def __init__(self, method: Capturable, batch: Batch, phase: str, stream: Any) -> None:
+        self.batch = Batch(
+            batch.input.clone(), batch.target.clone(), None if batch.mask is None else batch.mask.clone()
+        )
+        self.graph: Any = torch.cuda.CUDAGraph()
+        for optimizer in method.optimizers.values():
+            optimizer.zero_grad(set_to_none=True)  # or gradients would lie outside the graph's memory
+        with torch.cuda.graph(self.graph, stream=stream):
+            self.losses = method.compute(self.batch, phase)
+
+    def takes(self, batch: Batch) -> bool:
+        return batch.input.shape == self.batch.input.shape
+
+    def replay(self, batch: Batch) -> dict[str, Tensor]:
+        self.batch.input.copy_(batch.input)
+        self.batch.target.copy_(batch.target)
+        if self.batch.mask is not None and batch.mask is not None:
+            self.batch.mask.copy_(batch.mask)
+        self.graph.replay()
+        return {name: loss.clone() for name, loss in self.losses.items()}  # the next replay writes over them
