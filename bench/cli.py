@@ -77,6 +77,9 @@ def run(
     device: Device = "auto",
     pictures: Pictures = True,
     checkpoint_every: CheckpointEvery = 20,
+    cuda_graphs: Annotated[
+        bool, typer.Option("--cuda-graphs", help="Replay training steps as CUDA graphs (gan and l1_unet).")
+    ] = False,
 ) -> None:
     """Train what is missing, score it, and report."""
     from bench.report.claims import archives
@@ -94,7 +97,7 @@ def run(
     archives(reports, without={study.name for study in loaded})  # a broken one is said before the work
     jobs = jobs_of(loaded)
     try:
-        states = run_jobs(jobs, store, console, known_device(device), threads, workers, checkpoint_every)
+        states = run_jobs(jobs, store, console, known_device(device), threads, workers, checkpoint_every, cuda_graphs)
     except KeyboardInterrupt:
         say("interrupted; what is done is kept, and the same command goes on from there")
         raise typer.Exit(INTERRUPTED) from None

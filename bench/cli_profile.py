@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -75,7 +76,12 @@ def profile(
     try:
         with console.status("") as status:
             record = measure_plan(
-                plan, settings, counts, sweep, _command(), lambda text: status.update(escape(f"measuring {text}"))
+                plan,
+                settings,
+                counts,
+                sweep,
+                _command(sys.argv[1:]),
+                lambda text: status.update(escape(f"measuring {text}")),
             )
     except KeyboardInterrupt:
         say("interrupted; nothing was written")
@@ -108,6 +114,13 @@ def _counts(text: str) -> list[int]:
     return found
 
 
-def _command() -> str:
-    """What was typed, without where it was written to."""
-    return shlex.join(["bench", *sys.argv[1:]])
+def _command(arguments: Sequence[str]) -> str:
+    """What was typed, but for where it was written to."""
+    kept: list[str] = []
+    left = iter(arguments)
+    for text in left:
+        if text == "--reports":
+            next(left, None)
+        elif text != "--json" and not text.startswith("--reports="):
+            kept.append(text)
+    return shlex.join(["bench", *kept])

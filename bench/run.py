@@ -30,6 +30,7 @@ from bench.provenance import describe, device_name
 from bench.store import RunStore, State
 from bench.study import Run
 from bench.training.checkpoint import load_weights, save_weights
+from bench.training.graphs import with_graphs
 from bench.training.method import Method
 from bench.training.trainer import Diverged, Hooks, Interrupted, Pruned, train
 
@@ -46,6 +47,8 @@ class Machine:
     threads: int = 1
     """Of each run, on the CPU. A run repeats bit by bit at the same number of threads."""
     checkpoint_seconds: float = 20.0
+    cuda_graphs: bool = False
+    """Replay training steps as CUDA graphs, where the method allows it."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,7 @@ class _Work:
         method = build_method(self.run.config, self.task, self.device)
         if method.networks and self._is_there("training.json"):
             load_weights(self.folder / "weights.safetensors", method)
-        return method
+        return with_graphs(method) if self.machine.cuda_graphs and self.device.type == "cuda" else method
 
     def _is_there(self, name: str) -> bool:
         return (self.folder / name).exists()

@@ -91,6 +91,7 @@ def run_jobs(
     threads: int,
     workers: int | None,
     checkpoint_seconds: float,
+    cuda_graphs: bool = False,
 ) -> dict[str, State]:
     """Train and score what is missing, then measure what is not measured, one run at a time; give every run's state.
 
@@ -104,7 +105,7 @@ def run_jobs(
     if left:
         from bench.run import Machine
 
-        machine = Machine(resolve_device(device), threads, checkpoint_seconds)
+        machine = Machine(resolve_device(device), threads, checkpoint_seconds, cuda_graphs)
         with Display(console, jobs) as display:
             if missing:
                 _train(missing, store, machine, workers or default_workers(machine, len(missing)), display)

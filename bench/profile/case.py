@@ -36,5 +36,7 @@ class Settings:
     least_seconds: float = 5.0
     most_seconds: float = 30.0
     """Of one row's windows, where so many calls would take longer."""
+    warm_up_seconds: float = 2.0
+    """At the least."""
     patience: float = 10.0
     """Seconds for windows to become alike while warming up."""

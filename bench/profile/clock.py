@@ -14,7 +14,7 @@ import torch
 
 Clock = Callable[[Callable[[], Any], int], float]
 """(call, times) -> seconds for so many calls, one after the other."""
-WARM_UP_CALLS, WARM_UP_SECONDS = 10, 2.0
+WARM_UP_CALLS = 10
 ALIKE, WINDOWS_ALIKE = 0.01, 3
 WARM_UP_WINDOW = 0.5  # seconds
 SLOW = 1.0  # seconds a call, above which WARM_UP_SLOW calls have to do
@@ -60,13 +60,13 @@ def clock_of(device: torch.device) -> Clock:
     return cuda_clock if device.type == "cuda" else wall_clock
 
 
-def warm_up(call: Callable[[], Any], clock: Clock, patience: float) -> WarmUp:
-    """Call it 10 times and for 2 seconds (3 times, where one takes more than a second), then until three windows in a
-    row agree within 1%, or `patience` seconds have passed."""
+def warm_up(call: Callable[[], Any], clock: Clock, least_seconds: float, patience: float) -> WarmUp:
+    """Call it 10 times (3 times, where one takes more than a second) and for `least_seconds`, then until three windows
+    in a row agree within 1%, or `patience` seconds have passed."""
     first, latest = clock(call, 1), clock(call, 1)
     calls, seconds = 2, first + latest
     least = WARM_UP_SLOW if latest > SLOW else WARM_UP_CALLS
-    while calls < least or seconds < WARM_UP_SECONDS:
+    while calls < least or seconds < least_seconds:
         latest = clock(call, 1)
         calls, seconds = calls + 1, seconds + latest
     a_window = max(1, round(WARM_UP_WINDOW / max(latest, 1e-9)))

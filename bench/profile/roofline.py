@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -23,14 +24,15 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 from bench.profile.clock import clock_of
 
 ADAM_VALUES = 7  # weight, gradient and two moments read; weight and moments written
-SIDES = {"cpu": 1024, "cuda": 8192}  # of the square matrices
+SIZES = {"cpu": (1024, 256, 32), "cuda": (8192, 1024, 128)}  # of the matrices; channels and side of the image
 COPIED = {"cpu": 2**28, "cuda": 2**31}  # bytes of one copy: more than any cache
 RATE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Rates:
-    """What the machine does at best: FLOP/s of a matrix product in a precision, bytes/s read and written by a copy."""
+    """What the machine does at best: FLOP/s of a matrix product or a convolution in a precision, whichever library is
+    the faster, and bytes/s read and written by a copy."""
 
     matmul: float
     copy: float
@@ -56,14 +58,19 @@ class Demand:
 @torch.no_grad()
 def machine_rates(device: torch.device, precision: str) -> Rates:
     """The best of the calls of a second each, after one call."""
-    side, dtype = SIDES[device.type], torch.bfloat16 if precision == "bf16" else torch.float32
+    side, channels, pixels = SIZES[device.type]
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
     product = torch.empty_like(a)
+    image = torch.randn(1, channels, pixels, pixels, device=device, dtype=dtype)
+    kernel = torch.randn(channels, channels, 3, 3, device=device, dtype=dtype)
+    image, kernel = (x.contiguous(memory_format=torch.channels_last) for x in (image, kernel))
     source = torch.zeros(COPIED[device.type] // 4, device=device)
     target = torch.empty_like(source)
-    matmul = _best(lambda: torch.mm(a, b, out=product), device)
-    copy = _best(lambda: target.copy_(source), device)
-    return Rates(2 * side**3 / matmul, 2 * source.nbytes / copy)
+    matmul = 2 * side**3 / _best(lambda: torch.mm(a, b, out=product), device)
+    convolution = 2 * 9 * channels**2 * pixels**2 / _best(lambda: F.conv2d(image, kernel, padding=1), device)
+    copy = 2 * source.nbytes / _best(lambda: target.copy_(source), device)
+    return Rates(max(matmul, convolution), copy)
 
 
 def _best(call: Callable[[], Any], device: torch.device) -> float:

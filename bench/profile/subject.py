@@ -130,7 +130,7 @@ class _Served:
         """Fields of clock.WarmUp."""
         from bench.profile.clock import warm_up
 
-        found = warm_up(self.loaded.call, self.clock, self.settings.patience)
+        found = warm_up(self.loaded.call, self.clock, self.settings.warm_up_seconds, self.settings.patience)
         self.seconds_per_call = found.seconds_per_call
         return asdict(found)
 
@@ -149,7 +149,7 @@ class _Served:
         from bench.profile.clock import percentiles
 
         found: list[float] = []
-        deadline = time.monotonic() + LATENCY_SECONDS
+        deadline = time.monotonic() + min(LATENCY_SECONDS, self.settings.most_seconds)
         while len(found) < LATENCY_SAMPLES and (time.monotonic() < deadline or len(found) < 3):
             started = time.perf_counter()
             self.loaded.call()
@@ -164,7 +164,9 @@ class _Served:
         from bench.profile.loops import at_batch
         from bench.profile.split import split_step
 
-        calls = max(1, min(50, round(SPLIT_SECONDS / max(self.seconds_per_call, 1e-9))))
+        calls = max(
+            1, min(50, round(min(SPLIT_SECONDS, self.settings.most_seconds) / max(self.seconds_per_call, 1e-9)))
+        )
         config = at_batch(self.case.config, self.case.batch_size)
         steps = iter(range(100, 100 + 2 * calls))
         training_batch(config, 0, self.device)

@@ -36,20 +36,24 @@ HOW = """\
 - Every row is a process of its own, with a ring of 8 batches of real data on the device. It warms up for at least 10
   calls and 2 seconds (3 calls where one takes more than a second), then until three windows agree within 1%, or the
   patience of the command is spent; then the row says *not steady*.
-- Images/s is the median over rounds of calls that are timed together (CUDA events with one synchronisation at the end, or
-  the wall clock); the rows of a table take turns, round by round. IQR is the interquartile range over the median, above
-  10% the row says *noisy*. × is the median over rounds of the ratio to the first row, with the least and the greatest.
+- Images/s is the median over rounds of calls that are timed together (CUDA events with one synchronisation at the
+  end, or the wall clock); the rows of a table take turns, round by round. IQR is the interquartile range over the
+  median, above 10% the row says *noisy*. × is the median over rounds of the ratio to the first row, with the least
+  and the greatest.
+- A row has at least 100 calls and 5 seconds, or as many calls as the seconds of the command allow (`--seconds`, 30
+  unless given); the table says how many.
 - Latency is of single synchronised calls at batch 1; p99 wants 1,000 of them.
-- GFLOPs are an image's share of one whole call, forward and backward, all networks, 2 a multiply-accumulate, as torch's
-  counter has them. The floor is the time that convolutions, matrix products and Adam have to take for what they compute
-  and move, at the rates of a matrix product and of a copy that were measured on the machine in the same precision; *of
-  the floor* is the share of that speed that was reached. What fits into a cache moves faster than the floor knows.
+- GFLOPs are an image's share of one whole call, forward and backward, all networks, 2 a multiply-accumulate, as
+  torch's counter has them. The floor is the time that convolutions, matrix products and Adam have to take for what
+  they compute and move, at rates that were measured on the machine in the same precision: of a matrix product or a
+  convolution, whichever is faster, and of a copy. *Of the floor* is the share of that speed that was reached. What
+  fits into a cache moves faster than the floor knows.
 - The time of a step by part: data is the drawing of a batch (which the ring of the other columns leaves out), D and G
   hold their losses and gradients, optimiser the steps of all.
 - Memory is the peak of all tensors in one call (on CUDA as its allocator says), and in brackets what that allocator
   reserved, or the peak of the whole process.
-- A GPU's clock, power, temperature and reasons for a lower clock are read 5 times a second. A round in which it was held
-  back, or its clock drifted by more than 2%, is taken again, three times at the most. No setting is changed.
+- A GPU's clock, power, temperature and reasons for a lower clock are read 5 times a second. A round in which it was
+  held back, or its clock drifted by more than 2%, is taken again, three times at the most. No setting is changed.
 """
 
 

@@ -135,7 +135,10 @@ def _speed_notes(results: Results) -> list[str]:
     trained = [m for m in measured if m["training"]]
     if not trained:
         return []
-    places = sorted({f"{m['device']}, {_threads(m['threads'])}, {m['precision']}" for m in trained})
+    machines: dict[str, set[str]] = {}
+    for m in trained:
+        machines.setdefault(f"{m['device']}, {_threads(m['threads'])}", set()).add(m["precision"])
+    places = [f"{machine}, {' and '.join(sorted(machines[machine]))}" for machine in sorted(machines)]
     batches = sorted({m["training"]["batch_size"] for m in trained})
     windows = " or ".join(map(str, sorted({m["training"]["windows"] for m in trained})))
     worst = max(m["training"]["spread"] for m in trained)
@@ -146,7 +149,7 @@ def _speed_notes(results: Results) -> list[str]:
         "Memory is the peak of all tensors alive in a training step (weights, moments, activations); on CUDA the "
         "allocator's peak.",
     ]
-    if len(places) > 1:
+    if len(machines) > 1:
         notes.append("These runs were measured on different machines: their speeds do not compare.")
     return notes
 
