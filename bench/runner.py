@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from baselines.weights import base_of, weights_path
-from bench.config import InputError
+from bench.config import InputError, RunConfig
 from bench.executors import Job, in_process, local_processes
 from bench.measure.metrics import METRICS, Unavailable, load
 from bench.progress import Display
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.5  # for runs that another process is training
 MOST_LOSSES = 2  # of worker processes, before their runs are given up
+MEASURED = 6  # seeds of a config whose speed is measured
 MOST_WORKERS = 8  # by default: each takes about 1 GB for torch alone
 
 
@@ -147,8 +148,15 @@ def _train(missing: list[Job], store: RunStore, machine: Machine, workers: int, 
 
 
 def unmeasured(jobs: Sequence[Job], store: RunStore) -> list[Run]:
-    """Finished runs without cost and speed."""
-    return [run for run, _ in jobs if store.state(run.id) == "done" and store.read(run.id, "throughput") is None]
+    """Finished runs without cost and speed, of the first MEASURED seeds of each config: more would tell no more."""
+    seeds: dict[RunConfig, int] = {}
+    found = []
+    for run, _ in jobs:
+        seedless = run.config.model_copy(update={"seed": 0})
+        seeds[seedless] = seeds.get(seedless, 0) + 1
+        if seeds[seedless] <= MEASURED and store.state(run.id) == "done" and store.read(run.id, "throughput") is None:
+            found.append(run)
+    return found
 
 
 def _measure(runs: list[Run], store: RunStore, machine: Machine, display: Display) -> None:

@@ -10,6 +10,7 @@ from bench.config import InputError
 from bench.report.archive import ARCHIVE, load
 from bench.report.frames import Results, collect, describe
 from bench.report.search_results import TRIALS
+from bench.report.speed_records import FOLDER as SPEED
 from bench.store import RunStore
 from bench.study import Study
 
@@ -33,7 +34,7 @@ def all_results(
                 raise InputError(f"{study.path}: neither {store.root} nor {folder} has results; bench run it first")
         return
     archives = sorted(reports.glob(f"*/{ARCHIVE}"))
-    if not archives and not any(reports.glob(f"*/{TRIALS}")):
+    if not archives and not any(any(reports.glob(other)) for other in (f"*/{TRIALS}", f"{SPEED}/*.json")):
         raise InputError(f"{reports}: no reports here; bench run a study first, or name another folder with --reports")
     for archive in archives:
         yield load(archive.parent), archive.parent, None

@@ -59,12 +59,19 @@ def claims_text(studies: list[Results]) -> str:
 
 
 def counts_text(studies: list[Results]) -> str:
-    """4 claims: 1 supported, 0 refuted, 3 inconclusive."""
-    verdicts = Counter(conjunction(answers(results)) for results in studies)
-    counts = ", ".join(
-        f"{verdicts[verdict]} {verdict}" for verdict in ORDER if verdicts[verdict] or verdict in ORDER[:3]
+    """4 claims: 1 supported, 0 refuted, 3 inconclusive. What quotes no paper is counted apart."""
+    claims = [results for results in studies if results.study["claim"]["section"]]
+    own = [results for results in studies if not results.study["claim"]["section"]]
+    return " ".join(
+        f"{_count(len(found), what)}: {_verdicts(found)}."
+        for found, what in ((claims, "claim"), (own, "further question"))
+        if found
     )
-    return f"{len(studies)} claim{'' if len(studies) == 1 else 's'}: {counts}."
+
+
+def _verdicts(studies: list[Results]) -> str:
+    counts = Counter(conjunction(answers(results)) for results in studies)
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in ORDER if counts[verdict] or verdict in ORDER[:3])
 
 
 def claims_table(studies: list[Results]) -> TextTable:
@@ -76,8 +83,13 @@ def claims_table(studies: list[Results]) -> TextTable:
 
 
 def in_order(studies: list[Results]) -> list[Results]:
-    """By the paper's sections, then by name."""
-    return sorted(studies, key=lambda results: (_numbers(results.study["claim"]["section"]), results.study["name"]))
+    """By the paper's sections, then by name; last what quotes no paper."""
+
+    def place(results: Results) -> tuple[bool, list[tuple[int, ...]], str]:
+        section = results.study["claim"]["section"]
+        return not section, _numbers(section), results.study["name"]
+
+    return sorted(studies, key=place)
 
 
 def _numbers(section: str | None) -> list[tuple[int, ...]]:

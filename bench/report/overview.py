@@ -34,6 +34,6 @@ def _texts(reports: Path) -> dict[str, str]:
     found = {CLAIMS: claims_text(studies)} if studies else {}
     if speeds:
         found[SPEED_PAGE] = speed_text(speeds)
-    if studies or searches:
-        found[PAGE] = render("index.html.j2", page=index_page(studies, searches, reports))
+    if studies or searches or speeds:
+        found[PAGE] = render("index.html.j2", page=index_page(studies, searches, speeds, reports))
     return found

@@ -17,6 +17,7 @@ from bench.report.search_frames import winner
 from bench.report.search_page import fresh_text, winner_sentences
 from bench.report.search_results import BEST, TRIALS, SearchResults
 from bench.report.search_tables import counts_text as trials_text
+from bench.report.speed import Record
 from bench.report.verdicts import answers, conjunction
 
 
@@ -46,9 +47,13 @@ class IndexPage:
     """The page of the folder above, if that is one of reports too: name, address."""
     elsewhere: list[tuple[str, str]]
     """Folders below this one with reports of their own: name, address."""
+    speeds: list[tuple[str, str]]
+    """Records of speed: title, machine."""
 
 
-def index_page(studies: list[Results], searches: list[tuple[Path, SearchResults]], reports: Path) -> IndexPage:
+def index_page(
+    studies: list[Results], searches: list[tuple[Path, SearchResults]], speeds: list[Record], reports: Path
+) -> IndexPage:
     """The content of `reports`/index.html."""
     claims = claims_table(studies) if studies else None
     if claims:
@@ -62,6 +67,7 @@ def index_page(studies: list[Results], searches: list[tuple[Path, SearchResults]
         commands=commands(studies),
         up=("All reports", f"../{PAGE}") if _has_reports(reports.resolve().parent) else None,
         elsewhere=[(folder.name, f"{quote(folder.name)}/{PAGE}") for folder in _elsewhere(reports)],
+        speeds=[(record["title"], record["machine"]["device"]) for record in speeds],
     )
 
 
