@@ -15,6 +15,7 @@ FLOORS = [  # from the roof down; a module may import from its own line or from 
     ["bench.cli"],
     ["bench.cli_baselines", "bench.cli_search"],
     ["bench.cli_options"],
+    ["bench.profile"],
     ["bench.search"],
     ["bench.report"],
     ["bench.runner"],
