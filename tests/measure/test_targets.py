@@ -48,6 +48,14 @@ def test_batched_scores_are_those_of_the_loop_one_at_a_time(
     assert first[5, 2] == 0
 
 
+@pytest.mark.gpu
+def test_they_are_on_a_gpu_too(photos: Tensor, predictions: Tensor) -> None:
+    loops = scoring_loops([(predictions, photos)], "cuda")
+    reference, first, again = loops[ONE_AT_A_TIME](), loops[BATCHED](), loops[BATCHED]()
+    torch.testing.assert_close(first, reference, rtol=0, atol=1e-4)
+    torch.testing.assert_close(again, reference, rtol=0, atol=1e-4)
+
+
 def test_ssim_is_that_of_torchmetrics_in_fp64(photos: Tensor, predictions: Tensor) -> None:
     # in fp32 torchmetrics is up to 2e-5 from its own value in fp64
     pair = predictions.double(), photos.double()
