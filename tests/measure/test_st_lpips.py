@@ -15,7 +15,8 @@ from skimage import data
 from torch import Tensor
 
 from bench.measure.metrics import Unavailable, load
-from bench.measure.metrics.st_lpips import WEIGHTS_VARIABLE, ShiftTolerantLPIPS, weights_path
+from bench.measure.metrics.st_lpips import WEIGHTS_VARIABLE, ShiftTolerantLPIPS, st_lpips_network, weights_path
+from bench.profile.scoring import wheel_distance
 
 # stlpips_pytorch 0.0.2's own forward, torch 2.15 on a CPU: with empty modules named IPython (holding `embed`) and
 # torchsummary (holding `summary`) put into sys.modules, which its code imports and does not use,
@@ -66,6 +67,14 @@ def test_st_lpips_is_the_published_one(name: str) -> None:
     score = load("st_lpips", "cpu")
     assert score(rgb(distorted), rgb(original)).item() == pytest.approx(PUBLISHED[name], abs=1e-4)
     assert score(rgb(original), rgb(distorted)).item() == pytest.approx(PUBLISHED[name], abs=1e-4)  # symmetric
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_loop_that_ours_is_timed_against_is_the_published_one(name: str) -> None:
+    pair = (2 * rgb(image) - 1 for image in pairs()[name])
+    assert wheel_distance(st_lpips_network(weights_path(), "cpu"), *pair).item() == pytest.approx(
+        PUBLISHED[name], abs=2e-6
+    )
 
 
 def test_identical_images_are_at_distance_zero() -> None:

@@ -9,6 +9,7 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 from torch import Tensor
 
 from bench.measure.metrics import ImageScore
+from bench.measure.metrics.targets import of_target
 
 
 def load_ab_l1(device: str) -> ImageScore:
@@ -26,7 +27,7 @@ def ab_l1(prediction: Tensor, target: Tensor) -> Tensor:
 
     CIE Lab of D65, where sRGB's a lies in [-86, 98] and b in [-108, 94]. Lightness is not looked at.
     """
-    ours, theirs = rgb_to_lab(prediction)[:, 1:], rgb_to_lab(target)[:, 1:]  # (B, 2, H, W)
+    ours, theirs = rgb_to_lab(prediction)[:, 1:], of_target(rgb_to_lab, target)[:, 1:]  # (B, 2, H, W)
     return (ours - theirs).abs().mean((1, 2, 3))
 
 

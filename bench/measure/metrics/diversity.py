@@ -13,6 +13,7 @@ from kornia.color import rgb_to_lab
 from torch import Tensor
 
 from bench.measure.metrics import ImageScore, Unavailable
+from bench.measure.metrics.targets import of_target
 
 FAINTEST_DIFFERENCE = 0.01  # Lab units; targets that differ by less are of the same colours but for rounding
 
@@ -30,7 +31,7 @@ def diversity(prediction: Tensor, target: Tensor) -> Tensor:
     """
     if len(target) < 2:
         raise Unavailable("diversity compares images with each other, and there is only one")
-    scale = _mean_distances(target).mean()
+    scale = of_target(_mean_distances, target).mean()
     if scale < FAINTEST_DIFFERENCE:
         raise Unavailable("diversity needs targets of different colours, and all have the same")
     return _mean_distances(prediction) / scale

@@ -16,6 +16,7 @@ from kornia.color import rgb_to_lab
 from torch import Tensor
 
 from bench.measure.metrics import GridScore, ImageScore
+from bench.measure.metrics.targets import of_target
 
 FAINTEST_GRADIENT = 0.1
 """Lab units a pixel, RMS, added in quadrature to both sides, so that flat images have a ratio. It is less than what
@@ -46,7 +47,8 @@ def sharpness(prediction: Tensor, target: Tensor, channels: slice) -> Tensor:
     Zhang & Zhou, section 4.1.2: "The edge of colorful objects is not as sharp". It is energy, not agreement: noise and
     wrong edges raise it too, paler colours lower it as blur does, so more is not better.
     """
-    ours, theirs = (gradient_energy(rgb_to_lab(image)[:, channels]) for image in (prediction, target))
+    labs = rgb_to_lab(prediction), of_target(rgb_to_lab, target)
+    ours, theirs = (gradient_energy(lab[:, channels]) for lab in labs)
     return ((ours + FAINTEST_GRADIENT**2) / (theirs + FAINTEST_GRADIENT**2)).sqrt()
 
 
@@ -65,7 +67,7 @@ def seam_error(prediction: Tensor, target: Tensor, grid: int) -> Tensor:
     height, width = prediction.shape[2:]
     if grid > 1 and (height % grid or width % grid or min(height, width) < 2 * grid):
         raise ValueError(f"seam error: {height}x{width} pixels are not {grid}x{grid} tiles of 2x2 pixels or more")
-    error = rgb_to_lab(prediction) - rgb_to_lab(target)
+    error = rgb_to_lab(prediction) - of_target(rgb_to_lab, target)
     border, elsewhere = zip(*(_jumps(error, axis, max(2, grid)) for axis in (2, 3)), strict=True)
     across, inside = (torch.cat(jumps, dim=1).mean(1) for jumps in (border, elsewhere))
     return (across + FAINTEST_JUMP) / (inside + FAINTEST_JUMP)

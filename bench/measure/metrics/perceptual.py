@@ -8,11 +8,13 @@ import pickle
 import socket
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from bench.measure.metrics import ImageScore, Unavailable, first_line
+from bench.measure.metrics.targets import of_target
 
 TIMEOUT_S = 10.0  # of one connection or read while the trunk is downloaded
 
@@ -26,17 +28,34 @@ def load_lpips(device: str) -> ImageScore:
     from torchvision.models import AlexNet_Weights
 
     url = AlexNet_Weights.IMAGENET1K_V1.url
-    network = lpips_network(url, Path(torch.hub.get_dir(), "checkpoints", Path(url).name), device)
+    return lpips_network(url, Path(torch.hub.get_dir(), "checkpoints", Path(url).name), device)
 
-    def score(prediction: Tensor, target: Tensor) -> Tensor:
-        distance: Tensor = network(2 * prediction - 1, 2 * target - 1)  # (B, 1, 1, 1)
-        return distance.flatten()
 
-    return score
+class SharedLPIPS(nn.Module):
+    """The parts of `lpips.LPIPS` in their own order, but a target that is known does not go through the trunk."""
+
+    def __init__(self, published: Any) -> None:
+        super().__init__()
+        self.published = published
+
+    def features(self, rgb: Tensor) -> list[Tensor]:
+        """RGB (B, 3, H, W) in [0, 1] -> five layers, each of unit length over its channels at every position."""
+        from lpips import normalize_tensor
+
+        layers = self.published.net(self.published.scaling_layer(2 * rgb - 1))
+        return [normalize_tensor(layer) for layer in layers]
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """RGB (B, 3, H, W) in [0, 1], twice -> distances (B,)."""
+        distance = prediction.new_zeros(len(prediction))
+        layers = zip(self.published.lins, self.features(prediction), of_target(self.features, target), strict=True)
+        for head, ours, theirs in layers:
+            distance += head((ours - theirs).square_()).mean((1, 2, 3))
+        return distance
 
 
 @functools.cache
-def lpips_network(url: str, trunk: Path, device: str) -> nn.Module:
+def lpips_network(url: str, trunk: Path, device: str) -> SharedLPIPS:
     """The network, with the trunk from torch.hub's directory; read once, for the whole image and for regions of it."""
     import lpips
 
@@ -45,7 +64,7 @@ def lpips_network(url: str, trunk: Path, device: str) -> nn.Module:
         with warnings.catch_warnings():
             # lpips 0.1.4 still says pretrained=True, which torchvision deprecates
             warnings.filterwarnings("ignore", message="(The parameter 'pretrained'|Arguments other than a weight)")
-            network: nn.Module = lpips.LPIPS(net="alex", version="0.1", verbose=False)
+            network = SharedLPIPS(lpips.LPIPS(net="alex", version="0.1", verbose=False))
     except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
         raise Unavailable(f"AlexNet weights: {shown(trunk)} cannot be read ({first_line(error)})") from error
     return network.requires_grad_(False).to(device)
