@@ -25,7 +25,7 @@ from bench.training.trainable import autocast
 
 RING = 8  # batches
 PAIRS = 16  # that are scored
-PLAIN_LOOPS = ("plain", "reference", "one at a time")
+PLAIN_LOOPS = ("plain", "reference")
 """Those that are measured with the process as torch leaves it."""
 
 
