@@ -51,8 +51,7 @@ def compare(cases: Sequence[Case], settings: Settings, tell: Tell, extras: bool 
             entry.row |= _speed(entry)
             if extras:
                 tell(f"{entry.row['label']}: memory, split, costs")
-                with _missing(entry.row):
-                    _extras(entry)
+                _extras(entry)
         if extras:
             _floors(entries)
     _ratios(entries)
@@ -154,12 +153,18 @@ def _speed(entry: _Entry) -> Row:
 
 
 def _extras(entry: _Entry) -> None:
+    """What cannot be had of these is `unknown`, with its reason: the speed stands."""
     row, subject = entry.row, entry.subject
-    row["memory"] = subject.ask("memory")
-    if row["work"] == "training":
-        row["split"] = subject.ask("split")
-    if row["work"] != "scoring" and row["loop"] != "compiled":
-        row["costs"] = subject.ask("costs")
+    asked = {
+        "memory": True,
+        "split": row["work"] == "training",
+        "costs": row["work"] != "scoring" and row["loop"] != "compiled",
+    }
+    for what in (name for name, wanted in asked.items() if wanted):
+        try:
+            row[what] = subject.ask(what)
+        except (OutOfMemory, SubjectFailed) as error:
+            row.setdefault("unknown", {})[what] = str(error)
 
 
 def _floors(entries: Sequence[_Entry]) -> None:

@@ -15,13 +15,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 from torch.optim import Optimizer
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from bench.profile.clock import clock_of
+from bench.training.operations import Operations
 
 ADAM_VALUES = 7  # weight, gradient and two moments read; weight and moments written
 SIZES = {"cpu": (1024, 256, 32), "cuda": (8192, 1024, 128)}  # of the matrices; channels and side of the image
@@ -91,26 +88,11 @@ def demand_of(call: Callable[[], Any], optimizers: Iterable[Optimizer] = ()) -> 
         stepped.extend(p.numel() * p.element_size() for g in optimizer.param_groups for p in g["params"])
 
     handles = [optimizer.register_step_post_hook(after) for optimizer in optimizers]
-    traffic = _Traffic()
+    operations = Operations()
     try:
-        with traffic, FlopCounterMode(display=False) as counter:  # the inner one takes composite operators apart
+        with operations:
             call()
     finally:
         for handle in handles:
             handle.remove()
-    return Demand(counter.get_total_flops(), traffic.bytes + ADAM_VALUES * sum(stepped))
-
-
-class _Traffic(TorchDispatchMode):
-    """Adds up the tensors that operators with FLOPs take and give."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.bytes = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if func.overloadpacket in flop_registry:
-            leaves = tree_leaves((args, kwargs, result))
-            self.bytes += sum(leaf.numel() * leaf.element_size() for leaf in leaves if isinstance(leaf, Tensor))
-        return result
+    return Demand(operations.flops, operations.bytes + ADAM_VALUES * sum(stepped))

@@ -94,6 +94,7 @@ def _speeds(table: dict[str, Any]) -> TextTable:
             rows.append([name, *[MISSING] * 9])
             continue
         rows.append([name, *_speed_cells(row)])
+        notes += [f"{row['label']}: {what} not known: {why}" for what, why in row.get("unknown", {}).items()]
     first = table["rows"][0]["label"]
     notes.insert(0, f"× is to {first}, round by round, with the least and the greatest of {_rounds(table)} rounds.")
     notes += _sensor_notes(table["rows"])

@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from bench.config import TrainConfig
 from bench.data.tasks import Batch
 from bench.training.checkpoint import Damaged, load_checkpoint, save_checkpoint
 from bench.training.method import Method, Progress
+from bench.training.operations import Operations
 
 LOG_EVERY = 10  # iterations; losses are read from the device only then
 
@@ -140,9 +140,9 @@ def _update(method: Method, batch: Batch, progress: Progress, state: State, conf
     if config.flops is None or (state.step_flops and state.counted == state.phase):
         losses = method.update(batch, progress)
     else:
-        with FlopCounterMode(display=False) as counter:
+        with Operations() as operations:
             losses = method.update(batch, progress)
-        state.step_flops, state.counted = counter.get_total_flops(), list(losses)
+        state.step_flops, state.counted = operations.flops, list(losses)
         if not state.step_flops:
             raise ValueError("train.flops is the budget, but torch counts no operation in this method's update")
     state.phase = list(losses)
