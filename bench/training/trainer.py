@@ -48,6 +48,8 @@ class State:
     step: int = 0
     seconds: float = 0.0
     """Spent on drawing and updating; validation and checkpoints are not in it."""
+    data_seconds: float = 0.0
+    """Of those, spent on waiting for batches; NaN where a checkpoint of before they were counted was gone on from."""
     validated: int = 0
     flops: int = 0
     """Spent on updates, where they are the budget."""
@@ -87,7 +89,9 @@ def train(method: Method, config: TrainConfig, hooks: Hooks, checkpoint: Path, e
     saved, hopeless = time.monotonic(), False
     while (fraction := _spent(config, state)) < 1:
         started = time.perf_counter()
-        pending.append(_update(method, hooks.draw(state.step), Progress(state.step, fraction), state, config))
+        batch = hooks.draw(state.step)
+        state.data_seconds += time.perf_counter() - started
+        pending.append(_update(method, batch, Progress(state.step, fraction), state, config))
         state.step += 1
         row_is_full = state.step % LOG_EVERY == 0
         if row_is_full:
@@ -116,7 +120,11 @@ def train(method: Method, config: TrainConfig, hooks: Hooks, checkpoint: Path, e
 
 def _start(checkpoint: Path, method: Method) -> State:
     try:
-        return State(**load_checkpoint(checkpoint, method)) if checkpoint.exists() else State()
+        return (
+            State(**{"data_seconds": math.nan} | load_checkpoint(checkpoint, method))
+            if checkpoint.exists()
+            else State()
+        )
     except Damaged:  # a run from the start ends with the same weights, only later
         checkpoint.unlink()
         return State()
