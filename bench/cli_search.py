@@ -25,13 +25,13 @@ from bench.cli_options import (
     known_device,
     say,
 )
-from bench.config import InputError
-from bench.study_file import ScaleName
-from bench.yaml_lines import Located
+from bench.inputs import InputError, ScaleName
 
 
 def is_search(path: Path) -> bool:
     """Whether a YAML file is a search's. Raises InputError if it cannot be read."""
+    from bench.yaml_lines import Located
+
     return "space" in Located(path).content
 
 
