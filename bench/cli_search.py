@@ -81,10 +81,9 @@ def search(
     check_folder("--reports", reports)
     console = Console(emoji=False)
 
+    from bench.machine import Machine, resolve_device
     from bench.report.overview import write_overview
     from bench.report.search_terminal import print_search
-    from bench.run import Machine
-    from bench.runner import resolve_device
     from bench.search.processes import WorkersLost
     from bench.search.storage import STORAGE_ERRORS, default_storage, without_password
     from bench.search.whole import lacking, run_search

@@ -31,6 +31,7 @@ from bench.data.batches import (
 )
 from bench.data.dataset import Dataset
 from bench.data.tasks import Batch, build_task
+from bench.machine import Machine as Machine
 from bench.measure.cost import count_cost
 from bench.measure.metrics import METRICS, Unavailable, load
 from bench.measure.metrics.registry import ALL_IMAGES
@@ -45,16 +46,6 @@ from bench.training.trainer import Diverged, Hooks, Interrupted, Pruned, train
 SAMPLES = 16
 RING = 8  # batches that throughput is measured on
 TRAINING_WINDOW, INFERENCE_WINDOW = 0.1, 0.04  # seconds
-
-
-@dataclass(frozen=True)
-class Machine:
-    """How runs are executed; nothing in it changes a run's id."""
-
-    device: str = "cpu"
-    threads: int = 1
-    """Of each run, on the CPU. A run repeats bit by bit at the same number of threads."""
-    checkpoint_seconds: float = 20.0
 
 
 @dataclass(frozen=True)

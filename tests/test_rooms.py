@@ -24,6 +24,7 @@ FLOORS = [  # from the roof down; a module may import from its own line or from 
     ["bench.contract"],
     ["bench.costs"],
     ["bench.run", "bench.provenance", "bench.allocator"],
+    ["bench.machine"],
     ["bench.build"],
     ["bench.study"],
     ["bench.variants"],

@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from bench.config import TrainConfig
 from bench.data.tasks import Batch
@@ -148,6 +147,8 @@ def _update(method: Method, batch: Batch, progress: Progress, state: State, conf
     if config.flops is None or (state.step_flops and state.counted == state.phase):
         losses = method.update(batch, progress)
     else:
+        from torch.utils.flop_counter import FlopCounterMode  # brings triton with it
+
         with FlopCounterMode(display=False) as counter:
             losses = method.update(batch, progress)
         state.step_flops, state.counted = counter.get_total_flops(), list(losses)
