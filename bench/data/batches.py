@@ -14,7 +14,7 @@ from torch import Tensor
 from bench.config import DataConfig, RunConfig, TaskConfig
 from bench.data.dataset import Crops, Dataset, open_dataset
 from bench.data.device import Photographs, fit, upload
-from bench.data.lab import LabPhotographs, is_exact
+from bench.data.lab import LabPhotographs, is_exact, lab_of
 from bench.data.tasks import Batch, build_task
 
 BATCH = 16  # images that are predicted and scored at once
@@ -101,13 +101,16 @@ def _training_batches(config: RunConfig, steps: range, device: torch.device) -> 
     dataset = dataset_of(config.data)
     drawn = [dataset.draw(size, config.seed, step, config.data.flip) for step in steps]
     crops = Crops(*map(np.concatenate, zip(*drawn, strict=True)))
-    if device.type == "cpu" and config.task.name == "colorization" and is_exact(3 * size * side**2):
+    keys = [[config.seed, step, image] for step in steps for image in range(size)]
+    in_lab = config.task.name == "colorization"
+    if device.type == "cuda":
+        there = photographs_on(device, config.data)
+        pixels = there.cut(crops) if there else upload(dataset.cut(crops), device)
+        whole = Batch(*lab_of(pixels)) if in_lab else build_task(config.task).batch(to_images(pixels), keys)
+    elif in_lab and is_exact(3 * size * side**2):
         whole = Batch(*lab_photographs(config.data).cut(crops))
     else:
-        there = photographs_on(device, config.data) if device.type == "cuda" else None
-        pixels = there.cut(crops) if there else upload(dataset.cut(crops), device)
-        keys = [[config.seed, step, image] for step in steps for image in range(size)]
-        whole = build_task(config.task).batch(to_images(pixels), keys)
+        whole = build_task(config.task).batch(to_images(upload(dataset.cut(crops), device)), keys)
     return [_images(whole, slice(start, start + size)) for start in range(0, len(whole), size)]
 
 
