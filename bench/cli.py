@@ -31,8 +31,7 @@ from bench.cli_options import (
 )
 from bench.cli_profile import profile
 from bench.cli_search import is_search, report_searches, search
-from bench.config import InputError
-from bench.study_file import ScaleName
+from bench.inputs import InputError, ScaleName
 
 app = typer.Typer(
     no_args_is_help=True,

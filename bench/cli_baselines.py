@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.config import InputError
+from bench.inputs import InputError
 from bench.labels import MISSING
 
 app = typer.Typer(invoke_without_command=True, help="What there is to compare with, and what it costs.")

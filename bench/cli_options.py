@@ -10,8 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench.config import InputError
-from bench.study_file import ScaleName
+from bench.inputs import InputError, ScaleName
 
 DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 

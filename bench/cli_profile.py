@@ -24,7 +24,7 @@ from bench.cli_options import (
     known_device,
     say,
 )
-from bench.config import InputError
+from bench.inputs import InputError
 
 REFERENCES = ("pix2pix",)
 COUNTS = "1,2,4"
@@ -52,6 +52,7 @@ def profile(
     as_json: Annotated[bool, typer.Option("--json", help="Print the record too.")] = False,
 ) -> None:
     """Measure speed, memory and cost; write a record, and speed.md from all records."""
+    from bench.machine import resolve_device
     from bench.profile.case import Settings
     from bench.profile.record import file_stem, measure_plan
     from bench.profile.subject import SubjectFailed
@@ -60,7 +61,6 @@ def profile(
     from bench.report.speed import tables_of
     from bench.report.speed_records import save_record
     from bench.report.terminal import narrow_parts, rich_table
-    from bench.runner import resolve_device
 
     if against not in (None, *REFERENCES):
         raise InputError(f"--against {against}: unknown; allowed: {', '.join(REFERENCES)}")

@@ -25,13 +25,13 @@ from bench.cli_options import (
     known_device,
     say,
 )
-from bench.config import InputError
-from bench.study_file import ScaleName
-from bench.yaml_lines import Located
+from bench.inputs import InputError, ScaleName
 
 
 def is_search(path: Path) -> bool:
     """Whether a YAML file is a search's. Raises InputError if it cannot be read."""
+    from bench.yaml_lines import Located
+
     return "space" in Located(path).content
 
 
@@ -81,10 +81,9 @@ def search(
     check_folder("--reports", reports)
     console = Console(emoji=False)
 
+    from bench.machine import Machine, resolve_device
     from bench.report.overview import write_overview
     from bench.report.search_terminal import print_search
-    from bench.run import Machine
-    from bench.runner import resolve_device
     from bench.search.processes import WorkersLost
     from bench.search.storage import STORAGE_ERRORS, default_storage, without_password
     from bench.search.whole import lacking, run_search

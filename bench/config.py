@@ -10,14 +10,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from bench.inputs import InputError as InputError
+
 BUDGETS = ("steps", "images", "seconds", "flops")
 """What a run's length can be given in."""
 LATER = (("data", "score_on"), ("train", "flops"))
 """Fields that came after the first runs were stored."""
-
-
-class InputError(ValueError):
-    """Bad input from a person: the message names the file, the field and the fix; the CLI exits with 2."""
 
 
 class Section(BaseModel):

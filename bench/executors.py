@@ -12,13 +12,11 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from bench.machine import Machine
 from bench.store import RunStore, State
 from bench.study import Run
-
-if TYPE_CHECKING:
-    from bench.run import Machine
 
 Job = tuple[Run, tuple[str, ...]]
 """A run and the metrics it is asked for."""
@@ -26,7 +24,7 @@ End = State | Literal["lost"]
 """How a job ended; lost: with its process."""
 Tell = Callable[[str, str, float], None]
 """Run id, phase, share done."""
-Executor = Callable[[Sequence[Job], RunStore, "Machine", Tell], Iterator[tuple[Run, End]]]
+Executor = Callable[[Sequence[Job], RunStore, Machine, Tell], Iterator[tuple[Run, End]]]
 """Gives runs with their states as they end. Raises KeyboardInterrupt after SIGINT or SIGTERM, when every run has saved
 where it is."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import traceback
 from collections.abc import Callable, Sequence
@@ -19,9 +20,18 @@ from baselines.weights import WeightsMissing
 from bench.allocator import keep_freed_memory
 from bench.build import build_method
 from bench.config import TrainConfig
-from bench.data.batches import BATCH, dataset_of, one_image, training_batch, validation_batches, validation_crops
+from bench.data.batches import (
+    BATCH,
+    BatchesAhead,
+    dataset_of,
+    one_image,
+    training_batch,
+    validation_batches,
+    validation_crops,
+)
 from bench.data.dataset import Dataset
 from bench.data.tasks import Batch, build_task
+from bench.machine import Machine as Machine
 from bench.measure.cost import count_cost
 from bench.measure.metrics import METRICS, Unavailable, load
 from bench.measure.metrics.registry import ALL_IMAGES
@@ -37,18 +47,6 @@ from bench.training.trainer import Diverged, Hooks, Interrupted, Pruned, train
 SAMPLES = 16
 RING = 8  # batches that throughput is measured on
 TRAINING_WINDOW, INFERENCE_WINDOW = 0.1, 0.04  # seconds
-
-
-@dataclass(frozen=True)
-class Machine:
-    """How runs are executed; nothing in it changes a run's id."""
-
-    device: str = "cpu"
-    threads: int = 1
-    """Of each run, on the CPU. A run repeats bit by bit at the same number of threads."""
-    checkpoint_seconds: float = 20.0
-    cuda_graphs: bool = False
-    """Replay training steps as CUDA graphs, where the method allows it."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +168,7 @@ class _Work:
         config = self.run.config.train
         self.watch.tell(self.run.id, "train", 0)
         hooks = Hooks(
-            draw=self._draw,
+            draw=BatchesAhead(self.run.config, self.device),
             validate=self._validate,
             advanced=lambda fraction: self.watch.tell(self.run.id, "train", fraction),
             goes_on=self.watch.goes_on,
@@ -181,6 +179,8 @@ class _Work:
         save_weights(self.folder / "weights.safetensors", self.method)
         self.write_curve(state.curve)
         done = {"steps": state.step, "images": state.step * config.batch_size, "seconds": state.seconds}
+        if math.isfinite(state.data_seconds):
+            done["data_seconds"] = state.data_seconds
         if state.flops:
             done["flops"] = state.flops
         self.store.write(self.run.id, "training", done)
@@ -196,9 +196,6 @@ class _Work:
 
     def write_curve(self, curve: list[dict[str, Any]]) -> None:
         self.store.write_rows(self.run.id, "curve", curve)
-
-    def _draw(self, step: int) -> Batch:
-        return training_batch(self.run.config, step, self.device)
 
     def _validate(self) -> dict[str, float]:
         """Mean of the metrics with a curve, named val_METRIC."""
@@ -231,7 +228,7 @@ class _Work:
         batch, _ = self.validation[0]
         cost = count_cost(self.method, one_image(batch))
         self.store.write(self.run.id, "cost", {**asdict(cost), "flops": cost.flops})
-        ring = [self._draw(step) for step in range(RING)]
+        ring = [training_batch(self.run.config, step, self.device) for step in range(RING)]
         inference = measure_inference(self.method, ring, self.device, INFERENCE_WINDOW)
         record: dict[str, Any] = {"inference": asdict(inference), "training": None, "training_peak_bytes": None}
         if self.method.optimizers:

@@ -5,20 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from baselines.weights import base_of, weights_path
-from bench.config import InputError, RunConfig
+from bench.config import RunConfig
 from bench.executors import Job, in_process, local_processes
+from bench.machine import Machine, resolve_device
 from bench.measure.metrics import METRICS, Unavailable, load
 from bench.progress import Display
 from bench.store import RunStore, State
 from bench.study import Run, Study
-
-if TYPE_CHECKING:
-    from bench.run import Machine
 
 POLL_SECONDS = 0.5  # for runs that another process is training
 MOST_LOSSES = 2  # of worker processes, before their runs are given up
@@ -71,19 +68,6 @@ def _is_available(metric: str) -> bool:
     return True
 
 
-def resolve_device(name: str) -> str:
-    """auto -> cuda or cpu. Raises InputError for a device that is not there."""
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"--device {name}: {str(error).splitlines()[0]}") from None
-    return name
-
-
 def run_jobs(
     jobs: Sequence[Job],
     store: RunStore,
@@ -104,8 +88,6 @@ def run_jobs(
     left = {run.id for run, _ in missing} | {run.id for run in unmeasured(jobs, store)}
     console.print(f"{len(jobs)} runs: {len(jobs) - len(left)} cached, {len(left)} to do", highlight=False)
     if left:
-        from bench.run import Machine
-
         machine = Machine(resolve_device(device), threads, checkpoint_seconds, cuda_graphs)
         with Display(console, jobs) as display:
             if missing:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from bench.config import Section
-
-ScaleName = Literal["tiny", "small", "paper"]
+from bench.inputs import ScaleName as ScaleName
 
 SCALES: dict[ScaleName, dict[str, Any]] = {
     "tiny": {

@@ -30,6 +30,16 @@ class _LevelTable(NamedTuple):
     """(levels, 2): height and width."""
 
 
+class Crops(NamedTuple):
+    """Where the crops of a batch lie, one entry an image."""
+
+    level: npt.NDArray[np.int64]
+    """Into Dataset.train_levels."""
+    corner: npt.NDArray[np.int64]
+    """(B, 2): top, left."""
+    mirrored: npt.NDArray[np.bool_]
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Decoded photographs, sorted by content, and the crops of side `image_size` in them."""
@@ -57,24 +67,40 @@ class Dataset:
         owned = np.array([len(photo.levels) for photo in self.train])
         return _LevelTable(levels, np.cumsum(owned) - owned, owned, np.array([(v.height, v.width) for v in levels]))
 
-    def train_batch(self, batch_size: int, seed: int, step: int, flip: bool) -> Pixels:
-        """(batch_size, S, S, 3) random crops, a function of (seed, step) alone, in memory of their own.
+    @property
+    def train_levels(self) -> list[Level]:
+        """The levels of all train photographs, in the order of their pixels."""
+        return self._table.levels
+
+    def draw(self, batch_size: int, seed: int, step: int, flip: bool) -> Crops:
+        """Random crops of the train photographs, a function of (seed, step) alone.
 
         A photograph is drawn uniformly, then one of its levels, then a position, then with `flip` the mirroring.
         """
-        size, table = self.image_size, self._table
+        table = self._table
         rng = np.random.default_rng([TRAIN_STREAM, seed, step])
         photo = rng.integers(len(self.train), size=batch_size)
         drawn = table.first[photo] + rng.integers(table.owned[photo])
-        corner = rng.integers(table.sides[drawn] - size + 1)  # (batch_size, 2): top, left
+        corner = rng.integers(table.sides[drawn] - self.image_size + 1)
         mirrored = (rng.random(batch_size) < 0.5) & flip  # drawn without flip too: the crops are then the same
-        batch = np.empty((batch_size, size, size, 3), np.uint8)
-        for i, (level, (top, left), mirror) in enumerate(
-            zip(drawn.tolist(), corner.tolist(), mirrored.tolist(), strict=True)
-        ):
-            crop = self.level_pixels(table.levels[level])[top : top + size, left : left + size]
-            batch[i] = crop[:, ::-1] if mirror else crop
+        return Crops(drawn, corner, mirrored)
+
+    def cut(self, crops: Crops) -> Pixels:
+        """(B, S, S, 3), in memory of their own."""
+        size = self.image_size
+        batch = np.empty((len(crops.level), size, size, 3), np.uint8)
+        for out, level, (top, left), mirror in zip(batch, *(part.tolist() for part in crops), strict=True):
+            crop = self.level_pixels(self.train_levels[level])[top : top + size, left : left + size]
+            if mirror:
+                for channel in range(3):  # numpy reverses planes twice as fast as pixels
+                    out[:, :, channel] = crop[:, ::-1, channel]
+            else:
+                out[:] = crop
         return batch
+
+    def train_batch(self, batch_size: int, seed: int, step: int, flip: bool) -> Pixels:
+        """(B, S, S, 3): what `draw` draws, cut."""
+        return self.cut(self.draw(batch_size, seed, step, flip))
 
     def val_crops(self, limit: int | None) -> tuple[list[str], Pixels]:
         """Names such as `coffee@1.5x[0,1]` (scale, row, column) and (N, S, S, 3) crops; `limit` keeps the first.

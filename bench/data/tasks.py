@@ -13,6 +13,7 @@ from torch import Tensor
 
 from bench.config import TaskConfig
 from bench.data.colour import join_lab, split_lab
+from bench.data.device import upload
 
 REGISTRY: dict[str, str] = {
     "colorization": "bench.data.tasks:Colorization",
@@ -91,10 +92,11 @@ class Inpainting:
         self.in_channels = 4 if config.mask_known else 3
 
     def batch(self, rgb: Tensor, keys: Keys) -> Batch:
-        mask = square_masks(keys, rgb.shape[2], rgb.shape[3], self.config.hole).to(rgb.device, non_blocking=True)
-        image = 2 * rgb * (1 - mask) - 1  # the paper's 0 is RGB 0, which is -1 here
+        mask = square_masks(keys, rgb.shape[2], rgb.shape[3], self.config.hole, rgb.device)
+        target = (2 * rgb).sub_(1)
+        image = (target * (1 - mask)).sub_(mask)  # the paper's 0 is RGB 0, which is -1 here
         known = torch.cat([image, mask], dim=1) if self.config.mask_known else image
-        return Batch(input=known, target=2 * rgb - 1, mask=mask)
+        return Batch(input=known, target=target, mask=mask)
 
     def to_rgb(self, output: Tensor, batch: Batch) -> Tensor:
         return ((output + 1) / 2).clamp(0, 1)
@@ -103,15 +105,16 @@ class Inpainting:
         return (batch.input[:, :3] + 1) / 2
 
 
-def square_masks(keys: Keys, height: int, width: int, share: float) -> Tensor:
+def square_masks(keys: Keys, height: int, width: int, share: float, device: torch.device) -> Tensor:
     """(B, 1, H, W), 1 in a square whose side is `share` of the shorter side, wholly inside the image, placed
     uniformly; a function of the keys."""
     side = max(1, round(share * min(height, width)))
-    masks = torch.zeros(len(keys), 1, height, width)
-    for mask, key in zip(masks, keys, strict=True):
-        top, left = np.random.default_rng([HOLE_STREAM, *key]).integers([height - side + 1, width - side + 1]).tolist()
-        mask[:, top : top + side, left : left + side] = 1
-    return masks
+    room = [height - side + 1, width - side + 1]
+    corners = np.array([np.random.default_rng([HOLE_STREAM, *key]).integers(room) for key in keys])
+    top, left = upload(corners, device)[:, :, None].unbind(1)  # (B, 1) each
+    rows, columns = torch.arange(height, device=device), torch.arange(width, device=device)
+    in_rows, in_columns = (rows >= top) & (rows < top + side), (columns >= left) & (columns < left + side)
+    return in_rows.float()[:, None, :, None] * in_columns.float()[:, None, None, :]
 
 
 def build_task(config: TaskConfig) -> Task:

@@ -13,8 +13,8 @@ from dataclasses import asdict
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
-from bench.config import InputError
 from bench.executors import die_with_parent, sigint_blocked
+from bench.inputs import InputError
 from bench.profile.case import Case, Settings
 
 if TYPE_CHECKING:
@@ -159,18 +159,20 @@ class _Served:
         return percentiles(found)
 
     def split(self) -> dict[str, float]:
-        """Seconds of one training step by part, that of drawing its batch among them."""
-        from bench.data.batches import training_batch
+        """Seconds of one training step by part, that of drawing its batch, between two updates, among them."""
+        from bench.data.batches import BatchesAhead
         from bench.profile.loops import at_batch
         from bench.profile.split import split_step
 
-        calls = max(
-            1, min(50, round(min(SPLIT_SECONDS, self.settings.most_seconds) / max(self.seconds_per_call, 1e-9)))
-        )
-        config = at_batch(self.case.config, self.case.batch_size)
-        steps = iter(range(100, 100 + 2 * calls))
-        training_batch(config, 0, self.device)
-        drawing = self.clock(lambda: training_batch(config, next(steps), self.device), calls) / calls
+        seconds = min(SPLIT_SECONDS, self.settings.most_seconds)
+        calls = max(1, min(50, round(seconds / max(self.seconds_per_call, 1e-9))))
+        draw = BatchesAhead(at_batch(self.case.config, self.case.batch_size), self.device)
+        draw(0)
+        steps = range(draw.count, (1 + -(-calls // draw.count)) * draw.count)  # whole groups of what is made at once
+        drawing = 0.0
+        for step in steps:
+            drawing += self.clock(lambda step=step: draw(step), 1) / len(steps)  # type: ignore[misc]
+            self.loaded.call()
         return {"data": drawing, **split_step(self.loaded.method, self.loaded.call, calls, self.device)}
 
     def memory(self) -> dict[str, int | None]:

@@ -23,7 +23,7 @@ from bench.store import RunStore
 from bench.study import Run
 
 if TYPE_CHECKING:
-    from bench.run import Machine
+    from bench.machine import Machine
 
 POLL_SECONDS = 0.5
 

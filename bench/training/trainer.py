@@ -16,7 +16,6 @@ from bench.config import TrainConfig
 from bench.data.tasks import Batch
 from bench.training.checkpoint import Damaged, load_checkpoint, save_checkpoint
 from bench.training.method import Method, Progress
-from bench.training.operations import Operations
 
 LOG_EVERY = 10  # iterations; losses are read from the device only then
 
@@ -48,6 +47,8 @@ class State:
     step: int = 0
     seconds: float = 0.0
     """Spent on drawing and updating; validation and checkpoints are not in it."""
+    data_seconds: float = 0.0
+    """Of those, spent on waiting for batches; NaN where a checkpoint of before they were counted was gone on from."""
     validated: int = 0
     flops: int = 0
     """Spent on updates, where they are the budget."""
@@ -87,7 +88,9 @@ def train(method: Method, config: TrainConfig, hooks: Hooks, checkpoint: Path, e
     saved, hopeless = time.monotonic(), False
     while (fraction := _spent(config, state)) < 1:
         started = time.perf_counter()
-        pending.append(_update(method, hooks.draw(state.step), Progress(state.step, fraction), state, config))
+        batch = hooks.draw(state.step)
+        state.data_seconds += time.perf_counter() - started
+        pending.append(_update(method, batch, Progress(state.step, fraction), state, config))
         state.step += 1
         row_is_full = state.step % LOG_EVERY == 0
         if row_is_full:
@@ -116,7 +119,11 @@ def train(method: Method, config: TrainConfig, hooks: Hooks, checkpoint: Path, e
 
 def _start(checkpoint: Path, method: Method) -> State:
     try:
-        return State(**load_checkpoint(checkpoint, method)) if checkpoint.exists() else State()
+        return (
+            State(**{"data_seconds": math.nan} | load_checkpoint(checkpoint, method))
+            if checkpoint.exists()
+            else State()
+        )
     except Damaged:  # a run from the start ends with the same weights, only later
         checkpoint.unlink()
         return State()
@@ -140,6 +147,8 @@ def _update(method: Method, batch: Batch, progress: Progress, state: State, conf
     if config.flops is None or (state.step_flops and state.counted == state.phase):
         losses = method.update(batch, progress)
     else:
+        from bench.training.operations import Operations  # torch's formulas bring triton with them
+
         with Operations() as operations:
             losses = method.update(batch, progress)
         state.step_flops, state.counted = operations.flops, list(losses)

@@ -42,7 +42,7 @@ def test_the_square_lies_around_the_hole_and_in_the_image() -> None:
     places = torch.arange(256.0).view(1, 1, 16, 16).expand(3, 2, 16, 16)
     assert torch.equal(crop(places, square)[1, 1], places[0, 0, 0:8, 8:16])
     assert crop(mask, square).sum(dim=(1, 2, 3)).tolist() == [16, 16, 16]
-    masks = square_masks([[i] for i in range(50)], 64, 64, 0.25)
+    masks = square_masks([[i] for i in range(50)], 64, 64, 0.25, torch.device("cpu"))
     assert (crop(masks, around(masks, 32)).sum(dim=(1, 2, 3)) == 256).all()
 
 

@@ -14,6 +14,7 @@ from bench.config import RunConfig, TaskConfig
 from bench.data.batches import training_batch, validation_batches, validation_crops
 from bench.data.tasks import REGISTRY, Batch, Colorization, build_task, square_masks
 
+CPU = torch.device("cpu")
 KEYS = [[0, 0, 0], [0, 0, 1]]
 
 
@@ -89,7 +90,7 @@ def test_the_mask_is_a_fourth_channel_only_if_asked_for(photos: Tensor) -> None:
 
 def test_holes_are_squares_inside_the_image_and_a_function_of_their_keys() -> None:
     keys = [[7, step, image] for step in range(20) for image in range(10)]
-    masks = square_masks(keys, 24, 40, 0.5)
+    masks = square_masks(keys, 24, 40, 0.5, CPU)
     places = set()
     for mask in masks[:, 0]:
         rows, columns = mask.nonzero(as_tuple=True)
@@ -98,7 +99,7 @@ def test_holes_are_squares_inside_the_image_and_a_function_of_their_keys() -> No
         places.add((top, left))
     assert len(places) > 100  # of 13 x 29
     assert {0, 12} <= {top for top, _ in places}  # both ends are reached
-    assert torch.equal(square_masks(keys[50:60], 24, 40, 0.5), masks[50:60])
+    assert torch.equal(square_masks(keys[50:60], 24, 40, 0.5, CPU), masks[50:60])
 
 
 def test_a_hole_belongs_to_inpainting() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.config import RunConfig
 from bench.data.tasks import Batch
+from bench.training.checkpoint import load_checkpoint, save_checkpoint
 from bench.training.gan import GAN
 from bench.training.method import Progress
 from bench.training.trainer import LOG_EVERY, Diverged, Hooks, Interrupted, Pruned, State, train
@@ -338,3 +340,26 @@ def test_a_damaged_checkpoint_costs_time_but_no_bit(tmp_path: Path) -> None:
     state = again.train()
     assert again.drawn[0] == 0
     assert_same_run((again, state), (whole, whole_state))
+
+
+def test_waiting_for_batches_is_counted_across_a_resume_and_within_the_seconds(tmp_path: Path) -> None:
+    class Slow(Run):
+        def draw(self, step: int) -> Batch:
+            time.sleep(0.01)
+            return super().draw(step)
+
+    with pytest.raises(Interrupted):
+        Slow(tmp_path, steps=6).train(stop_at=3)
+    state = Slow(tmp_path, steps=6).train()
+    assert 0.06 <= state.data_seconds < state.seconds
+
+
+def test_a_checkpoint_of_before_waiting_was_counted_goes_on_without_it(tmp_path: Path) -> None:
+    run = Run(tmp_path, steps=6)
+    with pytest.raises(Interrupted):
+        run.train(stop_at=3)
+    state = load_checkpoint(run.checkpoint, run.method)
+    del state["data_seconds"]
+    save_checkpoint(run.checkpoint, run.method, state)
+    resumed = Run(tmp_path, steps=6).train()
+    assert (resumed.step, math.isnan(resumed.data_seconds)) == (6, True)

@@ -1,0 +1,43 @@
+"""How runs are executed, known before torch is: its import takes longer than a small run's first steps."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.inputs import InputError
+
+GPU_FILES = ("nvidia*", "nvhost*", "kfd", "dxg")
+"""Under /dev, without which torch finds no GPU on Linux: NVIDIA's, Jetson's, AMD's, and that of WSL."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """How runs are executed; nothing in it changes a run's id."""
+
+    device: str = "cpu"
+    threads: int = 1
+    """Of each run, on the CPU. A run repeats bit by bit at the same number of threads."""
+    checkpoint_seconds: float = 20.0
+    cuda_graphs: bool = False
+    """Replay training steps as CUDA graphs, where the method allows it."""
+
+
+def resolve_device(name: str) -> str:
+    """auto -> cuda or cpu. Raises InputError for a device that is not there."""
+    if name == "cpu" or (name == "auto" and _has_no_gpu()):
+        return "cpu"
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"--device {name}: {str(error).splitlines()[0]}") from None
+    return name
+
+
+def _has_no_gpu() -> bool:
+    return sys.platform == "linux" and not any(any(Path("/dev").glob(name)) for name in GPU_FILES)
