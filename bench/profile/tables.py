@@ -178,5 +178,5 @@ def _ladder(config: RunConfig, rungs: Sequence[Rung], work: Work = "training") -
 
 
 def _scoring(config: RunConfig) -> tuple[Case, ...]:
-    first = Case("one at a time", config, "scoring", 1, "one at a time")
+    first = Case("one at a time: torchmetrics, the ST-LPIPS wheel", config, "scoring", 1, "one at a time")
     return first, replace(first, label="batched, targets' features shared", loop="shared")

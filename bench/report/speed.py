@@ -197,7 +197,9 @@ def _packing(found: dict[str, Any]) -> TextTable:
         ]
         for point in found["points"]
     ]
-    notes = [f"{found['label']}: training in so many processes at the same time; images/s of all together."]
+    notes = [
+        f"{found['label']}: training in so many processes at the same time; images/s of all together, until the last is done."
+    ]
     if "missing" in found:
         notes.append(f"Not measured: {found['missing']}")
     return TextTable("Runs at once", ["runs", "images/s", "IQR", "×"], cells, notes)
