@@ -12,7 +12,7 @@ import numpy as np
 from bench.profile.case import Case, Settings
 from bench.profile.clock import spread
 from bench.profile.sensors import Reading, Sensors, summary
-from bench.profile.subject import OutOfMemory, Subject, SubjectFailed
+from bench.profile.subject import NotPresent, OutOfMemory, Subject, SubjectFailed
 
 NOISY = 0.10  # IQR over median
 TRIES = 3  # of a round in which a GPU was held back
@@ -92,6 +92,7 @@ def _missing(row: Row) -> Iterator[None]:
         row["missing"] = f"out of memory ({error})"
     except SubjectFailed as error:
         row["missing"] = str(error)
+        row["not_present"] = isinstance(error, NotPresent)
 
 
 def _living(entries: Sequence[_Entry]) -> list[_Entry]:

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
+from baselines.weights import WeightsMissing
 from bench.executors import die_with_parent, sigint_blocked
 from bench.inputs import InputError
 from bench.profile.case import Case, Settings
@@ -32,6 +33,10 @@ class OutOfMemory(Exception):
 
 class SubjectFailed(Exception):
     """The case could not be measured; the message says why."""
+
+
+class NotPresent(SubjectFailed):
+    """The case waits for weights that are not on this machine."""
 
 
 class Subject:
@@ -68,6 +73,8 @@ class Subject:
         self.idle = True
         if kind == "out of memory":
             raise OutOfMemory(answer)
+        if kind == "not present":
+            raise NotPresent(answer)
         if kind == "failed":
             raise SubjectFailed(answer)
         return answer
@@ -100,6 +107,8 @@ def _serve(pipe: Connection, case: Case, settings: Settings) -> None:
             pipe.send(("done", getattr(served, what)(*arguments)))
         except torch.OutOfMemoryError as error:
             pipe.send(("out of memory", str(error).splitlines()[0]))
+        except WeightsMissing as error:
+            pipe.send(("not present", str(error)))
         except InputError as error:
             pipe.send(("failed", str(error)))
         except Exception as error:

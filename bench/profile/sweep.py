@@ -83,7 +83,8 @@ def _enough(points: Sequence[dict[str, Any]]) -> str | None:
 def packing(case: Case, counts: Sequence[int], settings: Settings, tell: Tell) -> list[dict[str, Any]]:
     """Images a second of 1, 2 ... runs at once, all together, and by round its ratio to the first count's.
 
-    Every run is a process of its own; all start together with equal work, and the time is that of the last. Raises SubjectFailed, OutOfMemory.
+    Every run is a process of its own; all start together with equal work, and the time is that of the last.
+    Raises SubjectFailed, OutOfMemory.
     """
     subjects: list[Subject] = []
     rates: dict[int, list[float]] = {count: [] for count in counts}

@@ -71,6 +71,9 @@ def machine_words(record: Record) -> str:
 def tables_of(record: Record) -> list[TextTable]:
     """All tables of a record, in reading order; what is not in it has none."""
     found = [_speeds(table) for table in record["tables"]]
+    counted = [row for table in record["tables"] for row in table["rows"] if row.get("costs")]
+    if counted:
+        found.append(_costs(counted))
     steps = [row for table in record["tables"] for row in table["rows"] if row.get("split")]
     if steps:
         found.append(_splits("Where a training step's time goes", steps))
@@ -150,10 +153,27 @@ def _sensor_notes(rows: list[Row]) -> list[str]:
     return notes + [f"The GPU's clock was not read: {reason}" for reason in sorted(map(str, reasons))]
 
 
+def _costs(rows: list[Row]) -> TextTable:
+    """A row for all rows that cost the same."""
+    labels: dict[tuple[str, ...], dict[str, None]] = {}
+    for row in rows:
+        costs = row["costs"]
+        counts = [f"{costs[name]:,}" for name in ("parameters_generator", "parameters_total")]
+        operations = [_figures(costs[name] / 1e6) if costs["macs"] else MISSING for name in ("macs", "flops")]
+        labels.setdefault((f"{row['image_size']} px", *counts, *operations), {})[row["label"]] = None
+    cells = [["\n".join(names), *shown] for shown, names in labels.items()]
+    notes = [
+        "Trainable parameters of the generator and of all networks. MACs are of predicting one image, as fvcore counts "
+        "them; FLOPs are 2 x MACs."
+    ]
+    return TextTable("What it costs", ["", "image", "params G", "params all", "MACs (M)", "FLOPs (M)"], cells, notes)
+
+
 def _splits(title: str, rows: list[Row]) -> TextTable:
     cells = []
     for row in rows:
-        name = row["label"] if "batch" in row["label"] else f"{row['label']} [batch {row['batch_size']}]"
+        batch = "" if "batch" in row["label"] else f", batch {row['batch_size']}"
+        name = f"{row['label']} [{row['image_size']} px{batch}]"
         if "split" not in row:
             cells.append([name, *[MISSING] * (len(PARTS) + 1)])
             continue
@@ -169,7 +189,7 @@ def _latencies(rows: list[Row]) -> TextTable:
     for row in rows:
         found = row.get("latency")
         values = [found[name] for name in ("p50", "p90", "p99")] if found else [None] * 3
-        shown = [MISSING if value is None else f"{value * 1e3:.2f}" for value in values]
+        shown = [MISSING if value is None else number(value * 1e3, 2 if value > 1e-4 else 5) for value in values]
         cells.append([row["label"], *shown, f"{found['samples']:,}" if found else row.get("missing", MISSING)])
     return TextTable("Latency at batch 1", ["", "p50 (ms)", "p90 (ms)", "p99 (ms)", "samples"], cells)
 
@@ -198,7 +218,8 @@ def _packing(found: dict[str, Any]) -> TextTable:
         for point in found["points"]
     ]
     notes = [
-        f"{found['label']}: training in so many processes at the same time; images/s of all together, until the last is done."
+        f"{found['label']}: training in so many processes at the same time, with equal work; images/s of all together "
+        "until the last is done."
     ]
     if "missing" in found:
         notes.append(f"Not measured: {found['missing']}")

@@ -23,7 +23,8 @@ ROW: dict[str, Any] = {
     "seconds": 10.6, "ratio": {"to": "gan", "median": 1.0, "low": 1.0, "high": 1.0},
     "memory": {"allocated": 40 * 2**20, "reserved": None, "resident": 700 * 2**20},
     "split": {"data": 0.002, "generator": 0.05, "discriminator": 0.04, "optimiser": 0.006, "rest": 0.002},
-    "costs": {"call_flops": 32 * 10**9, "call_bytes": 10**9, "images": 16},
+    "costs": {"call_flops": 32 * 10**9, "call_bytes": 10**9, "images": 16, "macs": 5 * 10**6, "flops": 10**7,
+              "parameters_generator": 1000, "parameters_total": 3000},
     "roofline": {"matmul": 1e11, "copy": 1e10, "intensity": 32.0, "floor_seconds_per_image": 0.02, "share": 0.5},
     "sensors": {"missing": "not a GPU"},
 }  # fmt: skip
@@ -74,8 +75,9 @@ def test_what_could_not_be_measured_says_why() -> None:
 
 def test_the_other_tables() -> None:
     assert table("Where a training step's time goes").rows[0] == [
-        "gan [batch 16]", "100.0", "2.0%", "40.0%", "50.0%", "6.0%", "2.0%",
+        "gan [64 px, batch 16]", "100.0", "2.0%", "40.0%", "50.0%", "6.0%", "2.0%",
     ]  # fmt: skip
+    assert table("What it costs").rows == [["gan\nslow & wide", "64 px", "1,000", "3,000", "5.00", "10.0"]]
     assert table("Latency at batch 1").rows == [["gan", "1.00", "2.00", "—", "900"]]
     assert table("Batch sizes").rows == [
         ["gan, training", "2", "90.0", "40 (700) MiB", "1: 50.0, 2: 90.0", "out of memory at batch 4"]
