@@ -71,3 +71,9 @@ def listed(names: list[str]) -> str:
     """PSNR, SSIM and LPIPS"""
     *most, last = names
     return f"{', '.join(most)} and {last}" if most else last
+
+
+def seeds_text(seeds: list[int]) -> str:
+    """0, 1, 2; 0 to 47, where more than ten follow each other."""
+    follow = seeds == list(range(seeds[0], seeds[0] + len(seeds)))
+    return f"{seeds[0]} to {seeds[-1]}" if follow and len(seeds) > 10 else ", ".join(map(str, seeds))

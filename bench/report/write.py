@@ -27,7 +27,7 @@ from bench.report.text import cost_table, difference_table, run_table, score_tab
 from bench.report.time_table import time_table
 from bench.report.verdict_table import hypothesis_table
 from bench.report.verdicts import hypotheses_frame
-from bench.report.words import budget_text
+from bench.report.words import budget_text, seeds_text
 from bench.store import RunStore, read_text, write_atomically
 
 PICTURES = {  # file below figures/: heading, text
@@ -160,7 +160,7 @@ def _setting(results: Results) -> str:
         f"Scale `{results.study['scale']}`: {config['data']['image_size']}x{config['data']['image_size']} images, "
         f"{tiling['grid']}x{tiling['grid']} sub-images, {budget} at batch {train['batch_size']} "
         f"({train['pretrain_steps']:,} of them L1 pretraining), {train['precision']}, {_for_whom(results)}; "
-        f"seeds {', '.join(map(str, results.study['seeds']))}.",
+        f"seeds {seeds_text(results.study['seeds'])}.",
     ]
     if data:
         lines.append(

@@ -10,7 +10,7 @@ from bench.measure.metrics.registry import ALL_IMAGES
 from bench.measure.statistics import SCREENING_BELOW
 from bench.report.frames import Results
 from bench.report.verdicts import UNDECIDED, Answer, answers, conjunction, fewest_seeds
-from bench.report.words import budget_text, listed, new_text, p_text, these_text
+from bench.report.words import budget_text, listed, new_text, p_text, seeds_text, these_text
 
 PLAIN = ("supported", "refuted", "inconclusive")
 
@@ -109,7 +109,7 @@ def facts(results: Results) -> list[tuple[str, str]]:
             "Budget",
             f"{budget_text(train)} at batch {train['batch_size']}, {train['pretrain_steps']:,} of L1 pretraining",
         ),
-        ("Seeds", ", ".join(map(str, study["seeds"]))),
+        ("Seeds", seeds_text(study["seeds"])),
         ("Data", data_text(results)),
         *([("Scored", _count(scored[scored != ALL_IMAGES].nunique(), "crop"))] if len(scored) else []),
         ("Split", str(data["split_rule"]) if data else MISSING),
