@@ -53,8 +53,8 @@ class Demand:
 
 
 @torch.no_grad()
-def machine_rates(device: torch.device, precision: str) -> Rates:
-    """The best of the calls of a second each, after one call."""
+def machine_rates(device: torch.device, precision: str, seconds: float = RATE_SECONDS) -> Rates:
+    """The best of all calls in so many seconds each, after one call."""
     side, channels, pixels = SIZES[device.type]
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
@@ -64,17 +64,17 @@ def machine_rates(device: torch.device, precision: str) -> Rates:
     image, kernel = (x.contiguous(memory_format=torch.channels_last) for x in (image, kernel))
     source = torch.zeros(COPIED[device.type] // 4, device=device)
     target = torch.empty_like(source)
-    matmul = 2 * side**3 / _best(lambda: torch.mm(a, b, out=product), device)
-    convolution = 2 * 9 * channels**2 * pixels**2 / _best(lambda: F.conv2d(image, kernel, padding=1), device)
-    copy = 2 * source.nbytes / _best(lambda: target.copy_(source), device)
+    matmul = 2 * side**3 / _best(lambda: torch.mm(a, b, out=product), device, seconds)
+    convolution = 2 * 9 * channels**2 * pixels**2 / _best(lambda: F.conv2d(image, kernel, padding=1), device, seconds)
+    copy = 2 * source.nbytes / _best(lambda: target.copy_(source), device, seconds)
     return Rates(max(matmul, convolution), copy)
 
 
-def _best(call: Callable[[], Any], device: torch.device) -> float:
+def _best(call: Callable[[], Any], device: torch.device, seconds: float) -> float:
     clock = clock_of(device)
     clock(call, 1)
     found: list[float] = []
-    deadline = time.monotonic() + RATE_SECONDS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline or len(found) < 3:
         found.append(clock(call, 1))
     return min(found)

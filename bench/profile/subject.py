@@ -224,9 +224,9 @@ class _Served:
 
     def rates(self, precision: str) -> dict[str, float]:
         """Fields of roofline.Rates."""
-        from bench.profile.roofline import machine_rates
+        from bench.profile.roofline import RATE_SECONDS, machine_rates
 
-        return asdict(machine_rates(self.device, precision))
+        return asdict(machine_rates(self.device, precision, min(RATE_SECONDS, self.settings.most_seconds)))
 
     def machine(self) -> dict[str, str | int]:
         """Versions and the device."""

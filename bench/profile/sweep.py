@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -74,10 +75,19 @@ def _enough(points: Sequence[dict[str, Any]]) -> str | None:
         return f"no faster from batch {points[-3]['batch_size']} on"
     if 2 * last["seconds_per_call"] > LONGEST:
         return f"at batch {2 * last['batch_size']} a call would take more than {LONGEST:.0f} s"
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if 2 * last["memory"]["resident"] > SHARE_OF_RAM * free:
+    if 2 * last["memory"]["resident"] > SHARE_OF_RAM * _available_bytes():
         return f"at batch {2 * last['batch_size']} more than half of the free memory would be taken"
     return None
+
+
+def _available_bytes() -> float:
+    """What programs can have without swapping: Linux's estimate, with the caches that it would give up; elsewhere all
+    that is installed."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return 1024 * int(next(line.split()[1] for line in lines if line.startswith("MemAvailable:")))
+    except (OSError, StopIteration):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def packing(case: Case, counts: Sequence[int], settings: Settings, tell: Tell) -> list[dict[str, Any]]:

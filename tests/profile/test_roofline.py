@@ -44,6 +44,6 @@ def test_the_floor_is_the_slower_of_computing_and_moving() -> None:
 
 
 def test_the_machine_has_rates() -> None:
-    rates = machine_rates(torch.device("cpu"), "fp32")
+    rates = machine_rates(torch.device("cpu"), "fp32", seconds=0.05)
     assert 1e9 < rates.matmul < 1e14
     assert 1e8 < rates.copy < 1e13

@@ -14,24 +14,31 @@ from bench.profile.tables import REFERENCE, plan_of
 QUICK = ("--scale", "tiny", "--seconds", "1", "--patience", "0", "--no-sweep", "--packing", "", "--device", "cpu")
 
 
-def test_a_study_is_measured_and_written_down(bench: Bench, write_study: WriteStudy, tmp_path: Path) -> None:
-    result = bench("profile", write_study(baselines=["gray"]), *QUICK, "--reports", "r", "generator.width=2")
+def test_a_method_is_measured_and_written_down(bench: Bench, tmp_path: Path) -> None:
+    result = bench("profile", "gan", *QUICK, "--reports", "r", "generator.width=2")
     assert result.returncode == 0, result.stderr
-    (path,) = (tmp_path / "r/speed").glob("study-tiny.cpu-*.json")
+    (path,) = (tmp_path / "r/speed").glob("gan-tiny.cpu-*.json")
     record = json.loads(path.read_text())
-    assert record["command"].startswith("bench profile ")
+    assert record["command"].startswith("bench profile gan ")
     assert "--reports" not in record["command"]
-    labels = {table["title"]: [row["label"] for row in table["rows"]] for table in record["tables"]}
-    assert labels == {
-        "Training step": ["strided_conv", "max_pool"],
-        "Inference": ["strided_conv", "max_pool", "gray"],
-    }
+    assert [table["title"] for table in record["tables"]] == ["Training step", "Inference"]
     assert all("images_per_second" in row for table in record["tables"] for row in table["rows"])
-    assert [row["label"] for row in record["latency"]] == labels["Inference"]
+    assert [row["label"] for row in record["latency"]] == ["gan"]
     assert "Training step" in (tmp_path / "r/speed.md").read_text()
     assert "Training step" in result.stdout
     again = bench("report", "--check", "--reports", "r")
     assert again.returncode == 0, again.stderr
+
+
+def test_of_a_study_every_variant_and_baseline_is_measured(write_study: WriteStudy) -> None:
+    plan = plan_of([str(write_study(baselines=["gray"]))], "tiny", None, [], against=False, batch=None, on_cuda=False)
+    variants = ["strided_conv", "max_pool"]
+    assert {table.title: [case.label for case in table.cases] for table in plan.tables} == {
+        "Training step": variants,
+        "Inference": [*variants, "gray"],
+    }
+    assert plan.name == "study-tiny"
+    assert [case.work for case in plan.sweeps] == ["training"] * 2 + ["inference"] * 3
 
 
 @pytest.mark.parametrize(
