@@ -60,7 +60,7 @@ def profile(
     from bench.report.overview import write_overview
     from bench.report.speed import tables_of
     from bench.report.speed_records import save_record
-    from bench.report.terminal import narrow_parts, rich_table
+    from bench.report.terminal import print_tables
 
     if against not in (None, *REFERENCES):
         raise InputError(f"--against {against}: unknown; allowed: {', '.join(REFERENCES)}")
@@ -90,13 +90,7 @@ def profile(
         raise InputError(str(error)) from None
     path = save_record(record, reports, file_stem(record))
     write_overview(reports)
-    console.rule(escape(record["title"]))
-    for table in tables_of(record):
-        for part in narrow_parts(table, console.width):
-            console.print(rich_table(part))
-        for index, note in enumerate(table.notes, 1):
-            console.print(f"[dim]{index}. {escape(note)}[/]", highlight=False)
-    console.print(f"[bold]{escape(str(path))}[/]", highlight=False)
+    print_tables(record["title"], tables_of(record), path, console)
     if as_json:
         print(json.dumps(record, indent=1))
     rows = [row for table in record["tables"] for row in table["rows"]]

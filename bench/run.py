@@ -290,15 +290,16 @@ def typical_step(train: TrainConfig) -> int:
     return min(train.pretrain_steps, last)
 
 
-def set_up(machine: Machine) -> torch.device:
-    """Make this process compute as the machine says."""
+def set_up(machine: Machine, keeps_memory: bool = True) -> torch.device:
+    """Make this process compute as the machine says; with glibc's allocator as it is, if it is not to keep memory."""
     device = torch.device(machine.device)
     if device.type == "cuda":
         cudnn: Any = torch.backends.cudnn  # mypy does not see what is inside
         cudnn.conv.fp32_precision = "ieee"  # fp32 is what it says; cuDNN's default is TF32
     else:
         torch.set_num_threads(machine.threads)
-        keep_freed_memory()
+        if keeps_memory:
+            keep_freed_memory()
     return device
 
 

@@ -15,6 +15,8 @@ from bench.data.tasks import Batch
 from bench.measure.memory import peak_bytes
 from bench.training.method import Method, Progress
 
+Clock = Callable[[Callable[[], Any], int], float]
+"""(call, times) -> seconds for so many calls, one after the other."""
 WINDOWS = 7
 SLOW_WINDOWS = 3
 SLOW = 1.0  # seconds a call: one that takes longer is a window of its own, and warm after one
@@ -57,7 +59,7 @@ def measure_inference(method: Method, ring: Sequence[Batch], device: torch.devic
 
 
 def _measure(call: Callable[[], Any], batch_size: int, device: torch.device, window_seconds: float) -> Rate:
-    clock = _cuda_seconds if device.type == "cuda" else _wall_seconds
+    clock = clock_of(device)
     clock(call, 1)
     once = max(clock(call, 1), 1e-6)
     windows, calls = SLOW_WINDOWS, 1
@@ -80,14 +82,21 @@ def _warm_up(window: Callable[[], float]) -> None:
         before = now
 
 
-def _wall_seconds(call: Callable[[], Any], times: int) -> float:
+def clock_of(device: torch.device) -> Clock:
+    """The device's."""
+    return cuda_clock if device.type == "cuda" else wall_clock
+
+
+def wall_clock(call: Callable[[], Any], times: int) -> float:
+    """On the CPU."""
     started = time.perf_counter()
     for _ in range(times):
         call()
     return time.perf_counter() - started
 
 
-def _cuda_seconds(call: Callable[[], Any], times: int) -> float:
+def cuda_clock(call: Callable[[], Any], times: int) -> float:
+    """By a pair of CUDA events, with one synchronisation at the end."""
     start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
     torch.cuda.synchronize()
     start.record()

@@ -1,4 +1,4 @@
-"""Clocks and windows: how long calls take, once they have become steady."""
+"""Warm-up, windows and their spread: how long calls take, once they have become steady."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
-Clock = Callable[[Callable[[], Any], int], float]
-"""(call, times) -> seconds for so many calls, one after the other."""
+from bench.measure.throughput import Clock
+
 WARM_UP_CALLS = 10
 ALIKE, WINDOWS_ALIKE = 0.01, 3
 WARM_UP_WINDOW = 0.5  # seconds
@@ -33,31 +32,6 @@ class WarmUp:
     seconds_per_call: float
     steady: bool
     """The last three windows agreed within 1%."""
-
-
-def wall_clock(call: Callable[[], Any], times: int) -> float:
-    """On the CPU."""
-    started = time.perf_counter()
-    for _ in range(times):
-        call()
-    return time.perf_counter() - started
-
-
-def cuda_clock(call: Callable[[], Any], times: int) -> float:
-    """By a pair of CUDA events, with one synchronisation at the end."""
-    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-    torch.cuda.synchronize()
-    start.record()
-    for _ in range(times):
-        call()
-    end.record()
-    torch.cuda.synchronize()
-    return start.elapsed_time(end) / 1000  # type: ignore[no-any-return]
-
-
-def clock_of(device: torch.device) -> Clock:
-    """The device's."""
-    return cuda_clock if device.type == "cuda" else wall_clock
 
 
 def warm_up(call: Callable[[], Any], clock: Clock, least_seconds: float, patience: float) -> WarmUp:
@@ -90,6 +64,12 @@ def spread(values: Sequence[float]) -> float:
     """Interquartile range over median."""
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
     return float((high - low) / middle)
+
+
+def ratios(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float]:
+    """median, low and high of ours over theirs, round by round."""
+    by_round = [a / b for a, b in zip(ours, theirs, strict=False)]
+    return {"median": float(np.median(by_round)), "low": min(by_round), "high": max(by_round)}
 
 
 def percentiles(seconds: Sequence[float]) -> dict[str, float | int | None]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack, closing, contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from bench.profile.case import Case, Settings
-from bench.profile.clock import spread
+from bench.profile.clock import ratios, spread
+from bench.profile.roofline import Demand, Rates
 from bench.profile.sensors import Reading, Sensors, summary
 from bench.profile.subject import NotPresent, OutOfMemory, Subject, SubjectFailed
 
@@ -33,14 +34,15 @@ class _Entry:
         return [rate for _, _, rate in self.windows]
 
 
-def compare(cases: Sequence[Case], settings: Settings, tell: Tell, extras: bool = True) -> list[Row]:
-    """A row a case, in their order: its speed, and by round its ratio to the first case's. With `extras` also where the
-    time goes, memory, what it computes and the share of the floor.
+def compare(cases: Sequence[Case], settings: Settings, tell: Tell) -> list[Row]:
+    """A row a case, in their order: its speed, by round its ratio to the first case's, where the time goes, memory,
+    what it computes and the share of the floor.
 
     A case that cannot be measured has `missing` in its row, the reason.
     """
     rows = [_head(case) for case in cases]
-    with _subjects(cases, settings) as subjects:
+    with ExitStack() as stack:
+        subjects = [stack.enter_context(closing(Subject(case, settings))) for case in cases]
         entries = [_Entry(row, subject) for row, subject in zip(rows, subjects, strict=True)]
         for entry in _living(entries):
             tell(f"{entry.row['label']}: warming up")
@@ -49,11 +51,9 @@ def compare(cases: Sequence[Case], settings: Settings, tell: Tell, extras: bool 
         _rounds(entries, settings, tell)
         for entry in _living(entries):
             entry.row |= _speed(entry)
-            if extras:
-                tell(f"{entry.row['label']}: memory, split, costs")
-                _extras(entry)
-        if extras:
-            _floors(entries)
+            tell(f"{entry.row['label']}: memory, split, costs")
+            _extras(entry)
+        _floors(entries)
     _ratios(entries)
     return rows
 
@@ -69,18 +69,6 @@ def _head(case: Case) -> Row:
         "batch_size": case.batch_size,
         "precision": "fp32" if case.loop in ("plain", "reference") else train.precision,
     }
-
-
-@contextmanager
-def _subjects(cases: Sequence[Case], settings: Settings) -> Iterator[list[Subject]]:
-    started: list[Subject] = []
-    try:
-        for case in cases:
-            started.append(Subject(case, settings))
-        yield started
-    finally:
-        for subject in started:
-            subject.close()
 
 
 @contextmanager
@@ -154,37 +142,42 @@ def _speed(entry: _Entry) -> Row:
 
 
 def _extras(entry: _Entry) -> None:
-    """What cannot be had of these is `unknown`, with its reason: the speed stands."""
-    row, subject = entry.row, entry.subject
+    row = entry.row
     asked = {
         "memory": True,
         "split": row["work"] == "training",
         "costs": row["work"] != "scoring" and row["loop"] != "compiled",
     }
     for what in (name for name, wanted in asked.items() if wanted):
-        try:
-            row[what] = subject.ask(what)
-        except (OutOfMemory, SubjectFailed) as error:
-            row.setdefault("unknown", {})[what] = str(error)
+        with _unknown(row, what):
+            row[what] = entry.subject.ask(what)
+
+
+@contextmanager
+def _unknown(row: Row, what: str) -> Iterator[None]:
+    """What cannot be had beside the speed is `unknown`, with its reason: the speed stands."""
+    try:
+        yield
+    except (OutOfMemory, SubjectFailed) as error:
+        row.setdefault("unknown", {})[what] = str(error)
 
 
 def _floors(entries: Sequence[_Entry]) -> None:
     """The machine's rates in each precision, measured once, and with them every row's floor."""
-    rates: dict[str, dict[str, float]] = {}
+    rates: dict[str, Rates] = {}
     for entry in _living(entries):
-        costs = entry.row.get("costs")
+        row, costs = entry.row, entry.row.get("costs")
         if costs is None or not costs["call_flops"]:
             continue
-        precision = entry.row["precision"]
-        with _missing(entry.row):
-            if precision not in rates:
-                rates[precision] = entry.subject.ask("rates", precision)
-            found = rates[precision]
-            floor = max(costs["call_flops"] / found["matmul"], costs["call_bytes"] / found["copy"]) / costs["images"]
-            entry.row["roofline"] = found | {
-                "intensity": costs["call_flops"] / costs["call_bytes"],
+        with _unknown(row, "roofline"):
+            if row["precision"] not in rates:
+                rates[row["precision"]] = Rates(**entry.subject.ask("rates", row["precision"]))
+            found, demand = rates[row["precision"]], Demand(costs["call_flops"], costs["call_bytes"])
+            floor = demand.floor(found) / costs["images"]
+            row["roofline"] = asdict(found) | {
+                "intensity": demand.intensity,
                 "floor_seconds_per_image": floor,
-                "share": floor * entry.row["images_per_second"],
+                "share": floor * row["images_per_second"],
             }
 
 
@@ -192,19 +185,17 @@ def _ratios(entries: Sequence[_Entry]) -> None:
     first = entries[0]
     for entry in _living(entries):
         if "missing" not in first.row:
-            by_round = [ours / theirs for ours, theirs in zip(entry.rates, first.rates, strict=False)]
-            middle, low, high = float(np.median(by_round)), min(by_round), max(by_round)
-            entry.row["ratio"] = {"to": first.row["label"], "median": middle, "low": low, "high": high}
+            entry.row["ratio"] = {"to": first.row["label"], **ratios(entry.rates, first.rates)}
 
 
 def latency(cases: Sequence[Case], settings: Settings, tell: Tell) -> list[Row]:
     """A row a case at batch 1: percentiles of synchronised calls, in seconds."""
     rows = []
     for case in cases:
-        row = _head(replace(case, batch_size=1))
-        rows.append(row)
+        one = replace(case, batch_size=1)
+        rows.append(row := _head(one))
         tell(f"{case.label}: latency")
-        with _subjects([replace(case, batch_size=1)], settings) as (subject,), _missing(row):
+        with closing(Subject(one, settings)) as subject, _missing(row):
             row["warm_up"] = subject.ask("warm_up")
             row["latency"] = subject.ask("latency")
     return rows

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.allocator import keep_freed_memory
 from bench.build import build_method
 from bench.config import InputError, RunConfig, TrainConfig
 from bench.data.batches import training_batch, validation_batches
@@ -42,8 +41,6 @@ class Loaded:
 
 def load_case(case: Case, device: torch.device) -> Loaded:
     """Build it. Raises InputError for a method that cannot be measured so."""
-    if case.loop not in PLAIN_LOOPS and device.type == "cpu":
-        keep_freed_memory()
     config = at_batch(case.config, case.batch_size)
     task = build_task(config.task)
     method = _method(case, config, task, device)

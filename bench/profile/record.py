@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -45,12 +46,9 @@ def measure_plan(
 def _machine(case: Case, settings: Settings) -> dict[str, Any]:
     """Raises SubjectFailed where not even this can be had."""
     small = replace(case, batch_size=1, loop="as run" if case.work == "training" else case.loop)
-    subject = Subject(small, settings)
-    try:
+    with closing(Subject(small, settings)) as subject:
         found: dict[str, Any] = subject.ask("machine")
         return found
-    finally:
-        subject.close()
 
 
 def _packing(case: Case, counts: Sequence[int], settings: Settings, tell: Tell) -> dict[str, Any]:
@@ -64,14 +62,12 @@ def _waiting(case: Case, settings: Settings, tell: Tell) -> Row:
     """Seconds of one step by part."""
     tell(f"{case.label}: time for data")
     row: Row = {"label": case.label, "image_size": case.config.data.image_size, "batch_size": case.batch_size}
-    subject = Subject(case, replace(settings, **WAITING))  # type: ignore[arg-type]
-    try:
-        subject.ask("warm_up")
-        row["split"] = subject.ask("split")
-    except (OutOfMemory, SubjectFailed) as error:
-        row["missing"] = str(error)
-    finally:
-        subject.close()
+    with closing(Subject(case, replace(settings, **WAITING))) as subject:  # type: ignore[arg-type]
+        try:
+            subject.ask("warm_up")
+            row["split"] = subject.ask("split")
+        except (OutOfMemory, SubjectFailed) as error:
+            row["missing"] = str(error)
     return row
 
 

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch.optim import Optimizer
 
-from bench.profile.clock import clock_of
+from bench.measure.throughput import clock_of
 from bench.training.operations import Operations
 
 ADAM_VALUES = 7  # weight, gradient and two moments read; weight and moments written

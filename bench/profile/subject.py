@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from baselines.weights import WeightsMissing
 from bench.executors import die_with_parent, sigint_blocked
 from bench.inputs import InputError
+from bench.machine import Machine
 from bench.profile.case import Case, Settings
 
 if TYPE_CHECKING:
@@ -119,18 +120,14 @@ class _Served:
     """What can be asked of a case; every answer is of plain values."""
 
     def __init__(self, case: Case, settings: Settings) -> None:
-        import torch
 
-        from bench.profile.clock import clock_of
-        from bench.profile.loops import load_case
+        from bench.measure.throughput import clock_of
+        from bench.profile.loops import PLAIN_LOOPS, load_case
+        from bench.run import set_up
 
         self.case, self.settings = case, settings
-        self.device: torch.device = torch.device(settings.device)
-        if self.device.type == "cuda":
-            cudnn: Any = torch.backends.cudnn
-            cudnn.conv.fp32_precision = "ieee"
-        else:
-            torch.set_num_threads(settings.threads)
+        machine = Machine(settings.device, settings.threads)
+        self.device: torch.device = set_up(machine, keeps_memory=case.loop not in PLAIN_LOOPS)
         self.clock = clock_of(self.device)
         self.loaded = load_case(case, self.device)
         self.seconds_per_call = 0.0

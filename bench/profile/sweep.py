@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bench.profile.case import Case, Settings
-from bench.profile.clock import spread
+from bench.profile.clock import ratios, spread
 from bench.profile.compare import Tell
 from bench.profile.subject import OutOfMemory, Subject, SubjectFailed
 
@@ -52,8 +53,7 @@ def sweep(case: Case, settings: Settings, tell: Tell) -> dict[str, Any]:
 
 
 def _point(case: Case, settings: Settings) -> dict[str, Any]:
-    subject = Subject(case, settings)
-    try:
+    with closing(Subject(case, settings)) as subject:
         warm = subject.ask("warm_up")
         windows = [subject.ask("window") for _ in range(settings.rounds)]
         rates = [images / seconds for _, images, seconds in windows]
@@ -64,8 +64,6 @@ def _point(case: Case, settings: Settings) -> dict[str, Any]:
             "seconds_per_call": warm["seconds_per_call"],
             "memory": subject.ask("memory"),
         }
-    finally:
-        subject.close()
 
 
 def _enough(points: Sequence[dict[str, Any]]) -> str | None:
@@ -98,10 +96,10 @@ def packing(case: Case, counts: Sequence[int], settings: Settings, tell: Tell) -
     """
     subjects: list[Subject] = []
     rates: dict[int, list[float]] = {count: [] for count in counts}
-    try:
+    with ExitStack() as stack:
         for index in range(max(counts)):
             tell(f"{case.label}: warming up {index + 1} of {max(counts)}")
-            subjects.append(Subject(case, settings))
+            subjects.append(stack.enter_context(closing(Subject(case, settings))))
             subjects[-1].ask("warm_up")
         for number in range(settings.rounds):
             for count in counts:
@@ -112,18 +110,12 @@ def packing(case: Case, counts: Sequence[int], settings: Settings, tell: Tell) -
                 answers = [subject.hear() for subject in at_work]
                 longest = max(seconds for _, _, seconds in answers)
                 rates[count].append(sum(images for _, images, _ in answers) / longest)
-    finally:
-        for subject in subjects:
-            subject.close()
-    found = []
-    for count in counts:
-        by_round = [ours / first for ours, first in zip(rates[count], rates[counts[0]], strict=True)]
-        found.append(
-            {
-                "runs": count,
-                "images_per_second": float(np.median(rates[count])),
-                "spread": spread(rates[count]),
-                "ratio": {"median": float(np.median(by_round)), "low": min(by_round), "high": max(by_round)},
-            }
-        )
-    return found
+    return [
+        {
+            "runs": count,
+            "images_per_second": float(np.median(rates[count])),
+            "spread": spread(rates[count]),
+            "ratio": ratios(rates[count], rates[counts[0]]),
+        }
+        for count in counts
+    ]

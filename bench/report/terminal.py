@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,13 +28,18 @@ def print_results(results: Results, folder: Path, console: Console) -> None:
     tables = [*scores, cost_table(results, compact=True)]
     if results.study["hypotheses"]:
         tables.insert(0, hypothesis_table(results, compact=True))
-    console.rule(escape(results.study["title"]))
+    print_tables(results.study["title"], tables, folder / PAGE, console)
+
+
+def print_tables(title: str, tables: Sequence[TextTable], path: Path, console: Console) -> None:
+    """Tables with their notes under a title, and where all of it is."""
+    console.rule(escape(title))
     for table in tables:
         for part in narrow_parts(table, console.width):
             console.print(rich_table(part))
         for index, note in enumerate(table.notes, 1):
             console.print(f"[dim]{index}. {escape(note)}[/]", highlight=False)
-    console.print(f"[bold]{escape(str(folder / PAGE))}[/]", highlight=False)
+    console.print(f"[bold]{escape(str(path))}[/]", highlight=False)
 
 
 def narrow_parts(table: TextTable, width: int) -> list[TextTable]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from bench.profile.clock import calls_a_round, percentiles, spread, wall_clock, warm_up
+from bench.measure.throughput import wall_clock
+from bench.profile.clock import calls_a_round, percentiles, spread, warm_up
 
 
 def clock_of(seconds: Iterator[float]) -> Callable[[Callable[[], Any], int], float]:
