@@ -24,7 +24,9 @@ FLOORS = [  # from the roof down; a module may import from its own line or from 
     ["bench.catalogue"],
     ["bench.contract"],
     ["bench.costs"],
-    ["bench.run", "bench.provenance", "bench.allocator"],
+    ["bench.run"],
+    ["bench.stages", "bench.watchdog", "bench.damage"],
+    ["bench.provenance", "bench.allocator"],
     ["bench.machine"],
     ["bench.build"],
     ["bench.study"],
@@ -38,6 +40,7 @@ FLOORS = [  # from the roof down; a module may import from its own line or from 
     ["bench.models"],
     ["bench.data"],
     ["bench.store"],
+    ["bench.lease", "bench.checksums", "bench.faults"],
     ["bench.config"],
     ["bench.inputs"],
 ]
