@@ -36,6 +36,7 @@ from bench.cli_options import (
 )
 from bench.cli_profile import profile
 from bench.cli_search import is_search, report_searches, search
+from bench.cli_verify import verify
 from bench.inputs import InputError, ScaleName
 
 app = typer.Typer(
@@ -49,6 +50,7 @@ app = typer.Typer(
 app.add_typer(baselines, name="baselines")
 app.command()(search)
 app.command()(profile)
+app.command()(verify)
 
 Studies = Annotated[
     list[str],

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
+from baselines.outside import is_outside
+from baselines.weights import base_of
 from bench.checksums import NAME
-from bench.store import CHECKPOINTS, RunStore
+from bench.store import CHECKPOINTS, SCHEMA, RunStore, identity_hash
 
 OF_TRAINING = ("run.json", "training.json", "curve.csv", "weights.safetensors")
 """Without one of these a run has to be trained again, and its scores would be those of other weights."""
@@ -22,7 +25,19 @@ def damage(store: RunStore, run: str) -> dict[str, str]:
     for name in OF_TRAINING[:2]:  # of before there were sums: at least what it says has to be legible
         if (store.folder(run) / name).exists() and name not in found and store.read(run, name[:-5]) is None:
             found[name] = "cannot be read"
+    written = store.read(run, "run")
+    if written is not None and not has_its_id(run, written):
+        found["run.json"] = "has a config that does not give the run's id"
     return found
+
+
+def has_its_id(run: str, written: dict[str, Any]) -> bool:
+    """Whether run.json is of this run: by the schema that it names, or of before it named one, any so far."""
+    config, data, code = written["config"], written["data"]["fingerprint"], written.get("method_code")
+    if code is None and (is_outside(config["method"]) or base_of(config["method"])):  # of before their code was noted
+        return True
+    schemas = [written["schema"]] if "schema" in written else range(1, SCHEMA + 1)
+    return any(identity_hash(config, data, code or "", schema) == run for schema in schemas)
 
 
 def set_back(store: RunStore, run: str) -> dict[str, str]:

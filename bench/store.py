@@ -129,6 +129,10 @@ class RunStore:
             return False
         return True
 
+    def holder(self, run: str) -> str:
+        """In words, the process whose name is on the run's lease."""
+        return self._lease(run).holder
+
     def taken_from(self, run: str) -> str:
         """In words, the dead or silent holder that this process took the run's lease from; empty if it was free."""
         return self._lease(run).taken_from

@@ -13,11 +13,12 @@ from harness import ROOT
 FLOORS = [  # from the roof down; a module may import from its own line or from those below
     ["bench.__main__"],
     ["bench.cli"],
-    ["bench.cli_baselines", "bench.cli_profile", "bench.cli_search"],
+    ["bench.cli_baselines", "bench.cli_profile", "bench.cli_search", "bench.cli_verify"],
     ["bench.cli_options"],
     ["bench.profile"],
     ["bench.search"],
     ["bench.report"],
+    ["bench.verify"],
     ["bench.runner"],
     ["bench.progress"],
     ["bench.executors"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from bench.checksums import fsync_file
+from bench.checksums import fsync_file, tensors_sum
 from bench.training.method import Method
 
 
@@ -90,12 +89,10 @@ class Checkpoints:
 
 
 def _digest(tensors: dict[str, Tensor], words: str) -> str:
-    """SHA-256 over the state and every tensor: safetensors itself would not notice a bit that has flipped."""
-    found = hashlib.sha256(words.encode())
-    for name, tensor in sorted(tensors.items()):
-        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return found.hexdigest()
+    named = (
+        (name, tensor.shape, tensor.reshape(-1).view(torch.uint8).numpy().data) for name, tensor in tensors.items()
+    )
+    return tensors_sum(words, named)
 
 
 def save_weights(path: Path, method: Method) -> None:
