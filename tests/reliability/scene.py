@@ -40,9 +40,9 @@ def wait_until(is_so: Callable[[], object], seconds: float = 120) -> None:
         time.sleep(0.005)
 
 
-def wait_for(runs: Path, pattern: str) -> Path:
+def wait_for(runs: Path, pattern: str, seconds: float = 120) -> Path:
     """The first path that fits, once there is one."""
-    wait_until(lambda: list(runs.glob(pattern)))
+    wait_until(lambda: list(runs.glob(pattern)), seconds)
     return next(iter(runs.glob(pattern)))
 
 

@@ -80,10 +80,8 @@ def test_told_to_stop_it_saves_within_five_seconds(
     wait_for(study.parent / "interrupted", "*/run.json")
     time.sleep(0.2)
     os.kill(command.pid, number)
-    began = time.monotonic()
+    wait_for(study.parent / "interrupted", "*/checkpoint.safetensors", seconds=5)
     assert "interrupted; what is done is kept" in finish(command, 130)
-    assert time.monotonic() - began < 5
-    assert list((study.parent / "interrupted").glob("*/checkpoint.safetensors"))
     finish(start(study, "interrupted"), 0)
     _check(study.parent / "interrupted", quiet, tried, **{number.name: 1})
 
