@@ -23,6 +23,9 @@ Pictures = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto takes CUDA if there is one; or cpu, cuda, cuda:1.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of each run on the CPU.")]
+MaxRuns = Annotated[
+    int | None, typer.Option("--max-runs", min=1, metavar="N", help="Runs that a study may have.  [default: 1,000]")
+]
 CheckpointEvery = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time between checkpoints.")]
 
 

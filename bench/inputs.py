@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Literal
 
 ScaleName = Literal["tiny", "small", "paper"]
 
+HEAD, TAIL = 1_500, 500
+"""Letters of a message's two ends that stay when it is cut."""
+
 
 class InputError(ValueError):
-    """Bad input from a person: the message names the file, the field and the fix; the CLI exits with 2."""
+    """Bad input from a person: the message names the file, the field and the fix; the CLI exits with 2. It is one
+    paragraph that can be printed, whatever was quoted in it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_paragraph(message))
+
+
+def _paragraph(text: str) -> str:
+    if len(text) > HEAD + TAIL:  # a value of a megabyte was quoted; the place stands first, the fix last
+        text = f"{text[:HEAD]} [...] {text[-TAIL:]}"
+    return "".join(letter if letter.isprintable() else _spelled(letter) for letter in text)
+
+
+def _spelled(letter: str) -> str:
+    return " " if letter.isspace() else letter.encode("unicode_escape").decode()
+
+
+def is_file(text: str | Path) -> bool:
+    """Whether it is a file's path. Any text may be asked for, of any length: pathlib raises OSError for some."""
+    return os.path.isfile(text)

@@ -104,11 +104,23 @@ def _packaged(package: str, module: str, path: str) -> ImageFile:
     )
 
 
+def _home(path: str) -> Path:
+    """The path with its ~ as the person's folder; as it is where there is none. Raises InputError."""
+    root = Path(os.path.expanduser(path))
+    try:
+        root.exists()
+    except OSError as error:
+        raise InputError(
+            f"data.path (--data): {path} cannot be read ({error.strerror}); give a folder of images"
+        ) from None
+    return root
+
+
 def folder(config: DataConfig) -> Source:
     """Every image below `config.path`: from its train/ and val/, else a tenth by content is val. Raises InputError."""
     if config.path is None:
         raise InputError("data.path is not set, and data.name folder needs it; give the folder with --data PATH")
-    root = Path(config.path).expanduser()
+    root = _home(config.path)
     if not root.is_dir():
         wrong = "is not a folder" if root.exists() else "does not exist"
         raise InputError(f"data.path (--data): {root} {wrong}; give a folder of images")
@@ -216,7 +228,7 @@ def places365(config: DataConfig) -> Source:
 
     Section 4.1.2 trains on around 8000 images, the default of `train_images` here. Raises InputError.
     """
-    root = Path(config.path or "data/places365").expanduser()
+    root = _home(config.path or "data/places365")
     train_dir = next((d for d in ("data_256_standard", "data_256") if (root / d).is_dir()), "data_256_standard")
     lists = {"train": root / "places365_train_standard.txt", "val": root / "places365_val.txt"}
     missing = [p for p in (lists["train"], lists["val"], root / train_dir, root / "val_256") if not p.exists()]
