@@ -17,12 +17,13 @@ class InputError(ValueError):
     paragraph that can be printed, whatever was quoted in it."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(_paragraph(message))
+        if len(message) > HEAD + TAIL:  # a value of a megabyte was quoted; the place stands first, the fix last
+            message = f"{message[:HEAD]} [...] {message[-TAIL:]}"
+        super().__init__(printable(message))
 
 
-def _paragraph(text: str) -> str:
-    if len(text) > HEAD + TAIL:  # a value of a megabyte was quoted; the place stands first, the fix last
-        text = f"{text[:HEAD]} [...] {text[-TAIL:]}"
+def printable(text: str) -> str:
+    """One line of the text, in which what cannot be printed is spelled out: control characters, lone surrogates."""
     return "".join(letter if letter.isprintable() else _spelled(letter) for letter in text)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.config import DataConfig, InputError
+from bench.inputs import printable
 
 REGISTRY: dict[str, str] = {
     "photos": "bench.data.sources:photos",
@@ -168,6 +169,10 @@ def _manifest(root: Path) -> dict[str, str]:
                     f"data.path (--data): {path} has no column {lacking[0]!r}, but {have}; mend or remove it"
                 )
             for row in rows:
+                if row["file"] is None or row["photo"] is None:
+                    raise InputError(
+                        f"data.path (--data): {path}: line {rows.line_num} lacks a column; mend or remove it"
+                    )
                 if photographs.setdefault(row["file"], row["photo"]) != row["photo"]:
                     both = f"{photographs[row['file']]!r} and {row['photo']!r}"
                     raise InputError(f"data.path (--data): {path} has {row['file']} under two photographs, {both}")
@@ -189,7 +194,9 @@ def _images(root: Path, below: Path) -> list[ImageFile]:
                 seen.add(real)
                 folders.append(name)
         found += [Path(here, f) for f in files if not f.startswith(".") and Path(f).suffix.lower() in SUFFIXES]
-    return sorted((ImageFile(path.relative_to(root).as_posix(), path) for path in found), key=lambda f: f.name)
+    return sorted(
+        (ImageFile(printable(path.relative_to(root).as_posix()), path) for path in found), key=lambda f: f.name
+    )
 
 
 def _looked_for() -> str:
@@ -260,9 +267,10 @@ def wanted(images: int | float, there: int) -> int:
 
 def _listed(path: Path) -> list[str]:
     """The lines of a list, each `/a/airfield/00000001.jpg 0`. Raises InputError where there are none."""
-    lines = path.read_text(encoding="utf-8").split("\n")
-    while lines and not lines[-1].strip():
-        lines.pop()
+    try:
+        lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"data.path (--data): {path} cannot be read ({error})") from None
     if not lines:
         raise InputError(f"data.path (--data): {path} lists no image; run `bench data places365 --download` again")
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from bench.report.page.pictures import write_pictures
 from bench.report.page.render import PAGE, render, undrawn
 from bench.report.page.study_page import study_page
 from bench.report.pareto import draw_pareto, pareto
-from bench.report.render import TextTable, escape_markdown, latex, titled
+from bench.report.render import TextTable, code, escape_markdown, fenced, latex, titled
 from bench.report.scaling import draw_scaling, scaling
 from bench.report.search_results import BEST
 from bench.report.tables import wide
@@ -157,16 +158,17 @@ def _setting(results: Results) -> str:
     scored = results.records["image"]
     images = scored[scored != ALL_IMAGES].nunique()
     lines = [
-        f"Scale `{results.study['scale']}`: {config['data']['image_size']}x{config['data']['image_size']} images, "
+        f"Scale {code(results.study['scale'])}: {config['data']['image_size']}x{config['data']['image_size']} images, "
         f"{tiling['grid']}x{tiling['grid']} sub-images, {budget} at batch {train['batch_size']} "
         f"({train['pretrain_steps']:,} of them L1 pretraining), {train['precision']}, {_for_whom(results)}; "
         f"seeds {seeds_text(results.study['seeds'])}.",
     ]
     if data:
         lines.append(
-            f"Data `{data['name']}` (fingerprint `{data['fingerprint']}`): {data['train_photographs']:,} photographs "
+            f"Data {code(str(data['name']))} (fingerprint {code(str(data['fingerprint']))}): "
+            f"{data['train_photographs']:,} photographs "
             f"to train on, {data['val_photographs']:,} to validate, from which {images} crops are scored; "
-            f"{data['skipped']} files skipped. Split: {data['split_rule']}."
+            f"{data['skipped']} files skipped. Split: {escape_markdown(str(data['split_rule']))}."
         )
     return "\n\n".join(lines)
 
@@ -195,7 +197,7 @@ def _pictures(folder: Path) -> list[str]:
 
 
 def _again(results: Results) -> str:
-    lines = ["## How to get these numbers again", f"```\n{results.study['command']}\n```"]
+    lines = ["## How to get these numbers again", fenced(results.study["command"])]
     trained = [run["training"]["seconds"] for run in results.runs if run["training"]]
     if trained:
         total = sum(trained)
@@ -206,8 +208,13 @@ def _again(results: Results) -> str:
         if run["run"]:
             words = run["run"]["provenance"]
             made.setdefault(_provenance(words), set()).add(str(words["code"]))
-    lines += [f"Made with {words}; code {', '.join(sorted(codes))}." for words, codes in sorted(made.items())]
+    lines += [_plainly(f"Made with {words}; code {', '.join(sorted(codes))}.") for words, codes in sorted(made.items())]
     return "\n\n".join(lines)
+
+
+def _plainly(text: str) -> str:
+    """Escaped, but for underscores within a word, which mean nothing in Markdown."""
+    return re.sub(r"(?<=\w)\\_(?=\w)", "_", escape_markdown(text))
 
 
 def _provenance(words: dict[str, str | int]) -> str:
