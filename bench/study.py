@@ -224,6 +224,8 @@ def command_layers(data: str | None, overrides: dict[str, Any]) -> list[Layer]:
     """What the command line lays over everything: --data, then key=value."""
     layers = []
     if data is not None:
+        if not data.isprintable():
+            raise InputError(f"command line: --data {data!r} cannot be printed, as reports do; rename the folder")
         chosen = {"name": data} if data in ("photos", "places365") else {"name": "folder", "path": data}
         layers.append(Layer({"data": chosen}, lambda at, problem: InputError(f"--data {data}: {problem}")))
     return layers + [_command_line(key, value) for key, value in overrides.items()]

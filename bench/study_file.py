@@ -39,7 +39,7 @@ def check_name(path: Path) -> None:
     """A study's or a search's name, its file's without the ending, becomes that of its report folder: no other file, no
     hidden one, and none above it. Raises InputError."""
     name = path.stem
-    if name.startswith(".") or name in TAKEN or not name.isprintable() or len(name.encode()) > 120:
+    if name.startswith(".") or name in TAKEN or not str(path).isprintable() or len(name.encode()) > 120:
         raise InputError(
             f"{path}: its report would be called {name!r}; rename the file: a name can be printed, has up to 120 "
             f"bytes, does not begin with a dot, and is none of {', '.join(TAKEN)}"

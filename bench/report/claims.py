@@ -78,7 +78,7 @@ def claims_table(studies: list[Results]) -> TextTable:
     """A row a study, by the paper's sections, then by name."""
     headings = ["claim", "section", "verdict", "hypotheses", "n", "scale", "data", "command"]
     ordered = in_order(studies)
-    links = [f"{quote(results.study['name'])}/report.md" for results in ordered]
+    links = [f"{quote(results.study['name'], safe='')}/report.md" for results in ordered]
     return TextTable("Claims", headings, [_row(results) for results in ordered], NOTES, links)
 
 

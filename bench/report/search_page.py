@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.config import InputError
+from bench.report.archive import make_folder
 from bench.report.quantities import parse
 from bench.report.render import TextTable, code, escape_markdown, fenced, latex, markdown, titled
 from bench.report.search_figures import draw_search
@@ -65,10 +65,7 @@ PICTURES = {  # file below figures/: heading, text
 
 def write_search(results: SearchResults, folder: Path, confirmed: Confirmed | None) -> None:
     """Write or rewrite the folder; best.yaml and best/ are linked if they are there already."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot write the report ({error.strerror}); use --reports DIR") from None
+    make_folder(folder)
     for name in PICTURES:  # pictures of other trials are worse than none
         (folder / "figures" / name).unlink(missing_ok=True)
     draw_search(results, folder / "figures")

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.config import InputError
 from bench.measure.metrics.registry import ALL_IMAGES
-from bench.report.archive import ARCHIVE, head, save
+from bench.report.archive import ARCHIVE, head, make_folder, save
 from bench.report.effects import draw_effects, effects
 from bench.report.figures import draw_curves, draw_samples, sample_grid, validation_curves
 from bench.report.frames import Results
@@ -63,10 +62,7 @@ CURVES = {"curves.png": "step", "curves_seconds.svg": "seconds"}
 def write_report(results: Results, folder: Path, store: RunStore | None, samples: bool = True) -> None:
     """Write or rewrite the folder. Without a store (a committed archive) the pictures stay as they are; without
     `samples` there are none."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot write the report ({error.strerror}); use --reports DIR") from None
+    make_folder(folder)
     for name in PICTURES:  # pictures of other runs are worse than none
         if store or not samples or name != "samples.png":
             (folder / "figures" / name).unlink(missing_ok=True)
