@@ -39,7 +39,7 @@ def merge(layers: Sequence[Layer]) -> RunConfig:
             values = {**values, "task": {"name": values["task"]}}
         _make_way(merged, values)
         try:
-            merged = OmegaConf.merge(merged, OmegaConf.create(values))
+            merged = OmegaConf.unsafe_merge(merged, OmegaConf.create(values))  # no copies: both are ours
         except (OmegaConfBaseException, TypeError) as error:
             raise layer.error((), str(error).splitlines()[0]) from None
     try:

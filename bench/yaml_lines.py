@@ -18,7 +18,7 @@ from bench.config import InputError
 Key = tuple[str | int, ...]
 
 
-MOST_BYTES, MOST_VALUES, MOST_DEPTH = 1_000_000, 200_000, 30
+MOST_BYTES, MOST_VALUES, MOST_DEPTH = 1_000_000, 100_000, 30
 """Of a file: its size, its values with all aliases followed, and how deep they are nested."""
 MOST_LETTERS = 500
 """Of what is called something in tables."""

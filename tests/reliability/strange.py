@@ -1,5 +1,7 @@
 """Hypothesis strategies for input as nobody should write it: values, YAML files, overrides and search spaces."""
 
+# ruff: noqa: E501 (lists of words are easier to read in few lines)
+
 from __future__ import annotations
 
 import copy
@@ -54,26 +56,41 @@ def _deep(depth: int, is_list: bool) -> Any:
     return value
 
 
-texts: SearchStrategy[str] = st.sampled_from(WORDS) | st.text(st.characters(exclude_categories=()), max_size=20)
-leaves: SearchStrategy[Any] = (
+def mostly(usual: SearchStrategy[Any], odd: SearchStrategy[Any]) -> SearchStrategy[Any]:
+    """Seven times of eight the usual, so that a mistake is not hidden behind another."""
+    return st.integers(0, 7).flatmap(lambda n: usual if n else odd)
+
+
+words = st.sampled_from([word for word in WORDS if word.isprintable() and len(word) < 50]) | st.text(
+    "ab .=<>@%$[]0", max_size=6
+)
+texts: SearchStrategy[str] = mostly(
+    words, st.sampled_from(WORDS) | st.text(st.characters(exclude_categories=()), max_size=20)
+)
+figures = st.sampled_from([n for n in NUMBERS if isinstance(n, float) or abs(n or 0) < 2**63]) | st.integers(-3, 300)
+leaves: SearchStrategy[Any] = mostly(
+    figures | words,
     st.sampled_from(NUMBERS)
     | texts
     | st.integers()
     | st.floats()
     | st.dates(datetime.date(1, 1, 1))
     | st.datetimes()
-    | st.binary(max_size=8)
+    | st.binary(max_size=8),
 )
-keys: SearchStrategy[Any] = (
-    st.sampled_from([*PATHS, *RunConfig.model_fields, "low", "high", "log", "step", "kind", "start", "end", "<<", "="])
-    | texts
-    | st.sampled_from([1, None, 2.5, True, datetime.date(2020, 1, 1)])
+names = st.sampled_from(
+    [*PATHS, *RunConfig.model_fields, "low", "high", "log", "step", "kind", "start", "end", "at", "name", "grid"]
 )
-values: SearchStrategy[Any] = (
-    st.recursive(leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4), max_leaves=8)
-    | st.sampled_from(sorted(LARGE)).map(lambda name: LARGE[name]())
-    | st.builds(_deep, st.integers(1, 60), st.booleans())
-)  # fmt: skip
+keys: SearchStrategy[Any] = mostly(
+    names | words, texts | st.sampled_from([1, None, 2.5, True, datetime.date(2020, 1, 1), "<<", "="])
+)
+values: SearchStrategy[Any] = mostly(
+    st.recursive(
+        leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4), max_leaves=8
+    ),
+    st.sampled_from(sorted(LARGE)).map(lambda name: LARGE[name]())
+    | st.builds(_deep, st.integers(1, 60), st.booleans()),
+)
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
@@ -166,6 +183,7 @@ spelled = (
 )  # fmt: skip
 overrides: SearchStrategy[str] = (
     st.builds(lambda key, value: f"{key}={value}", st.sampled_from(PATHS) | own_keys, spelled)
+    | st.builds(lambda key, value: f"{key}={value}", st.sampled_from(PATHS) | own_keys, leaves)
     | st.builds(lambda key, value: f"{key}={value}", texts, spelled)
     | st.builds(lambda key, more: f"{key}.{more}=1", st.sampled_from(PATHS) | own_keys, texts)
     | st.sampled_from(["a.b.c=", "=x", "=", "==", ".=", "a", ".", "train.=1", "train..steps=1", "train[steps]=1", "a." * 2000 + "b=1",
@@ -173,19 +191,20 @@ overrides: SearchStrategy[str] = (
     | texts
 )  # fmt: skip
 
-numbers: SearchStrategy[Any] = (
-    st.sampled_from([*NUMBERS, 1e-4, 1e-2, 8, 16]) | st.floats() | st.integers(-5, 200) | texts
-)
+numbers = mostly(figures | st.sampled_from([1e-4, 1e-2, 8, 16]), leaves)
 ranges = st.fixed_dictionaries(
-    {"low": numbers, "high": numbers}, optional={"log": st.booleans() | leaves, "step": numbers, "x": leaves}
+    {"low": numbers, "high": numbers}, optional={"log": st.booleans(), "step": numbers, "x": leaves}
 )
-choices = st.lists(leaves | values, max_size=4)
-entries: SearchStrategy[Any] = ranges | choices | values
+entries: SearchStrategy[Any] = mostly(ranges | st.lists(leaves, max_size=4), values)
+blocks = st.dictionaries(words, st.dictionaries(st.sampled_from(PATHS) | keys, entries, max_size=3), max_size=3)
 spaces: SearchStrategy[Any] = st.dictionaries(
+    st.sampled_from(PATHS), entries, min_size=1, max_size=3
+) | st.dictionaries(
     keys,
-    st.recursive(entries, lambda inner: st.dictionaries(keys | texts, st.dictionaries(keys, inner, max_size=3), max_size=3)),
-    max_size=4,
-)  # fmt: skip
+    entries | blocks | st.dictionaries(words, st.dictionaries(words, blocks, max_size=2), max_size=2),
+    min_size=1,
+    max_size=3,
+)
 
 
 @st.composite
@@ -195,11 +214,15 @@ def searched(draw: DrawFn) -> str:
     content["space"] = draw(spaces) if draw(st.booleans()) else content["space"] | draw(spaces)
     quantities = st.sampled_from([*METRICS, *COSTS, "parameters", "x"])
     if draw(st.booleans()):
-        content["objectives"] = draw(quantities | st.lists(quantities, max_size=3) | values)
+        content["objectives"] = draw(mostly(quantities | st.lists(quantities, min_size=1, max_size=3), values))
     if draw(st.booleans()):
-        content["constraints"] = draw(st.dictionaries(quantities, texts | leaves, max_size=3) | values)
+        content["constraints"] = draw(mostly(st.dictionaries(quantities, texts | leaves, max_size=3), values))
     for key in draw(st.sets(st.sampled_from(["sampler", "pruner", "trials", "timeout", "seeds", "seed"]), max_size=3)):
-        content[key] = draw(leaves)
+        named = {
+            "sampler": ["tpe", "gp", "nsga2", "random", "grid"],
+            "pruner": ["median", "hyperband", "wilcoxon", "none"],
+        }
+        content[key] = draw(mostly(st.sampled_from(named.get(key, [1, 2, 3, 40, 2000, 10**9])), leaves))
     if draw(st.booleans()):
         content["sampler"] = "grid"
     return dumped(content)
