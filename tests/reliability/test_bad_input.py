@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import strange
+import yaml
+from harness import ROOT, Bench
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -146,3 +148,72 @@ def test_overrides_and_data_of_searches(
 ) -> None:
     count()
     _search(folder, path.read_bytes(), scale, *overrides, data=data)
+
+
+PLAIN = (ROOT / "ablations" / "pooling.yaml").read_text(encoding="utf-8")
+MISTAKES = [  # what is added to the study, what the message says
+    ('base: {train: {steps: 99999999999999999999}}', "base.train.steps: a whole number of 67 bits is too large"),
+    ('title: "a\\x07b"', "title: 'a\\x07b' cannot be printed"),
+    ('title: "a\\ud800b"', "title: 'a\\ud800b' cannot be printed"),
+    ("base: {train: {2020-01-01: 1}}", "base.train.2020-01-01: a key is text, and datetime.date(2020, 1, 1)"),
+    ("base: " + "{a: " * 40 + "1" + "}" * 40, "is nested more than 30 deep"),
+    ("base: " + "[" * 3000, "odd.yaml: is nested too deep"),
+    ("base: {train: {betas: [" + "0, " * 2000 + "]}}", "base: has 2,000 values; a config has some fifty"),
+    ("base: !!int x", "not valid YAML"),
+    ("base: {data: {name: '${oc.env:HOME}'}}", "base.data.name: '${oc.env:HOME}' is not allowed"),
+    ("title: ab\x00cd", "unacceptable character"),
+    ("hypotheses: [psnr: 'a" + " " * 100_000 + "b']", "has 100,002 letters; two variants have 1,000 at most"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "message"), MISTAKES, ids=range(len(MISTAKES)))
+def test_a_mistake_has_its_words(folder: Path, line: str, message: str) -> None:
+    key = line.partition(":")[0]
+    content = yaml.safe_load(PLAIN)
+    del content[key]
+    path = folder / "odd.yaml"
+    path.write_text(f"{yaml.safe_dump(content)}{line}\n")
+    with pytest.raises(InputError) as error:
+        load_study(path, "tiny")
+    assert message in str(error.value)
+
+
+OVERRIDES = [
+    ("train." * 500 + "x=1", "is not an override"),
+    ("train.steps=${oc.env:HOME}", "not '${oc.env:HOME}'"),
+    ("train.steps=99999999999999999999", "a whole number of 67 bits is too large"),
+    ('method="\\x07"', "cannot be printed"),
+]
+
+
+@pytest.mark.parametrize(("override", "message"), OVERRIDES, ids=range(len(OVERRIDES)))
+def test_an_override_has_its_words(folder: Path, override: str, message: str) -> None:
+    (folder / "odd.yaml").write_text(PLAIN)
+    with pytest.raises(InputError) as error:
+        load_study(folder / "odd.yaml", "tiny", None, (override,))
+    assert message in str(error.value)
+    assert str(error.value).startswith("command line: ")
+
+
+@pytest.mark.parametrize("path", ["~nobody-of-this-name/x", "x" * 5000, "a\nb", "/dev/null", ""])
+def test_data_that_are_not_there_are_named(bench: Bench, folder: Path, path: str) -> None:
+    (folder / "odd.yaml").write_text(PLAIN)
+    done = bench("plan", "odd.yaml", "--data", path)
+    assert done.returncode == 2
+    assert "--data" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["plan", "odd.yaml", "x" * 5000], ["plan", "odd.yaml", f"metrics=[{'x' * 5000}]"], ["report", "y" * 300 + "=1"],
+     ["search", "z" * 5000], ["profile", "w" * 5000], ["plan", "/dev/zero"], ["plan", "."], ["plan", "odd.yaml", "=x"]],
+    ids=range(8),
+)  # fmt: skip
+def test_the_command_line_refuses_in_one_line(bench: Bench, folder: Path, arguments: list[str]) -> None:
+    (folder / "odd.yaml").write_text(PLAIN)
+    done = bench(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert {path.name for path in folder.iterdir()} == {"odd.yaml"}
