@@ -24,6 +24,7 @@ from bench.cli_options import (
     Device,
     Grace,
     HangAfter,
+    MaxRuns,
     Pictures,
     Reports,
     Runs,
@@ -37,7 +38,7 @@ from bench.cli_options import (
 from bench.cli_profile import profile
 from bench.cli_search import is_search, report_searches, search
 from bench.cli_verify import verify
-from bench.inputs import InputError, ScaleName
+from bench.inputs import InputError, ScaleName, is_file
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -59,13 +60,19 @@ Studies = Annotated[
 
 
 @app.command()
-def plan(studies: Studies, scale: Scale = "small", data: Data = None, runs: Runs = Path("runs")) -> None:
+def plan(
+    studies: Studies,
+    scale: Scale = "small",
+    data: Data = None,
+    runs: Runs = Path("runs"),
+    max_runs: MaxRuns = None,
+) -> None:
     """Say what would run, and how each variant differs from its control."""
     from bench.report.terminal import print_plan
     from bench.store import RunStore
 
     check_folder("--runs", runs)
-    for study in _load(studies, scale, data):
+    for study in _load(studies, scale, data, max_runs=max_runs):
         print_plan(study, RunStore(runs), Console(emoji=False))
 
 
@@ -88,6 +95,7 @@ def run(
     cuda_graphs: Annotated[
         bool, typer.Option("--cuda-graphs", help="Replay training steps as CUDA graphs (gan and l1_unet).")
     ] = False,
+    max_runs: MaxRuns = None,
 ) -> None:
     """Train what is missing, score it, and report."""
     from bench.faults import StoreLost
@@ -101,7 +109,7 @@ def run(
     from bench.store import RunStore
 
     console, store = Console(emoji=False), RunStore(runs, grace)
-    loaded = _load(studies, scale, data)
+    loaded = _load(studies, scale, data, max_runs=max_runs)
     check_folder("--runs", runs)
     check_folder("--reports", reports)
     archives(reports, without={study.name for study in loaded})  # a broken one is said before the work
@@ -134,6 +142,7 @@ def report(
     pictures: Pictures = True,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if a table differs.")] = False,
     storage: Annotated[str | None, typer.Option(metavar="URL", help="Where a search has its trials.")] = None,
+    max_runs: MaxRuns = None,
 ) -> None:
     """Make reports of studies and searches again, from the store or from the records beside them; trains nothing."""
     from bench.report.again import all_results
@@ -145,10 +154,10 @@ def report(
 
     console, store = Console(emoji=False), RunStore(runs)
     given = studies or []
-    searches = [a for a in given if Path(a).is_file() and is_search(Path(a))]
+    searches = [a for a in given if is_file(a) and is_search(Path(a))]
     rest = [a for a in given if a not in searches]
-    overrides = tuple(a for a in rest if "=" in a and not Path(a).is_file())
-    loaded = _load([] if searches and len(rest) == len(overrides) else rest, scale, data, may_be_empty=True)
+    overrides = tuple(a for a in rest if "=" in a and not is_file(a))
+    loaded = _load([] if searches and len(rest) == len(overrides) else rest, scale, data, True, max_runs)
     archives(reports, without={study.name for study in loaded})
     asked = (scale, data, overrides, storage, runs, reports, pictures, check)
     stale = report_searches([Path(a) for a in searches], not given, *asked)
@@ -194,18 +203,21 @@ def describe_data(
         Console(emoji=False).print(f"[bold]{key}[/]: {escape(str(value))}", highlight=False, soft_wrap=True)
 
 
-def _load(arguments: list[str], scale: ScaleName, data: str | None, may_be_empty: bool = False) -> list[Any]:
+def _load(
+    arguments: list[str], scale: ScaleName, data: str | None, may_be_empty: bool = False, max_runs: int | None = None
+) -> list[Any]:
     """Study files and overrides, as the command line mixes them, to studies."""
     from bench.study import load_study
+    from bench.variants import MOST_RUNS
 
-    paths = [Path(a) for a in arguments if "=" not in a or Path(a).is_file()]
+    paths = [Path(a) for a in arguments if "=" not in a or is_file(a)]
     overrides = tuple(a for a in arguments if Path(a) not in paths)
     if not paths and not may_be_empty:
         raise InputError("command line: no study; give a YAML file such as ablations/pooling.yaml")
     twice = {p.stem for p in paths if sum(q.stem == p.stem for q in paths) > 1}
     if twice:
         raise InputError(f"command line: several studies are named {', '.join(twice)}; their reports would overwrite")
-    return [load_study(path, scale, data, overrides) for path in paths]
+    return [load_study(path, scale, data, overrides, max_runs or MOST_RUNS) for path in paths]
 
 
 def main() -> None:

@@ -33,6 +33,9 @@ Grace = Annotated[
 HangAfter = Annotated[
     float, typer.Option(min=1, metavar="SECONDS", help="Time without progress after which a run is taken to hang.")
 ]
+MaxRuns = Annotated[
+    int | None, typer.Option("--max-runs", min=1, metavar="N", help="Runs that a study may have.  [default: 1,000]")
+]
 CheckpointEvery = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time between checkpoints.")]
 
 

@@ -98,7 +98,9 @@ def test_damaged_checkpoints(study: Path, quiet: Outcomes, how: str, count: int,
         _spoil(path, how)
     assert "is not whole" in finish(Command(study.parent, "verify", "--runs", "spoilt"), 1)
     said = finish(start(study, "spoilt"), 0)
-    for text in ("; the one before it is used", "checkpoint.previous.safetensors is damaged; training begins anew")[:count]:
+    for text in ("; the one before it is used", "checkpoint.previous.safetensors is damaged; training begins anew")[
+        :count
+    ]:
         assert text in said
     assert outcomes(study.parent / "spoilt") == quiet
     tried(f"checkpoints {how}", count)
@@ -214,9 +216,7 @@ class Hangs(L1UNet):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_code_that_hangs(
-    write_study: WriteStudy, bench: Bench, tmp_path: Path, workers: str, tried: Tried
-) -> None:
+def test_code_that_hangs(write_study: WriteStudy, bench: Bench, tmp_path: Path, workers: str, tried: Tried) -> None:
     (tmp_path / "hangs.py").write_text(HANGS)
     study = write_study(axes={"method": ["gan", f"{tmp_path / 'hangs.py'}:Hangs"]}, control={"method": "gan"})
     asked = ("--scale", "tiny", "--workers", workers, "--hang-after", "3", "train.steps=20")
