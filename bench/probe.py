@@ -35,8 +35,8 @@ class Probe:
     """Once a process: opening the data, building the method, and what first steps, validations and scores do once."""
     train: float = 0.0
     """The whole budget, drawing its batches included."""
-    validate: float = 0.0
-    """All validations of the budget."""
+    validation: float = 0.0
+    """Each validation."""
     score: float = 0.0
     """What follows training: weights, samples and the metrics."""
     measure: float = 0.0

@@ -44,20 +44,20 @@ def measured(run: Run, metrics: Sequence[str], machine: Machine, begun: float) -
         again.method, _ = work.method, work.validation  # the same method, as if it were trained
         clock = _Clock(work.device)
         setup = time.monotonic() - opened
-        train, validate, phases = 0.0, 0.0, {}
+        train, validation, phases = 0.0, 0.0, {}
         if run.config.method not in UNTRAINED and work.method.optimizers:
             steps = _Steps(run.config, work.method, clock)
             train = _training(run.config, steps)
             phases = {phase: median(seconds) for phase, seconds in steps.seconds.items()}
-            first, validate = clock(work._validate), clock(work._validate)
-            setup += steps.excess() + max(0.0, first - validate)
+            first, validation = clock(work._validate), clock(work._validate)
+            setup += steps.excess() + max(0.0, first - validation)
         first, score = (clock(partial(_finish, each, metrics)) for each in (work, again))
         peak, gpu_peak = peak_of_process(), clock.gpu_peak_bytes()
         return Probe(
             start=start,
             setup=setup + max(0.0, first - score),
             train=train,
-            validate=validate * run.config.train.validations,
+            validation=validation,
             score=score,
             measure=clock(partial(_measure, work)),
             peak_bytes=peak,
