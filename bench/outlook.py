@@ -17,7 +17,7 @@ class Outlook:
     """All processes together."""
     wall_seconds: float
     peak_bytes: int
-    """Of all processes at once, since each keeps what it has had."""
+    """Of all workers at once, since each keeps what it has had, or of the process that measures speed after them."""
     gpu_peak_bytes: int | None
     workers: int
 
@@ -57,12 +57,12 @@ def outlook(planned: Sequence[Planned], workers: int) -> Outlook:
     for one, price in known:
         if not one.is_measured:
             measuring.take(price, one.run.config.data, one.measure_seconds)
-    processes = {id(process): process for process in (*training, measuring)}.values()
-    gpu = sum(process.gpu_peak_bytes for process in processes)
+    once = [] if workers == 1 else [measuring]  # when the workers have ended
+    gpu = max(sum(process.gpu_peak_bytes for process in training), measuring.gpu_peak_bytes)
     return Outlook(
-        work_seconds=sum(process.seconds for process in processes),
+        work_seconds=sum(process.seconds for process in (*training, *once)),
         wall_seconds=trained + measuring.seconds - before,
-        peak_bytes=sum(process.peak_bytes for process in processes),
+        peak_bytes=max(sum(process.peak_bytes for process in training), measuring.peak_bytes),
         gpu_peak_bytes=gpu or None,
         workers=workers,
     )

@@ -42,12 +42,12 @@ def measured(run: Run, metrics: Sequence[str], machine: Machine, begun: float) -
     with tempfile.TemporaryDirectory(prefix="bench-probe-") as folder:
         work, again = (_Work(run, RunStore(Path(folder) / name), machine, Watch()) for name in ("first", "again"))
         again.method, _ = work.method, work.validation  # the same method, as if it were trained
-        clock = _Clock(work.device)
+        clock = Clock(work.device)
         setup = time.monotonic() - opened
         train, validation, phases = 0.0, 0.0, {}
         if run.config.method not in UNTRAINED and work.method.optimizers:
-            steps = _Steps(run.config, work.method, clock)
-            train = _training(run.config, steps)
+            steps = Steps(run.config, work.method, clock)
+            train = training_seconds(run.config, steps)
             phases = {phase: median(seconds) for phase, seconds in steps.seconds.items()}
             first, validation = clock(work._validate), clock(work._validate)
             setup += steps.excess() + max(0.0, first - validation)
@@ -81,7 +81,7 @@ def _measure(work: _Work) -> None:
         work.measure()
 
 
-def _training(config: RunConfig, steps: _Steps) -> float:
+def training_seconds(config: RunConfig, steps: Steps) -> float:
     """Seconds of the whole budget, from STEPS of its steps with their true index and fraction, so that every phase, as
     that of D after pretraining, is met where it is and has its share."""
     first = steps.take(0, 0.0)
@@ -100,11 +100,11 @@ def _training(config: RunConfig, steps: _Steps) -> float:
     return seconds + math.ceil(taken / steps.together) * median(steps.drawing)
 
 
-class _Steps:
+class Steps:
     """Steps of a run's training, timed by phase; drawing is kept apart, since the trainer draws several batches at
     once."""
 
-    def __init__(self, config: RunConfig, method: Method, clock: _Clock) -> None:
+    def __init__(self, config: RunConfig, method: Method, clock: Clock) -> None:
         self.config, self.method, self.clock = config, method, clock
         self.together = BatchesAhead(config, clock.device).count
         self.seconds: dict[str, list[float]] = {}
@@ -115,8 +115,10 @@ class _Steps:
 
     @property
     def budget(self) -> float:
+        """In whole steps where it is one of images."""
         train = self.config.train
-        return next(float(b) for b in (train.steps, train.images, train.flops, train.seconds) if b is not None)
+        images = None if train.images is None else math.ceil(train.images / train.batch_size) * train.batch_size
+        return next(float(b) for b in (train.steps, images, train.flops, train.seconds) if b is not None)
 
     def cost(self, phase: str) -> float:
         """Of a step, in the unit of the budget."""
@@ -174,7 +176,7 @@ def repeat(call: Callable[[], Any], times: int) -> None:
         call()
 
 
-class _Clock:
+class Clock:
     """Seconds of a call, until the device has done what it was told."""
 
     def __init__(self, device: torch.device) -> None:

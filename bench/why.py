@@ -30,7 +30,8 @@ class Difference:
     new: Any
 
     def __str__(self) -> str:
-        return f"{self.what}: {_said(self.old)} -> {_said(self.new)}"
+        old, new = ("null" if value is None else value for value in (self.old, self.new))
+        return f"{self.what}: {old} -> {new}"
 
 
 def why(name: str, runs: Sequence[Run], store: RunStore) -> list[str]:
@@ -46,10 +47,11 @@ def why(name: str, runs: Sequence[Run], store: RunStore) -> list[str]:
     if not others:
         return [*lines, f"nothing like it is in {store.root}"]
 
-    def distance(other: Made) -> tuple[int, bool, bool, bool, str]:
+    def distance(other: Made) -> tuple[int, bool, bool, bool, bool, str]:
         is_of_another = labels.get(other.id) != labels.get(made.id)
         is_unfinished = store.state(other.id) not in ("done", "diverged")
-        return len(differences(other, made)), other.seed != made.seed, is_of_another, is_unfinished, other.id
+        config, seed = other.config != made.config, other.seed != made.seed
+        return len(differences(other, made)), config, seed, is_of_another, is_unfinished, other.id
 
     nearest = min(others, key=distance)
     found = differences(nearest, made)
@@ -63,16 +65,18 @@ def differences(old: Made, new: Made) -> list[Difference]:
     """Config fields by path, then the data's fingerprint, the schema version, the method's code."""
     theirs, ours = DEFAULTS | flatten(old.config), DEFAULTS | flatten(new.config)
     found = [Difference(path, theirs.get(path), ours.get(path)) for path in {**theirs, **ours}]
+    found = [difference for difference in found if difference.old != difference.new]
+    if old.fingerprint != new.fingerprint:
+        found.append(Difference("data fingerprint", old.fingerprint, new.fingerprint))
     method = str(new.config.get("method", ""))
-    has_code = is_outside(method) and old.code is None  # unknown, as the schema then is; the code is what changes
-    found += [
-        Difference("data fingerprint", old.fingerprint, new.fingerprint),
-        Difference("schema version", new.schema if has_code else old.schema, new.schema),
-        Difference(f"code of {method}" if is_outside(method) else "authors' weights", old.code, new.code)
-        if has_code or None not in (old.code, new.code)
-        else Difference("", None, None),
-    ]
-    return [difference for difference in found if difference.old != difference.new]
+    if is_outside(method) and old.code is None:  # else its schema would be known: its id fits no code that is here
+        found.append(Difference(f"code of {method}", "unknown", new.code))
+    elif old.schema != new.schema:
+        found.append(Difference("schema version", old.schema or "unknown", new.schema or "unknown"))
+    if None not in (old.code, new.code) and old.code != new.code:
+        what = f"code of {method}" if is_outside(method) else "authors' weights"
+        found.append(Difference(what, old.code or "none", new.code or "none"))
+    return found
 
 
 def _found(name: str, runs: Sequence[Run], stored: Mapping[str, Made], store: RunStore) -> str:
@@ -121,7 +125,3 @@ def _data_lines(old: Made, new: Made) -> list[str]:
     known = [Difference(key, old.data.get(key), new.data.get(key)) for key in OF_DATA]
     found = [f"    data.{difference}" for difference in known if difference.old != difference.new]
     return found or ["    as many photographs, split by the same rule: the content of some of them changed"]
-
-
-def _said(value: Any) -> str:
-    return "unknown" if value is None else "none" if value == "" else str(value)

@@ -20,9 +20,10 @@ from bench.outlook import Outlook
 from bench.price import UNKNOWN, Planned, configs_without_price
 from bench.probe import all_remembered
 from bench.study import Study
-from bench.variants import Variant
 
-HEADINGS = ("variant", "seed", "run", "state", "time", "memory", "from", "differs from the control by")
+HEADINGS = ("variant", "seed", "run", "state", "time", "memory", "from")
+WIDTHS = {"variant": 8, "seed": 4, "state": 11, "time": 6, "memory": 6, "from": 7}
+"""At least, so that words stay whole where the terminal is narrow."""
 
 
 def print_plan(study: Study, planned: Sequence[Planned], console: Console) -> None:
@@ -30,16 +31,12 @@ def print_plan(study: Study, planned: Sequence[Planned], console: Console) -> No
     title = escape(f"{study.title} ({study.path}, scale {study.scale})")
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, padding=(0, 1, 0, 0))
     for heading in HEADINGS:
-        table.add_column(heading, no_wrap=heading in ("seed", "run", "memory"), overflow="fold")
-    said: set[str] = set()
+        table.add_column(heading, no_wrap=heading == "run", overflow="fold", min_width=WIDTHS.get(heading))
     for one in planned:
-        label = one.run.label
-        variant = next(v for v in study.variants if v.label == label)
-        what = "" if label in said else _difference(variant, study)
-        said.add(label)
-        cells = (label, str(one.run.config.seed), one.run.id, state_text(one), *_price_cells(one), what)
+        cells = (one.run.label, str(one.run.config.seed), one.run.id, state_text(one), *_price_cells(one))
         table.add_row(*map(escape, cells))
     console.print(table)
+    print_differences(study, console)
     counts = Counter(state_text(one).split(",")[0] for one in planned)
     console.print(", ".join(f"{count} {state}" for state, count in counts.items()), highlight=False)
     stale = [one for one in planned if one.state == "stale"]
@@ -63,11 +60,17 @@ def state_text(one: Planned) -> str:
     return "cached" if one.is_measured else "cached, to measure"
 
 
-def _difference(variant: Variant, study: Study) -> str:
-    if variant.is_baseline:
-        return f"method: {variant.config.method}"
-    changes = difference(variant.config, study.control.config).items()
-    return "\n".join(f"{path}: {old} -> {new}" for path, (old, new) in changes) or "(control)"
+def print_differences(study: Study, console: Console) -> None:
+    """Each variant's difference from the control."""
+    table = Table("differs from", f"{escape(study.control.label)} by", box=None, padding=(0, 2, 0, 1))
+    for variant in study.variants[1:]:
+        changes = difference(variant.config, study.control.config).items()
+        what = "\n".join(f"{path}: {old} -> {new}" for path, (old, new) in changes)
+        table.add_row(
+            escape(variant.label), escape(f"method: {variant.config.method}" if variant.is_baseline else what)
+        )
+    if study.variants[1:]:
+        console.print(table)
 
 
 def _price_cells(one: Planned) -> tuple[str, str, str]:
@@ -93,8 +96,9 @@ def print_outlook(planned: Sequence[Planned], found: Outlook, is_cuda: bool, con
         if is_cuda:
             gpu = f"; {found.work_seconds / 3600:.2g} GPU-hours, {bytes_text(found.gpu_peak_bytes or 0)} on the GPU"
         lines.append(
-            f"{_counted(len(known), 'run')} left: {duration(found.work_seconds)} of work, {duration(found.wall_seconds)} with "
-            f"{_counted(found.workers, 'worker')}, before the report; {bytes_text(found.peak_bytes)} of memory at once{gpu}"
+            f"{_counted(len(known), 'run')} left: {duration(found.work_seconds)} of work, "
+            f"{duration(found.wall_seconds)} with {_counted(found.workers, 'worker')}, before the report; "
+            f"{bytes_text(found.peak_bytes)} of memory at once{gpu}"
         )
     unknown = [one for one in configs_without_price(planned) if one.reason == UNKNOWN]
     if unknown:
