@@ -15,11 +15,15 @@ from rich.markup import escape
 from bench.cli_baselines import app as baselines
 from bench.cli_options import (
     BAD_INPUT,
+    GRACE_SECONDS,
+    HANG_SECONDS,
     INTERRUPTED,
     SOME_FAILED,
     CheckpointEvery,
     Data,
     Device,
+    Grace,
+    HangAfter,
     Pictures,
     Reports,
     Runs,
@@ -28,6 +32,7 @@ from bench.cli_options import (
     Threads,
     Workers,
     check_folder,
+    given_command,
     known_device,
     load_studies,
     say,
@@ -35,6 +40,7 @@ from bench.cli_options import (
 from bench.cli_plan import plan, why
 from bench.cli_profile import profile
 from bench.cli_search import is_search, report_searches, search
+from bench.cli_verify import verify
 from bench.inputs import InputError
 
 app = typer.Typer(
@@ -50,6 +56,7 @@ app.command()(plan)
 app.command()(why)
 app.command()(search)
 app.command()(profile)
+app.command()(verify)
 
 
 @app.command()
@@ -64,11 +71,15 @@ def run(
     device: Device = "auto",
     pictures: Pictures = True,
     checkpoint_every: CheckpointEvery = 20,
+    grace: Grace = GRACE_SECONDS,
+    hang_after: HangAfter = HANG_SECONDS,
     cuda_graphs: Annotated[
         bool, typer.Option("--cuda-graphs", help="Replay training steps as CUDA graphs (gan and l1_unet).")
     ] = False,
 ) -> None:
     """Train what is missing, score it, and report."""
+    from bench.faults import StoreLost
+    from bench.machine import Machine
     from bench.report.claims import archives
     from bench.report.frames import collect
     from bench.report.overview import write_overview
@@ -77,17 +88,21 @@ def run(
     from bench.runner import jobs_of, run_jobs
     from bench.store import RunStore
 
-    console, store = Console(emoji=False), RunStore(runs)
+    console, store = Console(emoji=False), RunStore(runs, grace)
     loaded = load_studies(studies, scale, data)
     check_folder("--runs", runs)
     check_folder("--reports", reports)
     archives(reports, without={study.name for study in loaded})  # a broken one is said before the work
     jobs = jobs_of(loaded)
+    machine = Machine(known_device(device), threads, checkpoint_every, cuda_graphs, hang_after, given_command())
     try:
-        states = run_jobs(jobs, store, console, known_device(device), threads, workers, checkpoint_every, cuda_graphs)
+        states = run_jobs(jobs, store, console, machine, workers)
     except KeyboardInterrupt:
         say("interrupted; what is done is kept, and the same command goes on from there")
         raise typer.Exit(INTERRUPTED) from None
+    except StoreLost as error:
+        say(f"{error}; what is done is kept, and the same command goes on when it can be written again")
+        raise typer.Exit(SOME_FAILED) from None
     for study in loaded:
         results = collect(study, store)
         write_report(results, reports / study.name, store, pictures)
@@ -179,4 +194,8 @@ def main() -> None:
         sys.exit(BAD_INPUT)
     except BrokenPipeError:  # what read our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(SOME_FAILED)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        say(f"error: {where}{error.strerror or error}; what is done is kept")
         sys.exit(SOME_FAILED)

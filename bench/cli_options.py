@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +14,7 @@ from rich.console import Console
 
 from bench.inputs import InputError, ScaleName
 
+GRACE_SECONDS, HANG_SECONDS = 60, 1800
 DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 Studies = Annotated[
@@ -30,6 +33,13 @@ Threads = Annotated[int, typer.Option(min=1, help="Threads of each run on the CP
 Workers = Annotated[
     int | None, typer.Option(min=1, help="Runs at a time.  [default: as many as the cores bear; 1 on CUDA]")
 ]
+Grace = Annotated[
+    float,
+    typer.Option(min=1, metavar="SECONDS", help="Silence after which work of another machine is taken over."),
+]
+HangAfter = Annotated[
+    float, typer.Option(min=1, metavar="SECONDS", help="Time without progress after which a run is taken to hang.")
+]
 CheckpointEvery = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time between checkpoints.")]
 
 
@@ -45,6 +55,11 @@ def known_device(name: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise InputError(f"--device {name}: unknown; allowed: auto, cpu, cuda, cuda:N")
     return name
+
+
+def given_command() -> str:
+    """The command line, for the record."""
+    return shlex.join(["bench", *sys.argv[1:]])
 
 
 def say(text: str) -> None:

@@ -11,17 +11,22 @@ from rich.console import Console
 
 from bench.cli_options import (
     DONE,
+    GRACE_SECONDS,
+    HANG_SECONDS,
     INTERRUPTED,
     SOME_FAILED,
     CheckpointEvery,
     Data,
     Device,
+    Grace,
+    HangAfter,
     Pictures,
     Reports,
     Runs,
     Scale,
     Threads,
     check_folder,
+    given_command,
     known_device,
     say,
 )
@@ -64,9 +69,8 @@ def search(
         bool, typer.Option("--confirm/--no-confirm", help="Hold the winner against the default with fresh seeds.")
     ] = True,
     checkpoint_every: CheckpointEvery = 20,
-    grace: Annotated[
-        float, typer.Option(min=1, metavar="SECONDS", help="Silence after which a worker's trial is taken over.")
-    ] = 60,
+    grace: Grace = GRACE_SECONDS,
+    hang_after: HangAfter = HANG_SECONDS,
 ) -> None:
     """Search with Optuna for the best config: its trials are runs like any other. The same command goes on, and on
     several machines with the same --storage shares the work."""
@@ -81,6 +85,7 @@ def search(
     check_folder("--reports", reports)
     console = Console(emoji=False)
 
+    from bench.faults import StoreLost
     from bench.machine import Machine, resolve_device
     from bench.report.overview import write_overview
     from bench.report.search_terminal import print_search
@@ -90,14 +95,20 @@ def search(
     from bench.search.worker import Orders
     from bench.store import RunStore
 
-    machine = Machine(resolve_device(known_device(device)), threads, checkpoint_every)
+    machine = Machine(
+        resolve_device(known_device(device)),
+        threads,
+        checkpoint_every,
+        hang_seconds=hang_after,
+        command=given_command(),
+    )
     url, folder = storage or default_storage(loaded, runs), reports / loaded.name
     deadline = time.time() + (loaded.file.timeout or float("inf"))
     try:
         results, states = run_search(
             loaded,
             Orders(url, runs, machine, grace, deadline),
-            RunStore(runs),
+            RunStore(runs, grace),
             workers,
             folder,
             pictures,
@@ -109,6 +120,9 @@ def search(
         raise typer.Exit(INTERRUPTED) from None
     except STORAGE_ERRORS as error:
         say(f"{without_password(url)}: {str(error).splitlines()[0]}; what is done is kept, run the same command again")
+        raise typer.Exit(SOME_FAILED) from None
+    except StoreLost as error:
+        say(f"{error}; what is done is kept, and the same command goes on when it can be written again")
         raise typer.Exit(SOME_FAILED) from None
     except WorkersLost:
         say("workers were killed again and again (out of memory?); what is done is kept; try fewer --workers")

@@ -19,8 +19,8 @@ from bench.machine import Machine
 from bench.measure.metrics import METRICS
 from bench.probe import Probe, all_remembered, probe_apart, probe_file, recall, remember
 from bench.runner import MEASURED, unscored
-from bench.store import RunStore, State
-from bench.stored import Made, hash_of, made_of_all, stored_runs
+from bench.store import CHECKPOINTS, RunStore, State, identity_hash
+from bench.stored import Made, made_of_all, stored_runs
 from bench.study import Run
 
 START = 1.5  # seconds that the imports of a process take, where no probe has said
@@ -117,7 +117,7 @@ class Pricing:
         to_score = unscored(job, self.store) if state == "done" else []
         has_ended = state == "diverged" or (state == "unavailable" and not _has_weights(run.config.method))
         not_to_be_had = (self.store.read(run.id, f"{METRICS[m].records}.missing") for m in to_score)
-        seedless = hash_of(made.schema or 0, made.fingerprint, made.config | {"seed": 0}, made.code or "")
+        seedless = identity_hash(made.config | {"seed": 0}, made.fingerprint, made.code or "")
         file = probe_file(seedless, metrics, self.machine, self.device_name)
         price, reason = self._price(run, made, file)
         return Planned(
@@ -155,19 +155,18 @@ class Pricing:
 
 def _of_store(timings: list[dict[str, Any]], found: Probe | None, start: float) -> Price | None:
     """Medians of what like runs took, and their largest memory; None where none has said all of it."""
-    parts = [t["seconds"] for t in timings if {"setup", "train", "validate", "score"} <= t.get("seconds", {}).keys()]
+    parts = [t["seconds"] for t in timings if {"setup", "score"} <= t.get("seconds", {}).keys()]
     measured = [seconds["measure"] for seconds in parts if seconds.get("measure") is not None]
     if not parts or not (measured or found):
         return None
-    gpu = [t["gpu_peak_bytes"] for t in timings if t.get("gpu_peak_bytes") is not None]
     return Price(
         start=start,
         setup=max(seconds["setup"] for seconds in parts),  # of the first run of a process
-        train=median(seconds["train"] + seconds["validate"] for seconds in parts),
+        train=median(seconds.get("train", 0.0) + seconds.get("validate", 0.0) for seconds in parts),
         score=median(seconds["score"] for seconds in parts),
         measure=median(measured) if measured else found.measure if found else 0.0,
         peak_bytes=max(t.get("peak_bytes") or 0 for t in timings),
-        gpu_peak_bytes=max(gpu) if gpu else None,
+        gpu_peak_bytes=max(t.get("gpu_peak_bytes") or 0 for t in timings) or None,
         source="store",
     )
 
@@ -209,7 +208,7 @@ def spent(store: RunStore, run: Run) -> float:
     """Share of a run's training that is done, as its files say; without torch."""
     if store.read(run.id, "training") is not None:
         return 1.0
-    state, train = _checkpoint_state(store.folder(run.id) / "checkpoint.safetensors"), run.config.train
+    state, train = _checkpoint_state(store.folder(run.id) / CHECKPOINTS[0]), run.config.train
     done: dict[str, float] = {
         "steps": state.get("step", 0),
         "images": state.get("step", 0) * train.batch_size,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.data.cache import cache_root
+from bench.faults import SAID, name_of
 from bench.machine import Machine
 from bench.store import read_text, write_atomically
 from bench.study import Run
@@ -65,7 +66,8 @@ def probe(run: Run, metrics: Sequence[str], machine: Machine, begun: float | Non
 
         return measured(run, metrics, machine, begun)
     except Exception as error:  # of a method, a metric or the device, as in a run
-        reason = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
+        fault, said = name_of(error), f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
+        reason = said if fault == "error" else f"{SAID[fault]}: {said}"
     return Probe(reason=reason, took=time.monotonic() - begun)
 
 

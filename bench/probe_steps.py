@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -21,8 +19,9 @@ from bench.config import RunConfig
 from bench.data.batches import BatchesAhead
 from bench.data.tasks import Batch
 from bench.machine import Machine
+from bench.measure.process import peak_resident_bytes
 from bench.probe import Probe
-from bench.run import Watch, _Work
+from bench.stages import Watch, Work
 from bench.store import RunStore
 from bench.study import Run
 from bench.training.checkpoint import save_weights
@@ -40,7 +39,7 @@ def measured(run: Run, metrics: Sequence[str], machine: Machine, begun: float) -
     """The probe of a run. Raises whatever the run would."""
     start, opened = time.monotonic() - begun, time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-probe-") as folder:
-        work, again = (_Work(run, RunStore(Path(folder) / name), machine, Watch()) for name in ("first", "again"))
+        work, again = (Work(run, RunStore(Path(folder) / name), machine, Watch()) for name in ("first", "again"))
         again.method, _ = work.method, work.validation  # the same method, as if it were trained
         clock = Clock(work.device)
         setup = time.monotonic() - opened
@@ -52,7 +51,7 @@ def measured(run: Run, metrics: Sequence[str], machine: Machine, begun: float) -
             first, validation = clock(work._validate), clock(work._validate)
             setup += steps.excess() + max(0.0, first - validation)
         first, score = (clock(partial(_finish, each, metrics)) for each in (work, again))
-        peak, gpu_peak = peak_of_process(), clock.gpu_peak_bytes()
+        peak, gpu_peak = peak_resident_bytes(), clock.gpu_peak_bytes()
         return Probe(
             start=start,
             setup=setup + max(0.0, first - score),
@@ -68,15 +67,16 @@ def measured(run: Run, metrics: Sequence[str], machine: Machine, begun: float) -
         )
 
 
-def _finish(work: _Work, metrics: Sequence[str]) -> None:
+def _finish(work: Work, metrics: Sequence[str]) -> None:
     """What a run does besides its steps and validations."""
     work._describe()
-    save_weights(work.folder / "weights.safetensors", work.method)
+    with work.store.placing(work.run.id, "weights.safetensors") as path:
+        save_weights(path, work.method)
     work.keep_samples()
     work.score(metrics)
 
 
-def _measure(work: _Work) -> None:
+def _measure(work: Work) -> None:
     with suppress(Exception):  # a run is done without it too
         work.measure()
 
@@ -196,12 +196,3 @@ class Clock:
 
     def gpu_bytes(self) -> int | None:
         return int(torch.cuda.get_device_properties(self.device).total_memory) if self.kind == "cuda" else None
-
-
-def peak_of_process() -> int:
-    """Bytes of main memory that this process has held at most."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024
-    except (OSError, StopIteration):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable
@@ -11,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from bench.data.dataset import open_dataset
-from bench.store import SCHEMA, RunStore
+from bench.store import SCHEMA, RunStore, identity_hash
 from bench.study import Run, method_code
 
 RUN_ID = re.compile(r"[0-9a-f]{16}")
@@ -77,7 +76,9 @@ def _stored(store: RunStore, name: str) -> Made | None:
     try:
         content: dict[str, Any] = store.read(name, "run") or {}
         config, data = content["config"], content["data"]
-        made = Made(name, config, data, content.get("schema"), content.get("code"), content.get("provenance") or {})
+        made = Made(
+            name, config, data, content.get("schema"), content.get("method_code"), content.get("provenance") or {}
+        )
         return made if made.schema is not None and made.code is not None else _guessed(made)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):  # damaged, or not there yet
         return None
@@ -88,7 +89,7 @@ def _guessed(made: Made) -> Made:
     codes = [made.code] if made.code is not None else ["", _code_today(str(made.config["method"]))]
     for schema in [made.schema] if made.schema is not None else range(SCHEMA, 0, -1):
         for code in codes:
-            if made.id == hash_of(schema, made.fingerprint, made.config, code):
+            if made.id == identity_hash(made.config, made.fingerprint, code, schema):
                 return replace(made, schema=schema, code=code)
     return made
 
@@ -98,9 +99,3 @@ def _code_today(method: str) -> str:
         return method_code(method)
     except ValueError:  # its file is not here
         return ""
-
-
-def hash_of(schema: int, fingerprint: str, config: dict[str, Any], code: str) -> str:
-    """What bench.store.run_id gives, of a config as it is stored, at any schema."""
-    content = {"schema": schema, "data": fingerprint, "config": config} | ({"code": code} if code else {})
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
