@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -96,6 +97,7 @@ class Pricing:
         self.start = median([p.start for p in all_remembered() if not p.reason] or [START])
         self._finished: dict[str, list[Made]] = {}
         self._alike: dict[str, list[Made]] = {}
+        self._timed: dict[str, list[dict[str, Any]]] = {}
         for made in self.stored.values():
             if store.state(made.id) in ("done", "diverged"):
                 self._finished.setdefault(made.key, []).append(made)
@@ -138,14 +140,19 @@ class Pricing:
 
     def _price(self, run: Run, made: Made, file: Path) -> tuple[Price | None, str]:
         """The price, or None and the reason; records of what was done come before a probe."""
-        alike = (other for other in self._alike.get(made.like, ()) if self._is_of_this_machine(other))
-        timings = [timing for other in alike if (timing := self.store.read(other.id, "timing"))]
         found = recall(file, self.at_a_time)
-        if price := _of_store(timings, found, self.start):
+        if price := _of_store(self._timings(made.like), found, self.start):
             return price, ""
         if found is None:
             return None, UNKNOWN
         return (None, found.reason) if found.reason else (_of_probe(found, run.config.train), "")
+
+    def _timings(self, like: str) -> list[dict[str, Any]]:
+        """What is written down of the finished runs that are like it, of this machine."""
+        if like not in self._timed:
+            alike = (other for other in self._alike.get(like, ()) if self._is_of_this_machine(other))
+            self._timed[like] = [timing for other in alike if (timing := self.store.read(other.id, "timing"))]
+        return self._timed[like]
 
     def _is_of_this_machine(self, made: Made) -> bool:
         known = made.provenance
@@ -194,9 +201,15 @@ def probe_unknown(planned: Sequence[Planned], pricing: Pricing) -> Iterator[tupl
     filled = unknown + unknown[-1:] * (-len(unknown) % pricing.at_a_time)  # the last are not to have the machine alone
     ask: Callable[[Planned], Probe] = lambda one: probe_apart(one.run, one.metrics, pricing.machine)  # noqa: E731
     with ThreadPoolExecutor(pricing.at_a_time) as pool:
-        for one, found in zip(unknown, pool.map(ask, filled), strict=False):
-            remember(one.probe_file, pricing.at_a_time, found)
-            yield one, found
+        try:
+            for one, found in zip(unknown, pool.map(ask, filled), strict=False):
+                remember(one.probe_file, pricing.at_a_time, found)
+                yield one, found
+        except BaseException:  # the threads wait for the probes
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.kill()
+            raise
 
 
 def configs_without_price(planned: Sequence[Planned]) -> list[Planned]:

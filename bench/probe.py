@@ -95,7 +95,9 @@ def probe_apart(run: Run, metrics: Sequence[str], machine: Machine) -> Probe:
 
 def _serve(pipe: Connection, run: Run, metrics: tuple[str, ...], machine: Machine, begun: float) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
-    pipe.send(probe(run, metrics, machine, begun))
+    found = probe(run, metrics, machine, begun)
+    with suppress(BrokenPipeError):  # nobody waits for it any more
+        pipe.send(found)
 
 
 def probe_file(seedless: str, metrics: Sequence[str], machine: Machine, device_name: str) -> Path:
