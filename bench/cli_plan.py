@@ -48,7 +48,7 @@ def plan(
     check_folder("--runs", runs)
     on, name = device_and_name(known_device(device))
     machine, jobs = Machine(on, threads), jobs_of(loaded)
-    at_a_time = workers or default_workers(machine, len(jobs))
+    at_a_time = min(workers or default_workers(machine, len(jobs)), len(jobs))
     pricing = Pricing(RunStore(runs), machine, name, at_a_time)
     planned = pricing.plan(jobs)
     if probe:
