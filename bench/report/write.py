@@ -15,6 +15,7 @@ from bench.report.figures import draw_curves, draw_samples, sample_grid, validat
 from bench.report.frames import Results
 from bench.report.levels import levels
 from bench.report.methods import methods_table, published_table
+from bench.report.mishaps import events_table, failures_table
 from bench.report.page.pictures import write_pictures
 from bench.report.page.render import PAGE, render, undrawn
 from bench.report.page.study_page import study_page
@@ -141,7 +142,14 @@ def _markdown(results: Results, folder: Path) -> str:
     ]
     parts += [titled(table) for table in _tables(results)]
     parts += _pictures(folder)
-    about = (methods_table(results), published_table(results), difference_table(results), run_table(results))
+    about = (
+        methods_table(results),
+        published_table(results),
+        difference_table(results),
+        failures_table(results),
+        events_table(results),
+        run_table(results),
+    )
     parts += [titled(table) for table in about if table]
     parts.append(_again(results))
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
@@ -215,6 +223,6 @@ def _plainly(text: str) -> str:
 
 def _provenance(words: dict[str, str | int]) -> str:
     packages = ", ".join(
-        f"{name} {value}" for name, value in words.items() if name not in ("device", "threads", "code")
+        f"{name} {value}" for name, value in words.items() if name not in ("device", "threads", "code", "command")
     )
     return f"{packages}; on {words['device']}, threads {words['threads']}"
