@@ -168,8 +168,10 @@ class Work:
         """What the stages took, and the most memory; later stages are added to what is there."""
         known = self.store.read(self.run.id, "timing") or {}
         gpu = torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else 0
+        before = known.get("seconds", {})
+        scoring = before.get("score", 0.0) + self.seconds.get("score", 0.0)  # of metrics that were added later, too
         timing = {
-            "seconds": {**known.get("seconds", {}), **self.seconds},
+            "seconds": {**before, **self.seconds, "score": scoring},
             "peak_bytes": max(known.get("peak_bytes", 0), peak_resident_bytes()),
             "gpu_peak_bytes": max(known.get("gpu_peak_bytes", 0), gpu),
         }

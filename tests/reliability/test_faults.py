@@ -218,7 +218,7 @@ class Hangs(L1UNet):
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_code_that_hangs(write_study: WriteStudy, bench: Bench, tmp_path: Path, workers: str, tried: Tried) -> None:
     (tmp_path / "hangs.py").write_text(HANGS)
-    study = write_study(axes={"method": ["gan", f"{tmp_path / 'hangs.py'}:Hangs"]}, control={"method": "gan"})
+    study = write_study(axes={"method": ["gan", "hangs:Hangs"]}, control={"method": "gan"})
     asked = ("--scale", "tiny", "--workers", workers, "--hang-after", "3", "train.steps=20")
     done = bench("run", study, *asked)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
