@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,12 @@ class Study:
 
     def runs(self) -> list[Run]:
         """Every run, seed by seed, so that an interruption leaves whole comparisons behind and what is timed is
-        interleaved. A method without parameters has one run. Opens the data set, for its fingerprint."""
+        interleaved. A method without parameters has one run. Opens the data set, for its fingerprint, the first time:
+        images that change later do not make other runs of those that were planned."""
+        return list(self._runs)
+
+    @cached_property
+    def _runs(self) -> list[Run]:
         found = []
         first: dict[DataConfig, Variant] = {}
         for variant in self.variants:

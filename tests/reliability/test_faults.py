@@ -160,8 +160,8 @@ def photographs(tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 def test_an_image_that_turns_unreadable(study: Path, photographs: Path, bench: Bench, tried: Tried) -> None:
-    arguments = (study, "--data", photographs, "--scale", "tiny", "--workers", "2", "train.steps=20")
-    command = Command(study.parent, "run", *arguments, "--checkpoint-every", "0")
+    arguments = (study, "--data", photographs, "--scale", "tiny", "train.steps=20")
+    command = Command(study.parent, "run", *arguments, "--workers", "2")
     wait_until(lambda: command.out.poll(0))  # it has planned, and starts its workers
     broken = {path: path.read_bytes() for path in photographs.iterdir()}
     for path in broken:
@@ -174,7 +174,7 @@ def test_an_image_that_turns_unreadable(study: Path, photographs: Path, bench: B
     assert "bring the images back as they were" in page
     for path, content in broken.items():
         path.write_bytes(content)
-    assert bench("run", *arguments).returncode == 0
+    assert bench("run", *arguments, "--workers", "1").returncode == 0
     tried("unreadable images", len(broken))
     tried("lost", 0)
 
@@ -189,7 +189,7 @@ def test_out_of_memory_on_the_device(write_study: WriteStudy, bench: Bench, tmp_
     failed = next(o for p in tmp_path.glob("runs/*/outcome.json") if "fault" in (o := json.loads(p.read_text())))
     assert failed["batch_size"] == 4
     assert failed["peak_bytes"] > 0
-    assert "lower train.batch_size" in (tmp_path / "reports/study/report.md").read_text()
+    assert "lower train.batch" in (tmp_path / "reports/study/report.md").read_text()
     tried("out of memory", 1)
 
 
