@@ -22,12 +22,15 @@ class Lease:
 
     def __init__(self, path: Path, grace: float) -> None:
         self.path = path
-        self.lease = SoftFileLease(path, lease_duration=grace)
+        self.lease = self._make(grace)
         self.seen: tuple[tuple[int, int, int] | None, float] = (None, 0.0)
         self.looked = time.monotonic()
         self._abandoned = path.with_name(f"{path.name}.abandoned")
         self.taken_from = ""
         """In words, who had it when this process took it; empty if it was free."""
+
+    def _make(self, grace: float) -> SoftFileLease:
+        return SoftFileLease(self.path, lease_duration=grace, thread_local=False)  # the watchdog asks too
 
     def acquire(self) -> bool:
         """Take it if it is free, or its holder dead; does not wait. Raises OSError where it cannot be written."""
@@ -36,7 +39,7 @@ class Lease:
             self.lease.acquire(blocking=False)
         except LeaseSettingsMismatch:  # the holder's own --grace counts
             if owner := self.lease.owner:
-                self.lease = SoftFileLease(self.path, lease_duration=owner.lease_duration or self.lease.lease_duration)
+                self.lease = self._make(owner.lease_duration or self.lease.lease_duration)
             return False
         except Timeout:
             if self._unchanged_for() > LONGER * self.lease.lease_duration:
