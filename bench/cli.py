@@ -17,16 +17,20 @@ from bench.cli_options import (
     BAD_INPUT,
     INTERRUPTED,
     SOME_FAILED,
+    Address,
     CheckpointEvery,
     Data,
     Device,
+    ExecutorName,
     Pictures,
     Reports,
     Runs,
     Scale,
     Threads,
     check_folder,
+    cluster_at,
     known_device,
+    parse_shard,
     say,
 )
 from bench.cli_profile import profile
@@ -79,6 +83,12 @@ def run(
     cuda_graphs: Annotated[
         bool, typer.Option("--cuda-graphs", help="Replay training steps as CUDA graphs (gan and l1_unet).")
     ] = False,
+    executor: ExecutorName = "local",
+    address: Address = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Of N commands on one store, do the I-th share of the runs; no report."),
+    ] = None,
 ) -> None:
     """Train what is missing, score it, and report."""
     from bench.report.claims import archives
@@ -90,21 +100,31 @@ def run(
     from bench.store import RunStore
 
     console, store = Console(emoji=False), RunStore(runs)
+    if executor == "ray" and workers is not None:
+        raise InputError("--workers: with --executor ray the nodes take as many runs at a time as they bear")
+    if executor == "ray" and shard is not None:
+        raise InputError("--shard: is for clusters without Ray, which deals out the runs itself; leave one of them out")
+    place, shards = parse_shard(shard)
     loaded = _load(studies, scale, data)
     check_folder("--runs", runs)
     check_folder("--reports", reports)
     archives(reports, without={study.name for study in loaded})  # a broken one is said before the work
-    jobs = jobs_of(loaded)
+    jobs = jobs_of(loaded)[place::shards]
     try:
-        states = run_jobs(jobs, store, console, known_device(device), threads, workers, checkpoint_every, cuda_graphs)
+        with cluster_at(executor, address, runs) as cluster:
+            asked = (known_device(device), threads, workers, checkpoint_every, cuda_graphs, cluster, shard is None)
+            states = run_jobs(jobs, store, console, *asked)
     except KeyboardInterrupt:
         say("interrupted; what is done is kept, and the same command goes on from there")
         raise typer.Exit(INTERRUPTED) from None
-    for study in loaded:
+    for study in loaded if shard is None else ():
         results = collect(study, store)
         write_report(results, reports / study.name, store, pictures)
         print_results(results, reports / study.name, console)
-    write_overview(reports)
+    if shard is None:
+        write_overview(reports)
+    else:
+        say(f"shard {shard} is done; when all are, the same command without --shard measures speed and reports")
     if any(state not in ("done", "unavailable") for state in states.values()):
         raise typer.Exit(SOME_FAILED)
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from baselines.weights import base_of, weights_path
 from bench.config import RunConfig
-from bench.executors import Job, in_process, local_processes
+from bench.executors import End, Executor, Job, Tell, in_process, local_processes
 from bench.machine import Machine, resolve_device
 from bench.measure.metrics import METRICS, Unavailable, load
 from bench.progress import Display
 from bench.store import RunStore, State
 from bench.study import Run, Study
+
+if TYPE_CHECKING:
+    from bench.cluster.executor import Cluster
 
 POLL_SECONDS = 0.5  # for runs that another process is training
 MOST_LOSSES = 2  # of worker processes, before their runs are given up
@@ -77,22 +81,30 @@ def run_jobs(
     workers: int | None,
     checkpoint_seconds: float,
     cuda_graphs: bool = False,
+    cluster: Cluster | None = None,
+    measures: bool = True,
 ) -> dict[str, State]:
     """Train and score what is missing, then measure what is not measured, one run at a time; give every run's state.
 
-    workers: None takes as many as there are cores for on the CPU, one on CUDA. Waits for runs that other processes
-    hold, and takes them over if those processes die. Raises KeyboardInterrupt when told to stop, InputError for a bad
-    device.
+    workers: None takes as many as there are cores for on the CPU, one on CUDA. With a `cluster` its nodes do the work,
+    as many runs at a time as they bear. Without `measures` the speed is left to another command. Waits for runs that
+    other processes hold, and takes them over if those processes die. Raises KeyboardInterrupt when told to stop,
+    InputError for a bad device.
     """
     missing = missing_jobs(jobs, store)
-    left = {run.id for run, _ in missing} | {run.id for run in unmeasured(jobs, store)}
+    left = {run.id for run, _ in missing} | {run.id for run in unmeasured(jobs, store) if measures}
     console.print(f"{len(jobs)} runs: {len(jobs) - len(left)} cached, {len(left)} to do", highlight=False)
     if left:
-        machine = Machine(resolve_device(device), threads, checkpoint_seconds, cuda_graphs)
+        found = resolve_device(device) if cluster is None else cluster.device(device)
+        machine = Machine(found, threads, checkpoint_seconds, cuda_graphs)
         with Display(console, jobs) as display:
             if missing:
-                _train(missing, store, machine, workers or default_workers(machine, len(missing)), display)
-            _measure(unmeasured(jobs, store), store, machine, display)
+                workers = workers or default_workers(machine, len(missing))
+                executor = in_process if workers == 1 else local_processes(workers)
+                _train(missing, store, machine, executor if cluster is None else cluster.execute, display)
+            if measures:
+                measurer = measured_here if cluster is None else cluster.measure
+                _measure(unmeasured(jobs, store), store, machine, measurer, display)
     return {run.id: store.state(run.id) for run, _ in jobs}
 
 
@@ -102,8 +114,7 @@ def default_workers(machine: Machine, jobs: int) -> int:
     return max(1, min(cores // machine.threads, jobs, MOST_WORKERS)) if machine.device == "cpu" else 1
 
 
-def _train(missing: list[Job], store: RunStore, machine: Machine, workers: int, display: Display) -> None:
-    executor = in_process if workers == 1 else local_processes(workers)
+def _train(missing: list[Job], store: RunStore, machine: Machine, executor: Executor, display: Display) -> None:
     display.begin("runs", len(missing))
     losses = 0
     while missing:
@@ -141,14 +152,28 @@ def unmeasured(jobs: Sequence[Job], store: RunStore) -> list[Run]:
     return found
 
 
-def _measure(runs: list[Run], store: RunStore, machine: Machine, display: Display) -> None:
+def _measure(missing: list[Run], store: RunStore, machine: Machine, measurer: Executor, display: Display) -> None:
+    if not missing:
+        return
+    display.begin("measuring speed", len(missing))
+    losses = 0
+    while missing:
+        left = []
+        for run, state in measurer([(run, ()) for run in missing], store, machine, display.tell):
+            losses += state == "lost"
+            if state == "running" or (state == "lost" and losses <= MOST_LOSSES):
+                left.append(run)
+                continue
+            failure = store.read(run.id, "throughput.missing") or {}
+            display.end(run, "measured" if state == "done" else "not measured", failure.get("reason", ""))
+        missing = left
+        if missing:
+            time.sleep(POLL_SECONDS)
+
+
+def measured_here(jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tell) -> Iterator[tuple[Run, End]]:
+    """One run after the other in this process, with nothing else at work."""
     from bench.run import Watch, measure
 
-    if not runs:
-        return
-    display.begin("measuring speed", len(runs))
-    for run in runs:
-        while (state := measure(run, store, machine, Watch(display.tell))) == "running":
-            time.sleep(POLL_SECONDS)
-        failure = store.read(run.id, "throughput.missing") or {}
-        display.end(run, "measured" if state == "done" else "not measured", failure.get("reason", ""))
+    for run, _ in jobs:
+        yield run, measure(run, store, machine, Watch(tell))

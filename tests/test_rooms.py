@@ -20,6 +20,7 @@ FLOORS = [  # from the roof down; a module may import from its own line or from 
     ["bench.report"],
     ["bench.runner"],
     ["bench.progress"],
+    ["bench.cluster"],
     ["bench.executors"],
     ["bench.catalogue"],
     ["bench.contract"],
