@@ -13,15 +13,18 @@ from bench.cli_options import (
     DONE,
     INTERRUPTED,
     SOME_FAILED,
+    Address,
     CheckpointEvery,
     Data,
     Device,
+    ExecutorName,
     Pictures,
     Reports,
     Runs,
     Scale,
     Threads,
     check_folder,
+    cluster_at,
     known_device,
     say,
 )
@@ -67,6 +70,8 @@ def search(
     grace: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="Silence after which a worker's trial is taken over.")
     ] = 60,
+    executor: ExecutorName = "local",
+    address: Address = None,
 ) -> None:
     """Search with Optuna for the best config: its trials are runs like any other. The same command goes on, and on
     several machines with the same --storage shares the work."""
@@ -84,26 +89,24 @@ def search(
     from bench.machine import Machine, resolve_device
     from bench.report.overview import write_overview
     from bench.report.search_terminal import print_search
+    from bench.search.nodes import check_shared
     from bench.search.processes import WorkersLost
     from bench.search.storage import STORAGE_ERRORS, default_storage, without_password
     from bench.search.whole import lacking, run_search
     from bench.search.worker import Orders
     from bench.store import RunStore
 
-    machine = Machine(resolve_device(known_device(device)), threads, checkpoint_every)
     url, folder = storage or default_storage(loaded, runs), reports / loaded.name
     deadline = time.time() + (loaded.file.timeout or float("inf"))
     try:
-        results, states = run_search(
-            loaded,
-            Orders(url, runs, machine, grace, deadline),
-            RunStore(runs),
-            workers,
-            folder,
-            pictures,
-            confirm,
-            console,
-        )
+        with cluster_at(executor, address, runs) as cluster:
+            if cluster is not None:
+                check_shared(cluster, url, storage is not None)
+            found = (cluster.device if cluster is not None else resolve_device)(known_device(device))
+            orders = Orders(url, runs, Machine(found, threads, checkpoint_every), grace, deadline)
+            results, states = run_search(
+                loaded, orders, RunStore(runs), workers, folder, pictures, confirm, console, cluster
+            )
     except KeyboardInterrupt:
         say("interrupted; what is done is kept, and the same command goes on from there")
         raise typer.Exit(INTERRUPTED) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,10 +39,9 @@ class Cluster:
         """auto -> cuda where a node has a GPU, else cpu. Raises InputError."""
         if ":" in name:
             raise InputError(f"--device {name}: Ray hands out the GPUs; say cuda")
-        has_gpu = any(node["Resources"].get("GPU") for node in alive())
-        if name == "cuda" and not has_gpu:
+        if name == "cuda" and not self.gpus():
             raise InputError("--device cuda: no node of the cluster has a GPU")
-        return name if name != "auto" else "cuda" if has_gpu else "cpu"
+        return name if name != "auto" else "cuda" if self.gpus() else "cpu"
 
     def room(self, machine: Machine) -> int:
         """How many tasks with a GPU, or with `machine.threads` CPUs, can be at work at a time. Raises InputError for
@@ -50,7 +49,11 @@ class Cluster:
         most = sum(int(node["Resources"].get("CPU", 0)) // machine.threads for node in alive())
         if not most:
             raise InputError(f"--threads {machine.threads}: no node of the cluster has so many CPUs")
-        return most if machine.device == "cpu" else int(sum(node["Resources"].get("GPU", 0) for node in alive()))
+        return most if machine.device == "cpu" else self.gpus()
+
+    def gpus(self) -> int:
+        """How many there are."""
+        return int(sum(node["Resources"].get("GPU", 0) for node in alive()))
 
     def execute(self, jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tell) -> Iterator[tuple[Run, End]]:
         """Each run in a task of its own, once a probe of its config says what it asks for."""
@@ -60,10 +63,13 @@ class Cluster:
             kinds.setdefault((job[0].config.model_copy(update={"seed": 0}), job[1]), []).append(job)
         probes = {self.submit(tasks.probe, whole(machine), like[0], machine): like for like in kinds.values()}
         runs: dict[Any, Run] = {}
-        for ref in self.ends([*probes], runs, tell):
+        refs = [*probes]
+        for ref in self.ends(refs, tell):
             if ref in probes:
-                ask = _ask(ref, machine)
-                runs |= {self.submit(tasks.work, ask, job, machine): job[0] for job in probes[ref]}
+                ask = self._ask(ref, machine)
+                begun = {self.submit(tasks.work, ask, job, machine): job[0] for job in probes[ref]}
+                runs |= begun
+                refs += begun
             elif (state := self._end(ref, runs[ref], store, "outcome")) is not None:
                 yield runs[ref], state
 
@@ -72,7 +78,7 @@ class Cluster:
         for run, _ in map(_with_absolute_path, jobs):
             node, ask = _largest(machine)
             ref = self.submit(tasks.measure, ask, run, machine, scheduling_strategy=_on(node))
-            [_] = self.ends([ref], {}, tell)
+            [_] = self.ends([ref], tell)
             if (state := self._end(ref, run, store, "throughput.missing")) is not None:
                 yield run, state
 
@@ -83,15 +89,16 @@ class Cluster:
         self.holders[ref] = holder
         return ref
 
-    def ends(self, first: Sequence[Any], more: Collection[Any], tell: Tell) -> Iterator[Any]:
-        """References as their tasks end; there may come to be `more`. Raises KeyboardInterrupt when told to stop, once
-        all tasks have saved where they are."""
+    def ends(self, refs: list[Any], tell: Tell, meanwhile: Callable[[], object] = lambda: None) -> Iterator[Any]:
+        """References as their tasks end; `refs` may grow. Raises KeyboardInterrupt when told to stop, once all
+        tasks have saved where they are."""
         stop, ended, is_told = threading.Event(), set[Any](), False
         with signals_set(stop):
-            while pending := [ref for ref in [*first, *more] if ref not in ended]:
+            while pending := [ref for ref in refs if ref not in ended]:
                 ready, _ = ray.wait(pending, num_returns=len(pending), timeout=POLL_SECONDS)
-                for run, (phase, share) in ray.get(self.driver.board.news.remote()).items():
-                    tell(run, phase, share)
+                for name, (phase, share) in ray.get(self.driver.board.news.remote()).items():
+                    tell(name, phase, share)
+                meanwhile()
                 if stop.is_set() and not is_told:
                     is_told, begun = True, ray.get(self.driver.board.stop.remote())
                     for ref in pending:
@@ -102,23 +109,46 @@ class Cluster:
         if stop.is_set():
             raise KeyboardInterrupt
 
+    def result(self, ref: Any) -> Any:
+        """What a task gave; None if it was cancelled, "lost" if its process, its node or the result is gone. Raises
+        what it raised, from the RayTaskError that tells where."""
+        try:
+            return ray.get(ref)
+        except TaskCancelledError:
+            return None
+        except RayTaskError as error:
+            if isinstance(error.cause, RayError):
+                return "lost"
+            raise error.cause from error
+        except RayError:
+            return "lost"
+
     def _end(self, ref: Any, run: Run, store: RunStore, record: str) -> End | None:
         """How a run's task ended, None if it was told to before the run's end; a failure goes into the run's `record`.
         Raises InputError."""
         try:
-            state: End | None = ray.get(ref)
-        except TaskCancelledError:
-            return None
-        except RayTaskError as error:
-            if isinstance(error.cause, InputError):
-                raise error.cause from None
-            reason = f"{type(error.cause).__name__}: {error.cause}".splitlines()[0]
-            store.write(run.id, record, {"state": "failed", "reason": reason, "traceback": str(error)})
+            state: End | None = self.result(ref)
+        except InputError:
+            raise
+        except Exception as error:  # of the store, mostly: what else goes wrong in a run is recorded there
+            content = {"state": "failed", "reason": first_line(error), "traceback": str(error.__cause__)}
+            store.write(run.id, record, content)
             return "failed"
-        except RayError:  # its process, its node or what it gave back is gone
+        if state == "lost":
             ray.get(self.driver.board.drop.remote(run.id))
-            return "lost"
         return state
+
+    def _ask(self, ref: Any, machine: Machine) -> Ask:
+        """What runs of a config ask for, by its probe's result."""
+        try:
+            found = self.result(ref)
+        except InputError:
+            raise
+        except Exception:  # the runs will say it
+            found = None
+        if found is None or found == "lost":
+            return whole(machine)
+        return ask_for(found, machine, max(node["Resources"].get("memory", 0) for node in alive()))
 
 
 def _remote(task: Any, **options: Any) -> Any:
@@ -143,18 +173,6 @@ def _largest(machine: Machine) -> tuple[dict[str, Any], Ask]:
     return node, Ask(int(node["Resources"].get("CPU", 0)), float(is_gpu))
 
 
-def _ask(ref: Any, machine: Machine) -> Ask:
-    """What runs of a config ask for by its probe's result; all there is where the probe was lost."""
-    try:
-        return ask_for(ray.get(ref), machine, max(node["Resources"].get("memory", 0) for node in alive()))
-    except RayTaskError as error:
-        if isinstance(error.cause, InputError):
-            raise error.cause from None
-        return whole(machine)
-    except RayError:
-        return whole(machine)
-
-
 def _greet(driver: Driver) -> list[str]:
     """Names of the nodes that do not see the driver's store. Raises InputError for a node with other code, or none."""
     found = {}
@@ -168,11 +186,16 @@ def _greet(driver: Driver) -> list[str]:
         except RayTaskError as error:
             if isinstance(error.cause, InputError):
                 raise error.cause from None
-            reason = f"{type(error.cause).__name__}: {error.cause}".splitlines()[0]
+            reason = first_line(error.cause)
             raise InputError(f"--executor ray: gan-bench cannot be used on the node {name} ({reason})") from None
         except RayError:  # it died meanwhile; others may be there
             continue
     return blind
+
+
+def first_line(error: Exception) -> str:
+    """An error's kind, and what it says first."""
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
 
 
 def _with_absolute_path(job: Job) -> Job:
