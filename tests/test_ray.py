@@ -22,7 +22,7 @@ from search.searches import CONTENT
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
-STEPS = 300
+STEPS = 200
 NODES = """
 import json, os, sys
 from ray.cluster_utils import Cluster
