@@ -15,6 +15,8 @@ from rich.markup import escape
 from bench.cli_baselines import app as baselines
 from bench.cli_options import (
     BAD_INPUT,
+    GRACE_SECONDS,
+    HANG_SECONDS,
     INTERRUPTED,
     SOME_FAILED,
     Address,
@@ -22,6 +24,8 @@ from bench.cli_options import (
     Data,
     Device,
     ExecutorName,
+    Grace,
+    HangAfter,
     Pictures,
     Reports,
     Runs,
@@ -29,12 +33,14 @@ from bench.cli_options import (
     Threads,
     check_folder,
     cluster_at,
+    given_command,
     known_device,
     parse_shard,
     say,
 )
 from bench.cli_profile import profile
 from bench.cli_search import is_search, report_searches, search
+from bench.cli_verify import verify
 from bench.inputs import InputError, ScaleName
 
 app = typer.Typer(
@@ -48,6 +54,7 @@ app = typer.Typer(
 app.add_typer(baselines, name="baselines")
 app.command()(search)
 app.command()(profile)
+app.command()(verify)
 
 Studies = Annotated[
     list[str],
@@ -80,6 +87,8 @@ def run(
     device: Device = "auto",
     pictures: Pictures = True,
     checkpoint_every: CheckpointEvery = 20,
+    grace: Grace = GRACE_SECONDS,
+    hang_after: HangAfter = HANG_SECONDS,
     cuda_graphs: Annotated[
         bool, typer.Option("--cuda-graphs", help="Replay training steps as CUDA graphs (gan and l1_unet).")
     ] = False,
@@ -91,6 +100,8 @@ def run(
     ] = None,
 ) -> None:
     """Train what is missing, score it, and report."""
+    from bench.faults import StoreLost
+    from bench.machine import Machine
     from bench.report.claims import archives
     from bench.report.frames import collect
     from bench.report.overview import write_overview
@@ -99,7 +110,7 @@ def run(
     from bench.runner import jobs_of, run_jobs
     from bench.store import RunStore
 
-    console, store = Console(emoji=False), RunStore(runs)
+    console, store = Console(emoji=False), RunStore(runs, grace)
     if executor == "ray" and workers is not None:
         raise InputError("--workers: with --executor ray the nodes take as many runs at a time as they bear")
     if executor == "ray" and shard is not None:
@@ -110,13 +121,16 @@ def run(
     check_folder("--reports", reports)
     archives(reports, without={study.name for study in loaded})  # a broken one is said before the work
     jobs = jobs_of(loaded)[place::shards]
+    machine = Machine(known_device(device), threads, checkpoint_every, cuda_graphs, hang_after, given_command())
     try:
-        with cluster_at(executor, address, runs) as cluster:
-            asked = (known_device(device), threads, workers, checkpoint_every, cuda_graphs, cluster, shard is None)
-            states = run_jobs(jobs, store, console, *asked)
+        with cluster_at(executor, address, store) as cluster:
+            states = run_jobs(jobs, store, console, machine, workers, cluster, measures=shard is None)
     except KeyboardInterrupt:
         say("interrupted; what is done is kept, and the same command goes on from there")
         raise typer.Exit(INTERRUPTED) from None
+    except StoreLost as error:
+        say(f"{error}; what is done is kept, and the same command goes on when it can be written again")
+        raise typer.Exit(SOME_FAILED) from None
     for study in loaded if shard is None else ():
         results = collect(study, store)
         write_report(results, reports / study.name, store, pictures)
@@ -225,4 +239,8 @@ def main() -> None:
         sys.exit(BAD_INPUT)
     except BrokenPipeError:  # what read our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(SOME_FAILED)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        say(f"error: {where}{error.strerror or error}; what is done is kept")
         sys.exit(SOME_FAILED)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +18,9 @@ from bench.inputs import InputError, ScaleName
 
 if TYPE_CHECKING:
     from bench.cluster.executor import Cluster
+    from bench.store import RunStore
 
+GRACE_SECONDS, HANG_SECONDS = 60, 1800
 DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 Scale = Annotated[ScaleName, typer.Option(help="How much compute: tiny (seconds), small (minutes on a laptop), paper.")]
@@ -28,6 +32,13 @@ Pictures = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto takes CUDA if there is one; or cpu, cuda, cuda:1.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of each run on the CPU.")]
+Grace = Annotated[
+    float,
+    typer.Option(min=1, metavar="SECONDS", help="Silence after which work of another machine is taken over."),
+]
+HangAfter = Annotated[
+    float, typer.Option(min=1, metavar="SECONDS", help="Time without progress after which a run is taken to hang.")
+]
 CheckpointEvery = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time between checkpoints.")]
 ExecutorName = Annotated[
     Literal["local", "ray"], typer.Option(help="local: processes of this machine; ray: the nodes of a Ray cluster.")
@@ -39,7 +50,7 @@ Address = Annotated[
 
 
 @contextmanager
-def cluster_at(executor: str, address: str | None, runs: Path) -> Iterator[Cluster | None]:
+def cluster_at(executor: str, address: str | None, store: RunStore) -> Iterator[Cluster | None]:
     """The Ray cluster that is asked for, if one is. Raises InputError."""
     if executor != "ray":
         if address is not None:
@@ -49,7 +60,7 @@ def cluster_at(executor: str, address: str | None, runs: Path) -> Iterator[Clust
     from bench.cluster.connect import ClusterLost, connected
 
     try:
-        with connected(address, runs) as cluster:
+        with connected(address, store) as cluster:
             yield cluster
     except ClusterLost as error:
         say(f"the Ray cluster was lost ({error}); what is done is kept, and the same command goes on from there")
@@ -78,6 +89,11 @@ def parse_shard(text: str | None) -> tuple[int, int]:
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise InputError(f"--shard {text}: give I/N with I from 1 to N, such as 1/8")
     return int(match[1]) - 1, int(match[2])
+
+
+def given_command() -> str:
+    """The command line, for the record."""
+    return shlex.join(["bench", *sys.argv[1:]])
 
 
 def say(text: str) -> None:

@@ -11,6 +11,8 @@ from rich.console import Console
 
 from bench.cli_options import (
     DONE,
+    GRACE_SECONDS,
+    HANG_SECONDS,
     INTERRUPTED,
     SOME_FAILED,
     Address,
@@ -18,6 +20,8 @@ from bench.cli_options import (
     Data,
     Device,
     ExecutorName,
+    Grace,
+    HangAfter,
     Pictures,
     Reports,
     Runs,
@@ -25,6 +29,7 @@ from bench.cli_options import (
     Threads,
     check_folder,
     cluster_at,
+    given_command,
     known_device,
     say,
 )
@@ -67,9 +72,8 @@ def search(
         bool, typer.Option("--confirm/--no-confirm", help="Hold the winner against the default with fresh seeds.")
     ] = True,
     checkpoint_every: CheckpointEvery = 20,
-    grace: Annotated[
-        float, typer.Option(min=1, metavar="SECONDS", help="Silence after which a worker's trial is taken over.")
-    ] = 60,
+    grace: Grace = GRACE_SECONDS,
+    hang_after: HangAfter = HANG_SECONDS,
     executor: ExecutorName = "local",
     address: Address = None,
 ) -> None:
@@ -86,6 +90,7 @@ def search(
     check_folder("--reports", reports)
     console = Console(emoji=False)
 
+    from bench.faults import StoreLost
     from bench.machine import Machine, resolve_device
     from bench.report.overview import write_overview
     from bench.report.search_terminal import print_search
@@ -96,22 +101,30 @@ def search(
     from bench.search.worker import Orders
     from bench.store import RunStore
 
-    url, folder = storage or default_storage(loaded, runs), reports / loaded.name
+    url, folder, store = storage or default_storage(loaded, runs), reports / loaded.name, RunStore(runs, grace)
     deadline = time.time() + (loaded.file.timeout or float("inf"))
+    known = known_device(device)
     try:
-        with cluster_at(executor, address, runs) as cluster:
+        with cluster_at(executor, address, store) as cluster:
             if cluster is not None:
                 check_shared(cluster, url, storage is not None)
-            found = (cluster.device if cluster is not None else resolve_device)(known_device(device))
-            orders = Orders(url, runs, Machine(found, threads, checkpoint_every), grace, deadline)
-            results, states = run_search(
-                loaded, orders, RunStore(runs), workers, folder, pictures, confirm, console, cluster
+            machine = Machine(
+                (cluster.device if cluster is not None else resolve_device)(known),
+                threads,
+                checkpoint_every,
+                hang_seconds=hang_after,
+                command=given_command(),
             )
+            orders = Orders(url, runs, machine, grace, deadline)
+            results, states = run_search(loaded, orders, store, workers, folder, pictures, confirm, console, cluster)
     except KeyboardInterrupt:
         say("interrupted; what is done is kept, and the same command goes on from there")
         raise typer.Exit(INTERRUPTED) from None
     except STORAGE_ERRORS as error:
         say(f"{without_password(url)}: {str(error).splitlines()[0]}; what is done is kept, run the same command again")
+        raise typer.Exit(SOME_FAILED) from None
+    except StoreLost as error:
+        say(f"{error}; what is done is kept, and the same command goes on when it can be written again")
         raise typer.Exit(SOME_FAILED) from None
     except WorkersLost:
         say("workers were killed again and again (out of memory?); what is done is kept; try fewer --workers")

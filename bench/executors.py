@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from types import FrameType
@@ -75,23 +75,40 @@ def _outcomes(
 ) -> Iterator[tuple[Run, End]]:
     with sigint_blocked():  # workers inherit that until they ignore it
         futures = {pool.submit(_work, job, store, machine): job[0] for job in jobs}
-    for future in as_completed(futures):
-        run = futures[future]
-        try:
-            state: End | None = future.result()
-        except BrokenProcessPool:  # a worker was killed, and all jobs of the pool with it; what they saved is there
-            state = "lost"
-        if state is not None:
-            yield run, state
+    left = set(futures)
+    while left:
+        over, left = wait(left, min(1.0, store.grace / 6), FIRST_COMPLETED)
+        for future in over:
+            state = _end_of(future)
+            if state is not None:
+                yield futures[future], state
+        _kill_frozen([futures[future].id for future in left], store)
+
+
+def _end_of(future: Future[End | None]) -> End | None:
+    try:
+        return future.result()
+    except BrokenProcessPool:  # a worker was killed, and all jobs of the pool with it; what they saved is there
+        return "lost"
+
+
+def _kill_frozen(runs: list[str], store: RunStore) -> None:
+    """A worker that was stopped, or hangs where no thread of its can run, renews no lease; its run goes on anew."""
+    children = {process.pid for process in multiprocessing.active_children()}
+    for run in runs:
+        if store.was_at_work(run) and (pid := store.silent_holder(run)) in children and pid is not None:
+            os.kill(pid, signal.SIGKILL)
 
 
 _worker: tuple[Any, Any] = (None, None)  # the event that says stop, the queue of news
+_preempted = threading.Event()  # this worker alone is to stop
 
 
 def _start_worker(stop: Any, news: Any) -> None:
     global _worker
     _worker = stop, news
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and says so through the event
+    signal.signal(signal.SIGTERM, lambda *_: _preempted.set())
     threading.Thread(target=die_with_parent, daemon=True).start()
 
 
@@ -103,8 +120,8 @@ def die_with_parent() -> None:
     os._exit(1)
 
 
-def _work(job: Job, store: RunStore, machine: Machine) -> State | None:
-    """Execute a run in a worker; None when it was told to stop before the end."""
+def _work(job: Job, store: RunStore, machine: Machine) -> End | None:
+    """Execute a run in a worker; None when all were told to stop before the end, lost when this one alone was."""
     from bench.run import Watch, execute
     from bench.training.trainer import Interrupted
 
@@ -112,10 +129,13 @@ def _work(job: Job, store: RunStore, machine: Machine) -> State | None:
     if stop.is_set():
         return None
     run, metrics = job
+    watch = Watch(lambda *item: news.put(item), lambda: stop.is_set() or _preempted.is_set())
     try:
-        return execute(run, metrics, store, machine, Watch(lambda *item: news.put(item), stop.is_set))
+        return execute(run, metrics, store, machine, watch)
     except Interrupted:
-        return None
+        return None if stop.is_set() else "lost"
+    finally:
+        _preempted.clear()
 
 
 def pass_on(news: Any, tell: Callable[..., None]) -> None:

@@ -22,6 +22,10 @@ class Machine:
     checkpoint_seconds: float = 20.0
     cuda_graphs: bool = False
     """Replay training steps as CUDA graphs, where the method allows it."""
+    hang_seconds: float = 1800.0
+    """Without a sign of progress, after which a run is taken to hang."""
+    command: str = ""
+    """That was given, for the record."""
 
 
 def resolve_device(name: str) -> str:

@@ -66,6 +66,10 @@ class Display:
             self.progress.update(self.bars[run_id], completed=share, shown=shown)
             self.progress.update(self.total, completed=len(self.over) + sum(self.shares.values()))
 
+    def note(self, run: Run, text: str) -> None:
+        """What happened to a run on its way."""
+        self.progress.print(f"[dim]{escape(name(run))}: {escape(text)}[/]", highlight=False)
+
     def end(self, run: Run, state: str, reason: str) -> None:
         """A run ended, or its measuring did, which is told only if it failed."""
         with self.lock:

@@ -1,27 +1,39 @@
-"""What a run was made with: versions, machine, code."""
+"""What a run was made with: code, versions, machine, settings that decide the last bits, and the command."""
 
 from __future__ import annotations
 
 import os
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import torch
 
 PACKAGES = ("torch", "torchvision", "torchmetrics", "lpips", "stlpips_pytorch", "fvcore", "kornia", "numpy")
+SAME_MAKE = ("torch", "cuda", "device", "threads", "determinism")
+"""Where two runs differ in one of these, their last bits may, and their speeds do."""
 
 
-def describe(device: torch.device) -> dict[str, str | int]:
-    """Flat words for run.json and reports; no paths and no times in it."""
+def describe(device: torch.device, command: str = "") -> dict[str, str | int]:
+    """Flat words for run.json and reports; no paths but those of the command, and no times in it."""
     return {
         "python": platform.python_version(),
         **{name: _version(name) for name in PACKAGES},
+        **_cuda(device),
         "device": device_name(device),
         "threads": torch.get_num_threads(),
+        "determinism": _determinism(device),
         "code": _code(),
+        **({"command": command} if command else {}),
     }
+
+
+def same_make(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two descriptions are of the same software and device, as far as both say."""
+    return all(one[name] == other[name] for name in SAME_MAKE if name in one and name in other)
 
 
 def device_name(device: torch.device) -> str:
@@ -36,6 +48,40 @@ def device_name(device: torch.device) -> str:
     return f"CPU {model}, {os.cpu_count()} cores"
 
 
+def _cuda(device: torch.device) -> dict[str, str]:
+    """Of a GPU: the CUDA and cuDNN that torch was built with, and the driver."""
+    if device.type != "cuda":
+        return {}
+    cudnn: Any = torch.backends.cudnn
+    return {"cuda": str(torch.version.cuda), "cudnn": str(cudnn.version()), "driver": _driver()}
+
+
+@cache
+def _driver() -> str:
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        try:
+            return str(pynvml.nvmlSystemGetDriverVersion())
+        finally:
+            pynvml.nvmlShutdown()
+    except Exception:  # NVML's own kinds, and what a missing library raises
+        return "unknown"
+
+
+def _determinism(device: torch.device) -> str:
+    """The switches that decide whether the same run gives the same bits."""
+    switches = ["deterministic algorithms"] if torch.are_deterministic_algorithms_enabled() else []
+    if device.type == "cuda":
+        cudnn: Any = torch.backends.cudnn
+        switches += ["cudnn deterministic"] if cudnn.deterministic else []
+        switches += ["cudnn benchmark"] if cudnn.benchmark else []
+        switches += [f"cudnn fp32 {cudnn.conv.fp32_precision}", f"matmul fp32 {torch.get_float32_matmul_precision()}"]
+    return ", ".join(switches) or "torch's defaults"
+
+
+@cache
 def _version(package: str) -> str:
     try:
         return version(package)
@@ -43,6 +89,7 @@ def _version(package: str) -> str:
         return "not installed"
 
 
+@cache
 def _code() -> str:
     """The commit of this package's source, marked when files differ from it."""
     here = Path(__file__).parent

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.console import Console
 from baselines.weights import base_of, weights_path
 from bench.config import RunConfig
 from bench.executors import End, Executor, Job, Tell, in_process, local_processes
+from bench.faults import SAID
 from bench.machine import Machine, resolve_device
 from bench.measure.metrics import METRICS, Unavailable, load
 from bench.progress import Display
@@ -76,34 +78,30 @@ def run_jobs(
     jobs: Sequence[Job],
     store: RunStore,
     console: Console,
-    device: str,
-    threads: int,
+    machine: Machine,
     workers: int | None,
-    checkpoint_seconds: float,
-    cuda_graphs: bool = False,
     cluster: Cluster | None = None,
     measures: bool = True,
 ) -> dict[str, State]:
     """Train and score what is missing, then measure what is not measured, one run at a time; give every run's state.
 
-    workers: None takes as many as there are cores for on the CPU, one on CUDA. With a `cluster` its nodes do the work,
-    as many runs at a time as they bear. Without `measures` the speed is left to another command. Waits for runs that
-    other processes hold, and takes them over if those processes die. Raises KeyboardInterrupt when told to stop,
-    InputError for a bad device.
+    machine: its device may still be auto. workers: None takes as many as there are cores for on the CPU, one on CUDA.
+    With a `cluster` its nodes do the work, as many runs at a time as they bear; without `measures` the speed is left to
+    another command. Waits for runs that other processes hold, and takes them over if those processes die. Raises
+    KeyboardInterrupt when told to stop, InputError for a bad device, StoreLost.
     """
     missing = missing_jobs(jobs, store)
     left = {run.id for run, _ in missing} | {run.id for run in unmeasured(jobs, store) if measures}
     console.print(f"{len(jobs)} runs: {len(jobs) - len(left)} cached, {len(left)} to do", highlight=False)
     if left:
-        found = resolve_device(device) if cluster is None else cluster.device(device)
-        machine = Machine(found, threads, checkpoint_seconds, cuda_graphs)
+        machine = replace(machine, device=(cluster.device if cluster else resolve_device)(machine.device))
         with Display(console, jobs) as display:
             if missing:
                 workers = workers or default_workers(machine, len(missing))
                 executor = in_process if workers == 1 else local_processes(workers)
-                _train(missing, store, machine, executor if cluster is None else cluster.execute, display)
+                _train(missing, store, machine, cluster.execute if cluster else executor, display)
             if measures:
-                measurer = measured_here if cluster is None else cluster.measure
+                measurer = cluster.measure if cluster else measured_here
                 _measure(unmeasured(jobs, store), store, machine, measurer, display)
     return {run.id: store.state(run.id) for run, _ in jobs}
 
@@ -115,29 +113,67 @@ def default_workers(machine: Machine, jobs: int) -> int:
 
 
 def _train(missing: list[Job], store: RunStore, machine: Machine, executor: Executor, display: Display) -> None:
+    """Until every job has ended here or in another process; those that are lost go again, from where they got to."""
     display.begin("runs", len(missing))
-    losses = 0
-    while missing:
-        held, lost = set(), set()
-        for run, state in executor(missing, store, machine, display.tell):
+    losses, noted = Losses(store), {run.id: len(_events(store, run)) for run, _ in missing}
+    waiting: list[Job] = []
+    while missing or waiting:
+        job_of = {job[0].id: job for job in missing}
+        losses.begin(job_of)
+        lost: list[Run] = []
+        for run, state in executor(missing, store, machine, display.tell) if missing else ():
+            for event in _events(store, run)[noted[run.id] :]:
+                display.note(run, event["text"])
+            noted[run.id] = len(_events(store, run))
             if state == "running":
-                held.add(run.id)
-            elif state == "lost":
-                lost.add(run.id)
+                waiting.append(job_of[run.id])
+            elif state == "lost" and (store.read(run.id, "outcome") or {}).get("fault") != "hung":
+                lost.append(run)
             else:
-                outcome = store.read(run.id, "outcome") or {}
-                display.end(run, state, outcome.get("reason", ""))
-        losses += bool(lost)
-        if losses > MOST_LOSSES:
-            for run, _ in missing:
-                if run.id in lost:
-                    reason = "worker processes were killed again and again (out of memory?); try fewer --workers"
-                    store.write(run.id, "outcome", {"state": "failed", "reason": reason})
-                    display.end(run, "failed", reason)
-            lost = set()
-        missing = [job for job in missing if job[0].id in held | lost]
-        if missing:
+                _end(run, store, display)
+        given_up = losses.given_up([run.id for run in lost])
+        for run in lost:
+            if run.id in given_up:
+                reason = f"{SAID['lost']} again and again (out of memory?)"
+                store.write(run.id, "outcome", {"state": "failed", "reason": reason, "fault": "lost"})
+                _end(run, store, display)
+        free = [job for job in waiting if store.state(job[0].id) != "running"]
+        waiting = [job for job in waiting if job not in free]
+        missing = [job_of[run.id] for run in lost if run.id not in given_up] + missing_jobs(free, store)
+        for run, _ in free:
+            if run.id not in {job[0].id for job in missing}:  # the other process brought it to its end
+                _end(run, store, display)
+        if not missing and waiting:
             time.sleep(POLL_SECONDS)
+
+
+def _end(run: Run, store: RunStore, display: Display) -> None:
+    display.end(run, store.state(run.id), (store.read(run.id, "outcome") or {}).get("reason", ""))
+
+
+def _events(store: RunStore, run: Run) -> list[dict[str, str]]:
+    return store.read(run.id, "events") or []
+
+
+class Losses:
+    """How often the process that a run was at work in has died, without that the run got on meanwhile."""
+
+    def __init__(self, store: RunStore) -> None:
+        self.store = store
+        self.counts: dict[str, int] = {}
+        self.places: dict[str, tuple[int, int]] = {}
+
+    def begin(self, runs: Iterable[str]) -> None:
+        """These are handed to an executor now."""
+        self.places = {run: self.store.got_to(run) for run in runs}
+
+    def given_up(self, lost: Sequence[str]) -> set[str]:
+        """Those of the lost ones that have died too often. With one worker of a pool all its jobs are lost; those
+        count that were at work, if that can be told."""
+        at_work = [run for run in lost if self.store.was_at_work(run)] or lost
+        for run in at_work:
+            self.counts[run] = self.counts.get(run, 0) + 1 if self.store.got_to(run) == self.places[run] else 1
+        return {run for run in at_work if self.counts[run] > MOST_LOSSES}
 
 
 def unmeasured(jobs: Sequence[Job], store: RunStore) -> list[Run]:

@@ -8,37 +8,57 @@ import io
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
-
+from bench.checksums import NAME, Checksums, fsync_file
 from bench.config import InputError, RunConfig
+from bench.lease import Lease
 
 SCHEMA = 2  # raise it when the same config comes to mean other numbers
+GRACE = 60.0  # seconds without a sign of life after which a holder on another machine is taken for dead
 
 State = Literal["new", "running", "resumable", "failed", "pruned", "unavailable", "diverged", "done"]
 """pruned: a search saw enough of it; it goes on from there if a study asks for it. unavailable: it needs a file that is
 not on this machine."""
 BAD_ENDS = ("diverged", "failed")
 """States of runs that count as worst in comparisons."""
+CHECKPOINTS = ("checkpoint.safetensors", "checkpoint.previous.safetensors")
+"""The last one, and the one before it, for the case that the last is damaged."""
+
+
+class TakenOver(Exception):
+    """Another process took this one for dead, and has its run now."""
 
 
 def run_id(config: RunConfig, fingerprint: str, code: str = "") -> str:
     """16 hex digits that stand for everything that changes a run's numbers; code: of a method from outside."""
-    content: dict[str, Any] = {"schema": SCHEMA, "data": fingerprint, "config": config.identity()}
+    return identity_hash(config.identity(), fingerprint, code)
+
+
+def identity_hash(config: dict[str, Any], fingerprint: str, code: str = "", schema: int = SCHEMA) -> str:
+    """The id of a run whose config is known as `RunConfig.identity` gives it, under this schema or an earlier one."""
+    content: dict[str, Any] = {"schema": schema, "data": fingerprint, "config": config}
     if code:
         content["code"] = code
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 class RunStore:
-    """One folder a run: run.json (config), checkpoint and curve while it trains, then weights, cost, throughput,
-    samples, scores/METRIC.vVERSION.csv, and outcome.json, written last."""
+    """One folder a run: run.json (config), checkpoints and curve while it trains, then weights, cost, throughput,
+    samples, scores/METRIC.vVERSION.csv, and outcome.json, written last. SHA256SUMS says what each file has to be; one
+    that is something else is as good as absent, and named by `damage`."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, grace: float = GRACE) -> None:
+        self.root, self.grace = root, grace
+        self._leases: dict[str, Lease] = {}
+        self._held: dict[str, Lease] = {}
+        self._sums: dict[str, Checksums] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process has leases of its own."""
+        return RunStore, (self.root, self.grace)
 
     def folder(self, run: str) -> Path:
         """The run's folder; it may not exist yet."""
@@ -53,55 +73,128 @@ class RunStore:
             raise InputError(f"{self.root}: cannot write the run store ({error.strerror}); use --runs DIR") from None
         return folder
 
+    def sums(self, run: str) -> Checksums:
+        """What the run's files have to be."""
+        return self._sums.setdefault(run, Checksums(self.folder(run)))
+
     def state(self, run: str) -> State:
-        """What is known of a run. `running` means that a living process holds its claim."""
+        """What is known of a run. `running` means that a living process has its lease."""
         folder = self.folder(run)
         outcome = self.read(run, "outcome")
         if outcome is not None and outcome["state"] in ("done", "diverged"):
             state: State = outcome["state"]
             return state
-        if (folder / "claim").exists() and self._is_claimed(run):
+        if (folder / "lease").exists() and self._is_held(run):
             return "running"
         if outcome is not None:
             known: dict[str, State] = {"unavailable": "unavailable", "pruned": "pruned"}
             return known.get(outcome["state"], "failed")
-        if (folder / "checkpoint.safetensors").exists() or (folder / "weights.safetensors").exists():
+        if any((folder / name).exists() for name in (*CHECKPOINTS, "weights.safetensors")):
             return "resumable"
         return "new"
 
     @contextmanager
     def claim(self, run: str) -> Iterator[bool]:
-        """Hold the run for this process; gives False if another one has it. The system drops the claim of a
-        process that dies, however it dies."""
-        lock = FileLock(self.prepare(run) / "claim", timeout=0)
+        """Hold the run's lease; gives False if another process has it. Raises InputError if the store cannot be
+        written."""
+        folder, lease = self.prepare(run), self._lease(run)
         try:
-            lock.acquire()
-        except Timeout:
+            is_mine = run not in self._held and lease.acquire()
+        except OSError as error:
+            raise InputError(f"{self.root}: cannot write the run store ({error.strerror}); use --runs DIR") from None
+        if not is_mine:
             yield False
             return
+        self._held[run] = lease
         try:
+            self._clear_away(folder)
             yield True
         finally:
-            lock.release()
+            del self._held[run]
+            with suppress(OSError):  # a disk that is full or gone; the lease ends with this process
+                lease.release()
 
-    def _is_claimed(self, run: str) -> bool:
-        try:
-            with FileLock(self.folder(run) / "claim", timeout=0):
-                return False
-        except Timeout:
+    def _lease(self, run: str) -> Lease:
+        return self._leases.setdefault(run, Lease(self.folder(run) / "lease", self.grace))
+
+    def _is_held(self, run: str) -> bool:
+        lease = self._lease(run)
+        if run in self._held:
             return True
+        try:
+            if lease.acquire():
+                lease.release()
+                return False
         except OSError:  # a store that may only be read has no living writer that we could meet
             return False
+        return True
+
+    def holder(self, run: str) -> str:
+        """In words, the process whose name is on the run's lease."""
+        return self._lease(run).holder
+
+    def taken_from(self, run: str) -> str:
+        """In words, the dead or silent holder that this process took the run's lease from; empty if it was free."""
+        return self._lease(run).taken_from
+
+    def silent_holder(self, run: str) -> int | None:
+        """The process that has the run and gives no sign of life; has to be asked again and again."""
+        return self._lease(run).silent_holder()
+
+    def was_at_work(self, run: str) -> bool:
+        """Whether a process had the run when it died."""
+        return (self.folder(run) / "lease").exists()
+
+    def got_to(self, run: str) -> tuple[int, int]:
+        """Something that changes whenever a run gets on: its checkpoint, what is stored of it."""
+        found = []
+        for name in (CHECKPOINTS[0], NAME):
+            try:
+                found.append((self.folder(run) / name).stat().st_mtime_ns)
+            except OSError:
+                found.append(0)
+        return found[0], found[1]
+
+    def check_held(self, run: str) -> None:
+        """Raises TakenOver if the lease that this process had of the run is another's now."""
+        lease = self._held.get(run)
+        if lease is not None and not lease.is_mine():
+            raise TakenOver(f"{run} was taken over by {lease.holder or 'another process'}")
+
+    @staticmethod
+    def _clear_away(folder: Path) -> None:
+        """What processes that were killed had begun to write; nobody else writes under our lease."""
+        for path in (*folder.glob(".*"), *folder.glob("scores/.*")):
+            path.unlink(missing_ok=True)
+        (folder / "claim").unlink(missing_ok=True)  # of versions before leases
+
+    @contextmanager
+    def placing(self, run: str, name: str) -> Iterator[Path]:
+        """A path to write to; when the block ends well, what lies there becomes the run's file `name`, whole and with
+        its checksum, or else is removed. Raises TakenOver."""
+        path = self.prepare(run) / name
+        path.parent.mkdir(exist_ok=True)
+        temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+        try:
+            yield temporary
+            fsync_file(temporary)
+            self.check_held(run)
+            self.sums(run).enter(name, temporary)  # first, so that no whole file is ever without its sum
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def write(self, run: str, name: str, content: Any) -> None:
         """Write NAME.json of a run."""
-        write_atomically(self._file(run, f"{name}.json"), json.dumps(content, indent=1, sort_keys=True) + "\n")
+        with self.placing(run, f"{name}.json") as path:
+            path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
     def read(self, run: str, name: str) -> Any | None:
-        """Read NAME.json of a run, None if there is none."""
+        """Read NAME.json of a run, None if there is none, or it is damaged."""
+        content = self.sums(run).read(f"{name}.json")
         try:
-            return json.loads((self.folder(run) / f"{name}.json").read_text())
-        except (FileNotFoundError, NotADirectoryError):
+            return None if content is None else json.loads(content)
+        except ValueError:
             return None
 
     def write_rows(self, run: str, name: str, rows: list[dict[str, Any]]) -> None:
@@ -112,20 +205,20 @@ class RunStore:
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-        write_atomically(self._file(run, f"{name}.csv"), text.getvalue())
-
-    def _file(self, run: str, name: str) -> Path:
-        path = self.prepare(run) / name
-        path.parent.mkdir(exist_ok=True)
-        return path
+        with self.placing(run, f"{name}.csv") as path:
+            path.write_text(text.getvalue(), encoding="utf-8", newline="")
 
     def read_rows(self, run: str, name: str) -> list[dict[str, str]] | None:
-        """Read NAME.csv of a run, None if there is none."""
+        """Read NAME.csv of a run, None if there is none, or it is damaged."""
+        content = self.sums(run).read(f"{name}.csv")
         try:
-            with open(self.folder(run) / f"{name}.csv", newline="") as file:
-                return list(csv.DictReader(file))
-        except FileNotFoundError:
+            return None if content is None else list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+        except (ValueError, csv.Error):
             return None
+
+    def note(self, run: str, what: str, text: str) -> None:
+        """Add to what happened to a run on its way: damage, a take-over, another machine."""
+        self.write(run, "events", [*(self.read(run, "events") or []), {"what": what, "text": text}])
 
 
 def read_text(path: Path) -> str | None:
@@ -139,8 +232,9 @@ def read_text(path: Path) -> str | None:
 def write_atomically(path: Path, text: str) -> None:
     """Readers see the old file or the new one, whole, whenever this process dies."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(temporary, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        temporary.write_text(text, encoding="utf-8", newline="")
+        fsync_file(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -10,9 +10,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from typing import IO
 
 import pytest
 import yaml
@@ -121,11 +121,8 @@ def _steps(runs: Path) -> dict[str, int]:
     """Run -> the step that its checkpoint in the driver's store is of."""
     found = {}
     for path in runs.glob("*/checkpoint.safetensors"):
-        try:
-            with safe_open(path, framework="pt") as file:
-                found[path.parent.name] = json.loads(file.metadata()["state"])["step"]
-        except (OSError, Exception) as error:  # it has just been replaced, or its run has ended
-            assert not path.exists() or "No such file" in str(error)
+        with suppress(OSError), safe_open(path, framework="pt") as file:  # which may be gone meanwhile
+            found[path.parent.name] = json.loads(file.metadata()["state"])["step"]
     return found
 
 
@@ -179,7 +176,8 @@ def test_interrupted_it_says_so_and_goes_on_without_ray(
 ) -> None:
     three, runs = nodes(), study.parent / "runs"
     command = _start(study, "runs", *_on(three), "--checkpoint-every", "1000")
-    _wait(lambda: len(three.at_work()) >= 2)
+    _wait(lambda: len(three.at_work()) >= 2 and len(list(runs.glob("*/run.json"))) >= 2)
+    time.sleep(1)
     os.kill(command.pid, signal.SIGINT)
     assert "interrupted; what is done is kept" in _finish(command, 130)
     assert _steps(runs)
@@ -188,9 +186,7 @@ def test_interrupted_it_says_so_and_goes_on_without_ray(
     assert _weights(runs) == quiet
 
 
-def test_a_search_fans_its_trials_out_and_a_dead_node_costs_none(
-    tmp_path: Path, nodes: Callable[..., Nodes]
-) -> None:
+def test_a_search_fans_its_trials_out_and_a_dead_node_costs_none(tmp_path: Path, nodes: Callable[..., Nodes]) -> None:
     three, path = nodes(), tmp_path / "search.yaml"
     content = CONTENT | {"trials": 5, "base": CONTENT["base"] | {"train": {"steps": STEPS, "validations": 5}}}
     path.write_text(yaml.safe_dump(content))
@@ -201,7 +197,7 @@ def test_a_search_fans_its_trials_out_and_a_dead_node_costs_none(
     worker = next(pid for raylet in three.raylets for pid in map(int, _children(raylet)) if _name(pid) == b"ray::_work")
     os.kill(worker, signal.SIGKILL)
     said = _finish(command, 0)
-    assert "5 trials" in said or "5/5" in said, said
+    assert "5 complete, 1 lost and queued again" in said
 
 
 def test_a_journal_needs_a_store_that_all_nodes_see(tmp_path: Path, nodes: Callable[..., Nodes]) -> None:

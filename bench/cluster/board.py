@@ -9,21 +9,17 @@ import re
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
-from bench.store import RunStore
+from bench.store import RunStore, TakenOver
 
 PIECE = 16 << 20  # bytes of a file that travel at once
-OWN = re.compile(r"\..*|claim|lease\..*")  # files that belong to who writes a folder: they never travel
-
-
-class NotYours(Exception):
-    """Whoever asks does not hold the run (any more)."""
+OWN = re.compile(r"\..*|claim|lease(\..*)?")  # files that belong to who writes a folder: they never travel
 
 
 class Board:
     """`holder` is a task's own name: one that counts as lost may still be alive, and must not write any more."""
 
-    def __init__(self, root: Path) -> None:
-        self.store = RunStore(root)
+    def __init__(self, store: RunStore) -> None:
+        self.store = store
         self.claims: dict[str, tuple[str, ExitStack]] = {}
         self.latest: dict[str, tuple[str, float]] = {}
         self.begun: set[str] = set()
@@ -85,13 +81,18 @@ class Board:
         if is_last:
             os.replace(temporary, path)
 
+    def rename(self, run: str, holder: str, old: str, new: str) -> None:
+        """A file that the task has renamed."""
+        os.replace(self._path(run, holder, old), self._path(run, holder, new))
+
     def remove(self, run: str, holder: str, name: str) -> None:
         """A file that the task has removed."""
         self._path(run, holder, name).unlink(missing_ok=True)
 
     def _path(self, run: str, holder: str, name: str) -> Path:
         if self.claims.get(run, ("",))[0] != holder:
-            raise NotYours(f"{run} is held by another task")
+            raise TakenOver(f"{run} is another task's now")
+        self.store.check_held(run)
         return self.store.folder(run) / safe(name)
 
 

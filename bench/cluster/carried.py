@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.checksums import NAME as LOG
 from bench.cluster.board import PIECE, safe, travelling
-from bench.store import RunStore
+from bench.store import RunStore, TakenOver
 
 SEND_SECONDS = 0.5  # between looks for a new checkpoint
 LAST = "outcome.json"  # so that a run counts as done only when all of it has come
-LOG = "SHA256SUMS"  # grows while it is read
 
 Mark = tuple[int, int, int]
 """Of a file's content: inode, size, time."""
@@ -28,6 +28,7 @@ class CarriedStore(RunStore):
         """line: a task's connection with the board (tasks.Line)."""
         super().__init__(root)
         self.line = line
+        self.carrier: Carrier | None = None
 
     @contextmanager
     def claim(self, run: str) -> Iterator[bool]:
@@ -38,12 +39,24 @@ class CarriedStore(RunStore):
             return
         shutil.rmtree(self.root, ignore_errors=True)
         try:
-            carrier = Carrier(run, self.prepare(run), self.line)
-            carrier.bring(names)
-            with carrier:
+            self.carrier = Carrier(run, self.prepare(run), self.line)
+            self.carrier.bring(names)
+            with self.carrier:
                 yield True
         finally:
+            self.carrier = None
             self.line.ask("release", run)
+
+    def write(self, run: str, name: str, content: Any) -> None:
+        """An outcome goes to the driver at once: the process may end behind it, as it does when the run hung."""
+        super().write(run, name, content)
+        if self.carrier is not None and f"{name}.json" == LAST:
+            self.carrier.send_all()
+
+    def check_held(self, run: str) -> None:
+        """Raises TakenOver if the driver counts the run as another's."""
+        if self.carrier is not None and self.carrier.is_taken:
+            raise TakenOver(f"{run} is another task's now")
 
 
 class Carrier:
@@ -52,6 +65,7 @@ class Carrier:
     def __init__(self, run: str, folder: Path, line: Any) -> None:
         self.run, self.folder, self.line = run, folder, line
         self.there: dict[str, Mark] = {}
+        self.is_taken, self.guard = False, threading.Lock()
         self.over = threading.Event()
         self.thread = threading.Thread(target=self._send_on, daemon=True)
 
@@ -72,30 +86,49 @@ class Carrier:
     def __exit__(self, *_: object) -> None:
         self.over.set()
         self.thread.join()
-        names = travelling(self.folder)
-        self._send(name for name in names if name != LAST)
-        self._send(name for name in names if name == LAST)
-        for name in set(self.there) - set(names):
+        if self.is_taken:
+            return
+        self.send_all()
+        for name in set(self.there) - set(travelling(self.folder)):
             self.line.ask("remove", self.run, name)
+
+    def send_all(self) -> None:
+        """What has changed, the outcome last."""
+        with self.guard:
+            names = travelling(self.folder)
+            for name in sorted(names, key=lambda name: name == LAST):
+                self._send(name)
 
     def _send_on(self) -> None:
         while not self.over.wait(SEND_SECONDS):
             try:
-                self._send(name for name in travelling(self.folder) if name != LAST)
-            except Exception:  # said at the end, when it is tried again
+                for name in travelling(self.folder):
+                    with self.guard:
+                        if name != LAST:
+                            self._send(name)
+            except TakenOver:
+                self.is_taken = True
+                return
+            except Exception:  # it is tried again, and said at the end
                 continue
 
-    def _send(self, names: Iterator[str]) -> None:
-        for name in names:
-            try:
-                file = open(self.folder / name, "rb")  # noqa: SIM115
-            except FileNotFoundError:  # replaced or removed meanwhile
-                continue
-            with file:
-                now = mark(file.fileno())
-                if self.there.get(name) != now:
-                    self._send_file(name, file)
-                    self.there[name] = now
+    def _send(self, name: str) -> None:
+        try:
+            file = open(self.folder / name, "rb")  # noqa: SIM115
+        except FileNotFoundError:  # renamed or removed meanwhile
+            return
+        with file:
+            now = mark(file.fileno())
+            if self.there.get(name) == now:
+                return
+            if name != LOG:
+                self._send(LOG)  # which knows this file's sum, since the file was there
+            if old := next((other for other, its in self.there.items() if its == now), None):
+                self.line.ask("rename", self.run, old, name)
+                del self.there[old]
+            else:
+                self._send_file(name, file)
+            self.there[name] = now
 
     def _send_file(self, name: str, file: Any) -> None:
         piece, is_first = file.read(PIECE), True

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bench.cluster.board import Board
 from bench.cluster.tasks import Driver, code
 from bench.inputs import InputError
+from bench.store import RunStore
 
 if TYPE_CHECKING:
     from bench.cluster.executor import Cluster
@@ -28,10 +29,9 @@ class ClusterLost(Exception):
 
 
 @contextmanager
-def connected(address: str | None, root: Path) -> Iterator[Cluster]:
-    """The nodes at `address` (auto, or HOST:PORT), or a Ray of this machine that ends with the block; `root` is that
-    of the driver's store. Raises InputError if Ray is not installed, or there is no cluster to be had, and
-    ClusterLost."""
+def connected(address: str | None, store: RunStore) -> Iterator[Cluster]:
+    """The nodes at `address` (auto, or HOST:PORT), or a Ray of this machine that ends with the block; `store` is
+    the driver's. Raises InputError if Ray is not installed, or there is no cluster to be had, and ClusterLost."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # or ray warns that it will be so
     try:
@@ -39,12 +39,13 @@ def connected(address: str | None, root: Path) -> Iterator[Cluster]:
         from ray.exceptions import RayError
     except ImportError as error:
         raise InputError(f"--executor ray: Ray is not installed ({error}); {INSTALL}") from None
-    token = _leave_token(root)
+    store = RunStore(store.root.absolute(), store.grace)
+    token = _leave_token(store.root)
     try:
         _init(ray, address)
         from bench.cluster.executor import Cluster
 
-        driver = Driver(_board(ray, root), root.absolute(), token.name, Path.cwd(), code())
+        driver = Driver(_board(ray, store), store, token.name, Path.cwd(), code())
         yield Cluster(driver)
     except RayError as error:
         raise ClusterLost(first_line(error)) from None
@@ -94,8 +95,8 @@ def _check_reachable(address: str) -> None:
         raise InputError(f"--address {address}: cannot be reached ({error}); is the head node up?") from None
 
 
-def _board(ray: Any, root: Path) -> Any:
+def _board(ray: Any, store: RunStore) -> Any:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    return ray.remote(Board).options(num_cpus=0, scheduling_strategy=here).remote(root.absolute())
+    return ray.remote(Board).options(num_cpus=0, scheduling_strategy=here).remote(store)

@@ -17,9 +17,10 @@ from bench.cluster import tasks
 from bench.cluster.asks import Ask, ask_for, whole
 from bench.cluster.tasks import Driver
 from bench.executors import End, Job, Tell, signals_set
+from bench.faults import StoreLost, name_of
 from bench.inputs import InputError
 from bench.machine import Machine
-from bench.store import RunStore
+from bench.store import RunStore, TakenOver
 from bench.study import Run
 
 POLL_SECONDS = 0.2
@@ -125,14 +126,19 @@ class Cluster:
 
     def _end(self, ref: Any, run: Run, store: RunStore, record: str) -> End | None:
         """How a run's task ended, None if it was told to before the run's end; a failure goes into the run's `record`.
-        Raises InputError."""
+        Raises InputError and StoreLost."""
         try:
             state: End | None = self.result(ref)
         except InputError:
             raise
-        except Exception as error:  # of the store, mostly: what else goes wrong in a run is recorded there
+        except TakenOver:
+            return "running"
+        except Exception as error:  # of a store, mostly: what else goes wrong in a run is recorded there
             content = {"state": "failed", "reason": first_line(error), "traceback": str(error.__cause__)}
-            store.write(run.id, record, content)
+            try:
+                store.write(run.id, record, content | {"fault": name_of(error)})
+            except OSError as lost:
+                raise StoreLost(f"{store.root}: {lost.strerror or lost}") from None
             return "failed"
         if state == "lost":
             ray.get(self.driver.board.drop.remote(run.id))

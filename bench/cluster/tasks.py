@@ -34,10 +34,9 @@ class Driver:
     """What tasks know of the command that sent them."""
 
     board: Any
-    root: Path
-    """Of its store."""
+    store: RunStore
     token: str
-    """Name of a file that is in the store for as long as the command is at work."""
+    """Name of a file that lies in the store for as long as the command is at work."""
     folder: Path
     """Where it was given."""
     code: str
@@ -75,7 +74,12 @@ class Line:
 
     def ask(self, what: str, run: str, *more: Any) -> Any:
         """Of the run's files and its claim. Raises what the board does, and ray's errors if it is gone."""
-        return self._call(what, run, self.holder, *more)
+        from ray.exceptions import RayTaskError
+
+        try:
+            return self._call(what, run, self.holder, *more)
+        except RayTaskError as error:
+            raise error.cause from None
 
     def _call(self, what: str, *arguments: Any) -> Any:
         import ray
@@ -104,7 +108,7 @@ class Line:
 def greet(driver: Driver) -> bool:
     """Whether this node sees the driver's store. Raises InputError if its code is another."""
     check_code(driver)
-    return sees(driver.root / driver.token)
+    return sees(driver.store.root / driver.token)
 
 
 def probe(job: Job, machine: Machine, driver: Driver) -> Probe:
@@ -112,7 +116,7 @@ def probe(job: Job, machine: Machine, driver: Driver) -> Probe:
     from bench.data.dataset import open_dataset
     from bench.probe import probe_apart, probe_file, recall, remember
     from bench.provenance import device_name
-    from bench.run import set_up
+    from bench.stages import set_up
     from bench.store import run_id
     from bench.study import method_code
 
@@ -156,14 +160,13 @@ def measure(run: Run, machine: Machine, driver: Driver) -> State:
 def at_node(driver: Driver) -> Iterator[tuple[Line, RunStore]]:
     """A task's line to the driver, and the store: the driver's where it is seen, else one that is carried."""
     from bench.cluster.carried import CarriedStore
-    from bench.store import RunStore
 
     check_code(driver)
     if driver.folder.is_dir():
         os.chdir(driver.folder)  # relative paths, and methods from outside
     with Line(driver) as line:
-        if sees(driver.root / driver.token):
-            yield line, RunStore(driver.root)
+        if sees(driver.store.root / driver.token):
+            yield line, driver.store
             return
         own = node_runs() / line.holder
         try:

@@ -17,7 +17,7 @@ from bench.data.tasks import Batch, Task, build_task
 from bench.profile.case import Case
 from bench.profile.plain import PlainGAN
 from bench.profile.reference import Pix2PixReference
-from bench.run import typical_step
+from bench.stages import typical_step
 from bench.training.graphs import with_graphs
 from bench.training.method import Method, Progress
 from bench.training.trainable import autocast

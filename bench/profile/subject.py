@@ -123,7 +123,7 @@ class _Served:
 
         from bench.measure.throughput import clock_of
         from bench.profile.loops import PLAIN_LOOPS, load_case
-        from bench.run import set_up
+        from bench.stages import set_up
 
         self.case, self.settings = case, settings
         machine = Machine(settings.device, settings.threads)

@@ -90,7 +90,7 @@ def _work(texts: Texts, recipe: tuple[Any, ...], study_name: str, orders: Orders
         search = load_search(Path(folder, recipe[0]), *recipe[1:])
         if search.study_name != study_name:
             raise InputError(f"{recipe[0]} makes another search on this node: its data differ from the driver's")
-        root = node_runs() if isinstance(store, CarriedStore) else driver.root
+        root = node_runs() if isinstance(store, CarriedStore) else driver.store.root
         worker = Worker(search, replace(orders, root=root), line.tell, line.told_to_stop)
         worker.store = store
         with suppress(KeyboardInterrupt):  # the driver knows it

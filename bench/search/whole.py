@@ -49,8 +49,7 @@ def run_search(
     study, _ = open_study(search, orders.url)
     states: dict[str, State] = {}
     if confirm:
-        machine = orders.machine
-        asked = (store, console, machine.device, machine.threads, workers, machine.checkpoint_seconds, False, cluster)
+        asked = (store, console, orders.machine, workers, cluster)
         states |= run_jobs(default_jobs(search), *asked)
         if (best := best_study(search, collect_search(search, study, store), folder)) is not None:
             states |= run_jobs(jobs_of([best]), *asked)

@@ -78,7 +78,7 @@ class Worker:
     def __init__(self, search: Search, orders: Orders, tell: Tell, told_to_stop: Callable[[], bool]) -> None:
         self.search, self.orders, self.tell, self.told_to_stop = search, orders, tell, told_to_stop
         self.study, self.sampler = open_study(search, orders.url)
-        self.store = RunStore(orders.root)
+        self.store = RunStore(orders.root, orders.grace)
         self.lock = search_lock(search, orders.root)
         self.signs = Signs(self.study, orders.grace)
         self.is_taken = False

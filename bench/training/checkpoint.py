@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
+from bench.checksums import fsync_file, tensors_sum
 from bench.training.method import Method
 
 
@@ -22,18 +25,34 @@ class Damaged(Exception):
 
 def save_checkpoint(path: Path, method: Method, state: dict[str, Any]) -> None:
     """Write weights, optimiser moments and `state` (JSON) so that `load_checkpoint` gives them back bit by bit."""
+    with _written(path, method, state) as temporary:
+        os.replace(temporary, path)
+
+
+@contextmanager
+def _written(path: Path, method: Method, state: dict[str, Any]) -> Iterator[Path]:
+    """The checkpoint beside `path`, whole and on the disk."""
     tensors = _network_tensors(method)
     for name, optimizer in method.optimizers.items():
         for index, moments in optimizer.state_dict()["state"].items():
             for key, value in moments.items():
                 tensors[f"optimizers/{name}/{index}/{key}"] = value.detach().cpu().contiguous()
-    _save(path, tensors, {"state": json.dumps(state)})
+    words, temporary = json.dumps(state), path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        save_file(tensors, temporary, {"state": words, "sha256": _digest(tensors, words)})
+        fsync_file(temporary)
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path, method: Method) -> dict[str, Any]:
     """Fill the method in place and give back the state. Raises Damaged."""
     tensors, metadata = _load(path)
-    state: dict[str, Any] = json.loads(metadata["state"])
+    words = metadata.get("state", "")
+    if "sha256" in metadata and metadata["sha256"] != _digest(tensors, words):
+        raise Damaged(f"{path} is damaged (SHA-256)")
+    state: dict[str, Any] = json.loads(words)
     _load_networks(method, tensors)
     for name, optimizer in method.optimizers.items():
         prefix = f"optimizers/{name}/"
@@ -41,9 +60,44 @@ def load_checkpoint(path: Path, method: Method) -> dict[str, Any]:
     return state
 
 
+class Checkpoints:
+    """The last checkpoint of a run and the one before it, for the case that the last is damaged."""
+
+    def __init__(self, newest: Path, previous: Path) -> None:
+        self.newest, self.previous = newest, previous
+
+    def save(self, method: Method, state: dict[str, Any]) -> None:
+        """The newest becomes the previous one."""
+        with _written(self.newest, method, state) as temporary:
+            if self.newest.exists():
+                os.replace(self.newest, self.previous)
+            os.replace(temporary, self.newest)
+
+    def load(self, method: Method, fell_back: Callable[[str], None] = lambda text: None) -> dict[str, Any] | None:
+        """`load_checkpoint` of the newest that is whole; None if there is none. `fell_back` is told of each that is
+        damaged, which is removed: the next that is saved may not push a good one out for it."""
+        for path in (self.newest, self.previous):
+            if path.exists():
+                try:
+                    return load_checkpoint(path, method)
+                except Damaged:
+                    path.unlink()
+                    is_left = path == self.newest and self.previous.exists()
+                    instead = "the one before it is used" if is_left else "training begins anew"
+                    fell_back(f"{path.name} is damaged; {instead}")
+        return None
+
+
+def _digest(tensors: dict[str, Tensor], words: str) -> str:
+    named = (
+        (name, tensor.shape, tensor.reshape(-1).view(torch.uint8).numpy().data) for name, tensor in tensors.items()
+    )
+    return tensors_sum(words, named)
+
+
 def save_weights(path: Path, method: Method) -> None:
     """Write the networks alone."""
-    _save(path, _network_tensors(method), {})
+    save_file(_network_tensors(method), path)
 
 
 def load_weights(path: Path, method: Method) -> None:
@@ -78,14 +132,6 @@ def _load_optimizer(optimizer: Optimizer, moments: dict[str, Tensor]) -> None:
 def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata()  # noqa: SIM118
-    except SafetensorError as error:
+            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
         raise Damaged(f"{path} is damaged ({error})") from error
-
-
-def _save(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file(tensors, temporary, metadata)
-    with open(temporary, "rb+") as file:
-        os.fsync(file.fileno())
-    os.replace(temporary, path)

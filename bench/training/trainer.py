@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from bench.config import TrainConfig
 from bench.data.tasks import Batch
-from bench.training.checkpoint import Damaged, load_checkpoint, save_checkpoint
+from bench.training.checkpoint import Checkpoints
 from bench.training.method import Method, Progress
 
 LOG_EVERY = 10  # iterations; losses are read from the device only then
@@ -49,6 +48,7 @@ class State:
     """Spent on drawing and updating; validation and checkpoints are not in it."""
     data_seconds: float = 0.0
     """Of those, spent on waiting for batches; NaN where a checkpoint of before they were counted was gone on from."""
+    validation_seconds: float = 0.0
     validated: int = 0
     flops: int = 0
     """Spent on updates, where they are the budget."""
@@ -71,62 +71,86 @@ class Hooks:
     draw: Callable[[int], Batch]
     """Step -> batch, a function of nothing else."""
     validate: Callable[[], dict[str, float]]
+    """May raise Interrupted; the run that goes on then begins with this validation."""
     advanced: Callable[[float], None] = lambda fraction: None
     """Told the share of the budget that is spent."""
     goes_on: Callable[[list[dict[str, Any]]], bool] = lambda curve: True
     """Asked after every validation, with the curve so far, whether the run is worth the rest of its budget."""
     told_to_stop: Callable[[], bool] = lambda: False
+    may_save: Callable[[], None] = lambda: None
+    """Called before a checkpoint is written; whatever it raises ends the training without one."""
+    fell_back: Callable[[str], None] = lambda text: None
+    """Told of a checkpoint that is damaged, and of what is used in its place."""
 
 
-def train(method: Method, config: TrainConfig, hooks: Hooks, checkpoint: Path, every_seconds: float) -> State:
-    """Train until the budget is spent, going on from the checkpoint if there is a whole one.
+def train(method: Method, config: TrainConfig, hooks: Hooks, checkpoints: Checkpoints, every_seconds: float) -> State:
+    """Train until the budget is spent, going on from the last checkpoint that is whole.
 
     Raises Diverged, Pruned and Interrupted.
     """
-    state = _start(checkpoint, method)
+    state = (
+        State(**{"data_seconds": math.nan} | known) if (known := checkpoints.load(method, hooks.fell_back)) else State()
+    )
     pending: list[dict[str, Tensor]] = []
-    saved, hopeless = time.monotonic(), False
-    while (fraction := _spent(config, state)) < 1:
-        started = time.perf_counter()
-        batch = hooks.draw(state.step)
-        state.data_seconds += time.perf_counter() - started
-        pending.append(_update(method, batch, Progress(state.step, fraction), state, config))
-        state.step += 1
-        row_is_full = state.step % LOG_EVERY == 0
-        if row_is_full:
-            _collect(state, pending)
-        state.seconds += time.perf_counter() - started
+    saved, began = time.monotonic(), state.step
+
+    def save() -> None:
+        _collect(state, pending)
+        hooks.may_save()
+        checkpoints.save(method, asdict(state))
+
+    while True:
         fraction = _spent(config, state)
-        if row_is_full or fraction >= 1:
-            _collect(state, pending)
-            _log_window(state, config.batch_size)
-        if (due := math.floor(min(fraction, 1) * config.validations + 1e-9)) > state.validated:
-            state.validated = due
-            _log(state, config.batch_size, _without_nan(state, hooks.validate()))
-            hopeless = not hooks.goes_on(state.curve) and fraction < 1
-        stop = fraction < 1 and hooks.told_to_stop()
-        if hopeless or stop or (row_is_full and time.monotonic() - saved >= every_seconds):
-            _collect(state, pending)
-            save_checkpoint(checkpoint, method, asdict(state))
-            saved = time.monotonic()
-        if hopeless:
+        try:
+            is_hopeless = not _validate_if_due(state, config, min(fraction, 1), hooks)
+        except Interrupted:
+            save()
+            raise
+        if state.step > began:
+            hooks.advanced(min(fraction, 1))
+        if fraction >= 1:
+            return state
+        if is_hopeless:
+            save()
             raise Pruned(state)
-        if stop:
+        if hooks.told_to_stop():
+            save()
             raise Interrupted
-        hooks.advanced(min(fraction, 1.0))
-    return state
+        if state.step % LOG_EVERY == 0 and state.step > began and time.monotonic() - saved >= every_seconds:
+            save()
+            saved = time.monotonic()
+        _step(method, config, hooks, state, pending, fraction)
 
 
-def _start(checkpoint: Path, method: Method) -> State:
-    try:
-        return (
-            State(**{"data_seconds": math.nan} | load_checkpoint(checkpoint, method))
-            if checkpoint.exists()
-            else State()
-        )
-    except Damaged:  # a run from the start ends with the same weights, only later
-        checkpoint.unlink()
-        return State()
+def _step(
+    method: Method, config: TrainConfig, hooks: Hooks, state: State, pending: list[dict[str, Tensor]], fraction: float
+) -> None:
+    """Draw, update, and log if a row of the curve is full."""
+    started = time.perf_counter()
+    batch = hooks.draw(state.step)
+    state.data_seconds += time.perf_counter() - started
+    pending.append(_update(method, batch, Progress(state.step, fraction), state, config))
+    state.step += 1
+    row_is_full = state.step % LOG_EVERY == 0
+    if row_is_full:
+        _collect(state, pending)
+    state.seconds += time.perf_counter() - started
+    if row_is_full or _spent(config, state) >= 1:
+        _collect(state, pending)
+        _log_window(state, config.batch_size)
+
+
+def _validate_if_due(state: State, config: TrainConfig, fraction: float, hooks: Hooks) -> bool:
+    """Validate where the budget's next mark is passed; False if the run is not worth the rest of its budget."""
+    due = math.floor(fraction * config.validations + 1e-9)
+    if due <= state.validated:
+        return True
+    started = time.perf_counter()
+    scores = _without_nan(state, hooks.validate())
+    state.validation_seconds += time.perf_counter() - started
+    state.validated = due
+    _log(state, config.batch_size, scores)
+    return hooks.goes_on(state.curve)
 
 
 def _spent(config: TrainConfig, state: State) -> float:

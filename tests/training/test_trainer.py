@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.config import RunConfig
 from bench.data.tasks import Batch
-from bench.training.checkpoint import load_checkpoint, save_checkpoint
+from bench.training.checkpoint import Checkpoints, load_checkpoint, save_checkpoint
 from bench.training.gan import GAN
 from bench.training.method import Progress
 from bench.training.trainer import LOG_EVERY, Diverged, Hooks, Interrupted, Pruned, State, train
@@ -44,7 +44,8 @@ class Run:
 
     def __init__(self, folder: Path, **train_fields: Any) -> None:
         self.method = build(**train_fields)
-        self.checkpoint = folder / "checkpoint.safetensors"
+        self.checkpoint, previous = folder / "checkpoint.safetensors", folder / "checkpoint.previous.safetensors"
+        self.checkpoints = Checkpoints(self.checkpoint, previous)
         self.drawn: list[int] = []
         self.fractions: list[float] = []
         self.validations = 0
@@ -72,7 +73,7 @@ class Run:
             goes_on=goes_on,
             told_to_stop=lambda: bool(self.drawn) and self.drawn[-1] + 1 == stop_at,
         )
-        return train(self.method, self.method.config.train, hooks, self.checkpoint, every_seconds)
+        return train(self.method, self.method.config.train, hooks, self.checkpoints, every_seconds)
 
 
 def tensors(method: GAN) -> dict[str, Tensor]:

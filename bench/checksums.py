@@ -1,0 +1,110 @@
+"""SHA256SUMS of a run's folder: what each file has to be, written before the file is, and looked up when it is read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+Buffer: TypeAlias = bytes | memoryview
+NAME = "SHA256SUMS"
+GONE = 64 * "0"
+"""In the place of a sum: the file was set aside."""
+
+
+class Checksums:
+    """A log in the format of sha256sum. A file is good if any line of its name fits: between the line and the file's
+    arrival the writer may be killed, and then the file is the one before."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.path = folder, folder / NAME
+        self._lines: dict[str, list[str]] = {}
+        self._size = -1
+
+    def known(self) -> dict[str, list[str]]:
+        """File name -> its sums, the newest last."""
+        try:
+            size = self.path.stat().st_size
+        except OSError:
+            size, self._lines = -1, {}
+        if size != self._size:
+            self._lines, self._size = self._parse(), size
+        return self._lines
+
+    def _parse(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        try:
+            lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return found
+        for line in lines:
+            digest, _, name = line.partition("  ")
+            if digest == GONE:
+                found.pop(name, None)
+            elif len(digest) == 64 and name:  # else cut off by a full disk or a kill
+                found.setdefault(name, []).append(digest)
+        return found
+
+    def enter(self, name: str, path: Path) -> None:
+        """Note that `name` is to be what lies at `path`."""
+        self._add(file_sum(path), name)
+
+    def forget(self, name: str) -> None:
+        """Note that `name` is not there any more."""
+        self._add(GONE, name)
+
+    def _add(self, digest: str, name: str) -> None:
+        line = f"{digest}  {name}\n"
+        with open(self.path, "ab+") as file:
+            if file.tell() and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
+                line = f"\n{line}"
+            file.write(line.encode())
+            file.flush()
+            os.fsync(file.fileno())
+
+    def read(self, name: str) -> bytes | None:
+        """The file's bytes; None if it is not there, or not what it has to be."""
+        try:
+            content = (self.folder / name).read_bytes()
+        except OSError:
+            return None
+        sums = self.known().get(name)  # none: it was written before there were sums
+        return content if sums is None or hashlib.sha256(content).hexdigest() in sums else None
+
+    def is_good(self, name: str) -> bool:
+        """Whether the file is there and what it has to be."""
+        path, sums = self.folder / name, self.known().get(name)
+        return path.is_file() and (sums is None or file_sum(path) in sums)
+
+    def damage(self) -> dict[str, str]:
+        """File name -> what is wrong with it, of those that were entered."""
+        found = {}
+        for name in self.known():
+            if not (self.folder / name).is_file():
+                found[name] = "is gone"
+            elif not self.is_good(name):
+                found[name] = "is not what was written (SHA-256)"
+        return found
+
+
+def tensors_sum(words: str, tensors: Iterable[tuple[str, Sequence[int], Buffer]]) -> str:
+    """SHA-256 over a text and tensors (name, shape, bytes): safetensors would not notice a bit that has flipped."""
+    found = hashlib.sha256(words.encode())
+    for name, shape, content in sorted(tensors, key=lambda tensor: tensor[0]):
+        found.update(f"{name} {list(shape)}".encode())
+        found.update(content)
+    return found.hexdigest()
+
+
+def file_sum(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fsync_file(path: Path) -> None:
+    """Have what was written on the disk, before a name says that it is there."""
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())

@@ -1,0 +1,47 @@
+"""`bench verify`: is everything in a run store what was written there? `--repair` sets damaged runs back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bench.cli_options import GRACE_SECONDS, SOME_FAILED, Grace, Runs, say
+from bench.inputs import InputError
+
+
+def verify(
+    runs: Runs = Path("runs"),
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Set damaged runs back to pending; touches nothing else.")
+    ] = False,
+    grace: Grace = GRACE_SECONDS,
+) -> None:
+    """Check every run of a store: checksums, missing and damaged files, checkpoints, ids, leases."""
+    from bench.store import RunStore
+    from bench.verify import repair_run, runs_of, verify_store
+
+    if not runs.is_dir():
+        raise InputError(f"--runs {runs}: there is no such folder; bench run makes it")
+    console, store = Console(emoji=False), RunStore(runs, grace)
+    found = verify_store(store)
+    table = Table("run", "file", "what is wrong", "what becomes of it", title_justify="left", box=None, pad_edge=False)
+    left = 0
+    for finding in found:
+        outcome = finding.remedy
+        if repair and finding.can_be_repaired:
+            outcome = repair_run(store, finding.run)
+        left += finding.is_damage and not outcome.startswith("set back")
+        table.add_row(*map(escape, (finding.run, finding.file, finding.problem, outcome)))
+    if found:
+        console.print(table)
+    damaged = {finding.run for finding in found if finding.is_damage}
+    console.print(f"{len(runs_of(runs))} runs checked, {len(damaged)} damaged", highlight=False)
+    if left:
+        if not repair:
+            say("bench verify --repair sets them back; bench run then makes again what is missing")
+        raise typer.Exit(SOME_FAILED)

@@ -1,0 +1,72 @@
+"""What is wrong with a stored run, and how it is set back so that `bench run` makes again what is missing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from baselines.outside import is_outside
+from baselines.weights import base_of
+from bench.checksums import NAME
+from bench.store import CHECKPOINTS, SCHEMA, RunStore, identity_hash
+
+OF_TRAINING = ("run.json", "training.json", "curve.csv", "weights.safetensors")
+"""Without one of these a run has to be trained again, and its scores would be those of other weights."""
+ASIDE = "damaged"
+"""The folder in a run's where damaged files go: nothing is deleted."""
+
+
+def damage(store: RunStore, run: str) -> dict[str, str]:
+    """File name -> what is wrong with it."""
+    found = store.sums(run).damage()
+    if (store.folder(run) / "training.json").exists() and not (store.folder(run) / "weights.safetensors").exists():
+        found["weights.safetensors"] = "is gone"
+    for name in OF_TRAINING[:2]:  # of before there were sums: at least what it says has to be legible
+        if (store.folder(run) / name).exists() and name not in found and store.read(run, name[:-5]) is None:
+            found[name] = "cannot be read"
+    written = store.read(run, "run")
+    if written is not None and not has_its_id(run, written):
+        found["run.json"] = "has a config that does not give the run's id"
+    return found
+
+
+def has_its_id(run: str, written: dict[str, Any]) -> bool:
+    """Whether run.json is of this run: by the schema that it names, or of before it named one, any so far."""
+    config, data, code = written["config"], written["data"]["fingerprint"], written.get("method_code")
+    if code is None and (is_outside(config["method"]) or base_of(config["method"])):  # of before their code was noted
+        return True
+    schemas = [written["schema"]] if "schema" in written else range(1, SCHEMA + 1)
+    return any(identity_hash(config, data, code or "", schema) == run for schema in schemas)
+
+
+def set_back(store: RunStore, run: str) -> dict[str, str]:
+    """Set aside what is damaged, and with it what depends on it; gives what was wrong. The caller holds the run."""
+    found = damage(store, run)
+    if not found:
+        return {}
+    folder, aside = store.folder(run), set(found)
+    if aside & set(OF_TRAINING):
+        kept = (NAME, "lease", "events.json", *CHECKPOINTS)
+        names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+        aside |= {name for name in names if name not in kept and not name.startswith((f"{ASIDE}/", "lease", "."))}
+    for name in sorted(aside):
+        _put_aside(folder, name)
+        store.sums(run).forget(name)
+    for name, problem in sorted(found.items()):
+        again = "the run is trained again" if name in OF_TRAINING else "it is made again"
+        store.note(run, "damaged", f"{name} {problem}; {again}")
+    return found
+
+
+def _put_aside(folder: Path, name: str) -> None:
+    path = folder / name
+    if not path.exists():
+        return
+    target = folder / ASIDE / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    count = 1
+    while target.exists():
+        count += 1
+        target = folder / ASIDE / f"{name}.{count}"
+    os.replace(path, target)
