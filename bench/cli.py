@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -30,18 +30,22 @@ from bench.cli_options import (
     Reports,
     Runs,
     Scale,
+    Studies,
     Threads,
+    Workers,
     check_folder,
     cluster_at,
     given_command,
     known_device,
+    load_studies,
     parse_shard,
     say,
 )
+from bench.cli_plan import plan, why
 from bench.cli_profile import profile
 from bench.cli_search import is_search, report_searches, search
 from bench.cli_verify import verify
-from bench.inputs import InputError, ScaleName
+from bench.inputs import InputError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -52,25 +56,11 @@ app = typer.Typer(
 )
 
 app.add_typer(baselines, name="baselines")
+app.command()(plan)
+app.command()(why)
 app.command()(search)
 app.command()(profile)
 app.command()(verify)
-
-Studies = Annotated[
-    list[str],
-    typer.Argument(metavar="STUDY... [KEY=VALUE...]", help="Study files, then dotted overrides: train.steps=500."),
-]
-
-
-@app.command()
-def plan(studies: Studies, scale: Scale = "small", data: Data = None, runs: Runs = Path("runs")) -> None:
-    """Say what would run, and how each variant differs from its control."""
-    from bench.report.terminal import print_plan
-    from bench.store import RunStore
-
-    check_folder("--runs", runs)
-    for study in _load(studies, scale, data):
-        print_plan(study, RunStore(runs), Console(emoji=False))
 
 
 @app.command()
@@ -80,9 +70,7 @@ def run(
     data: Data = None,
     runs: Runs = Path("runs"),
     reports: Reports = Path("reports"),
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Runs at a time.  [default: as many as the cores bear; 1 on CUDA]")
-    ] = None,
+    workers: Workers = None,
     threads: Threads = 1,
     device: Device = "auto",
     pictures: Pictures = True,
@@ -116,7 +104,7 @@ def run(
     if executor == "ray" and shard is not None:
         raise InputError("--shard: is for clusters without Ray, which deals out the runs itself; leave one of them out")
     place, shards = parse_shard(shard)
-    loaded = _load(studies, scale, data)
+    loaded = load_studies(studies, scale, data)
     check_folder("--runs", runs)
     check_folder("--reports", reports)
     archives(reports, without={study.name for study in loaded})  # a broken one is said before the work
@@ -167,7 +155,7 @@ def report(
     searches = [a for a in given if Path(a).is_file() and is_search(Path(a))]
     rest = [a for a in given if a not in searches]
     overrides = tuple(a for a in rest if "=" in a and not Path(a).is_file())
-    loaded = _load([] if searches and len(rest) == len(overrides) else rest, scale, data, may_be_empty=True)
+    loaded = load_studies([] if searches and len(rest) == len(overrides) else rest, scale, data, may_be_empty=True)
     archives(reports, without={study.name for study in loaded})
     asked = (scale, data, overrides, storage, runs, reports, pictures, check)
     stale = report_searches([Path(a) for a in searches], not given, *asked)
@@ -211,20 +199,6 @@ def describe_data(
     described = open_dataset(config).describe()
     for key, value in described.items():
         Console(emoji=False).print(f"[bold]{key}[/]: {escape(str(value))}", highlight=False, soft_wrap=True)
-
-
-def _load(arguments: list[str], scale: ScaleName, data: str | None, may_be_empty: bool = False) -> list[Any]:
-    """Study files and overrides, as the command line mixes them, to studies."""
-    from bench.study import load_study
-
-    paths = [Path(a) for a in arguments if "=" not in a or Path(a).is_file()]
-    overrides = tuple(a for a in arguments if Path(a) not in paths)
-    if not paths and not may_be_empty:
-        raise InputError("command line: no study; give a YAML file such as ablations/pooling.yaml")
-    twice = {p.stem for p in paths if sum(q.stem == p.stem for q in paths) > 1}
-    if twice:
-        raise InputError(f"command line: several studies are named {', '.join(twice)}; their reports would overwrite")
-    return [load_study(path, scale, data, overrides) for path in paths]
 
 
 def main() -> None:

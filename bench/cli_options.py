@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 GRACE_SECONDS, HANG_SECONDS = 60, 1800
 DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
+Studies = Annotated[
+    list[str],
+    typer.Argument(metavar="STUDY... [KEY=VALUE...]", help="Study files, then dotted overrides: train.steps=500."),
+]
 Scale = Annotated[ScaleName, typer.Option(help="How much compute: tiny (seconds), small (minutes on a laptop), paper.")]
 Data = Annotated[str | None, typer.Option(metavar="photos|places365|PATH", help="Data set, or a folder of images.")]
 Runs = Annotated[Path, typer.Option(metavar="DIR", help="The run store.")]
@@ -32,6 +36,9 @@ Pictures = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto takes CUDA if there is one; or cpu, cuda, cuda:1.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of each run on the CPU.")]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Runs at a time.  [default: as many as the cores bear; 1 on CUDA]")
+]
 Grace = Annotated[
     float,
     typer.Option(min=1, metavar="SECONDS", help="Silence after which work of another machine is taken over."),
@@ -99,3 +106,17 @@ def given_command() -> str:
 def say(text: str) -> None:
     """To stderr."""
     Console(stderr=True, soft_wrap=True, emoji=False).print(text, markup=False, highlight=False)
+
+
+def load_studies(arguments: list[str], scale: ScaleName, data: str | None, may_be_empty: bool = False) -> list[Any]:
+    """Study files and overrides, as the command line mixes them, to studies."""
+    from bench.study import load_study
+
+    paths = [Path(a) for a in arguments if "=" not in a or Path(a).is_file()]
+    overrides = tuple(a for a in arguments if Path(a) not in paths)
+    if not paths and not may_be_empty:
+        raise InputError("command line: no study; give a YAML file such as ablations/pooling.yaml")
+    twice = {p.stem for p in paths if sum(q.stem == p.stem for q in paths) > 1}
+    if twice:
+        raise InputError(f"command line: several studies are named {', '.join(twice)}; their reports would overwrite")
+    return [load_study(path, scale, data, overrides) for path in paths]

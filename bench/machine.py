@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,3 +48,39 @@ def resolve_device(name: str) -> str:
 
 def _has_no_gpu() -> bool:
     return sys.platform == "linux" and not any(any(Path("/dev").glob(name)) for name in GPU_FILES)
+
+
+def device_and_name(name: str) -> tuple[str, str]:
+    """What resolve_device gives, and the device's name as run.json has it; without torch, where NVIDIA's own command
+    says which cards there are. Raises InputError."""
+    if name == "cpu" or (name == "auto" and _has_no_gpu()):
+        return "cpu", processor_name()
+    index = int(name.partition(":")[2] or 0)
+    cards = [] if "CUDA_VISIBLE_DEVICES" in os.environ else _cards()
+    if index < len(cards):
+        return "cuda" if name == "auto" else name, cards[index]
+    device = resolve_device(name)
+    if device == "cpu":
+        return device, processor_name()
+    import torch
+
+    return device, torch.cuda.get_device_name(device)
+
+
+def processor_name() -> str:
+    """The processor's name, with its number of cores."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        model = platform.processor() or platform.machine()
+    return f"CPU {model}, {os.cpu_count()} cores"
+
+
+def _cards() -> list[str]:
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [line.strip() for line in said.splitlines() if line.strip()]

@@ -11,15 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.merging import difference
 from bench.report.frames import Results
 from bench.report.page.render import PAGE
 from bench.report.render import TextTable
 from bench.report.text import cost_table, score_table
 from bench.report.verdict_table import hypothesis_table
-from bench.runner import unscored
-from bench.store import RunStore
-from bench.study import Study
 
 
 def print_results(results: Results, folder: Path, console: Console) -> None:
@@ -72,32 +68,3 @@ def rich_table(table: TextTable) -> Table:
     for row in table.rows:
         shown.add_row(*map(escape, row))
     return shown
-
-
-def print_plan(study: Study, store: RunStore, console: Console) -> None:
-    """Each run with its state, and each variant's difference from the control."""
-    table = Table(title=escape(f"{study.title} ({study.path}, scale {study.scale})"), title_justify="left")
-    for heading in ("variant", "seed", "run", "state", "differs from the control by"):
-        table.add_column(heading)
-    said: set[str] = set()
-    counts: dict[str, int] = {}
-    for run in study.runs():
-        state = str(store.state(run.id))
-        if state == "done":
-            left = unscored((run, tuple(study.metrics)), store)
-            state = f"cached, to score: {', '.join(left)}" if left else "cached"
-        counts[state.split(",")[0]] = counts.get(state.split(",")[0], 0) + 1
-        variant = next(v for v in study.variants if v.label == run.label)
-        what = ""
-        if run.label not in said:
-            said.add(run.label)
-            changes = difference(variant.config, study.control.config).items()
-            what = (
-                f"method: {variant.config.method}"
-                if variant.is_baseline
-                else "\n".join(f"{path}: {old} -> {new}" for path, (old, new) in changes)
-            )
-            what = what or "(control)"
-        table.add_row(escape(run.label), str(run.config.seed), run.id, state, escape(what))
-    console.print(table)
-    console.print(", ".join(f"{count} {state}" for state, count in counts.items()), highlight=False)

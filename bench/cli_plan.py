@@ -1,0 +1,87 @@
+"""`bench plan`: what would run and what it takes; `bench why`: what made a run new."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bench.cli_options import (
+    INTERRUPTED,
+    Data,
+    Device,
+    Runs,
+    Scale,
+    Studies,
+    Threads,
+    Workers,
+    check_folder,
+    known_device,
+    load_studies,
+    say,
+)
+
+
+def plan(
+    studies: Studies,
+    scale: Scale = "small",
+    data: Data = None,
+    runs: Runs = Path("runs"),
+    workers: Workers = None,
+    threads: Threads = 1,
+    device: Device = "auto",
+    probe: Annotated[bool, typer.Option("--probe", help="Measure what has no price yet, on 20 steps.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Runs, prices and totals as JSON.")] = False,
+) -> None:
+    """Say what would run, what it takes, and how each variant differs from its control."""
+    from bench.machine import Machine, device_and_name
+    from bench.outlook import outlook
+    from bench.price import Pricing, probe_unknown
+    from bench.report.plan import plan_json, print_outlook, print_plan
+    from bench.runner import default_workers, jobs_of
+    from bench.store import RunStore
+
+    loaded = load_studies(studies, scale, data)
+    check_folder("--runs", runs)
+    on, name = device_and_name(known_device(device))
+    machine, jobs = Machine(on, threads), jobs_of(loaded)
+    at_a_time = workers or default_workers(machine, len(jobs))
+    pricing = Pricing(RunStore(runs), machine, name, at_a_time)
+    planned = pricing.plan(jobs)
+    if probe:
+        try:
+            for one, probed in probe_unknown(planned, pricing):
+                say(f"probed {one.run.label} {f'without success: {probed.reason}' if probed.reason else ''}".rstrip())
+        except KeyboardInterrupt:
+            say("interrupted; what was probed is remembered")
+            raise typer.Exit(INTERRUPTED) from None
+        planned = pricing.plan(jobs)
+    used = workers or default_workers(machine, max(1, sum(not one.is_scored for one in planned)))
+    found = outlook(planned, used)
+    if as_json:
+        print(json.dumps(plan_json(planned, found), indent=1))
+        return
+    console, by_id = Console(emoji=False), {one.run.id: one for one in planned}
+    for study in loaded:
+        print_plan(study, [by_id[run.id] for run in study.runs()], console)
+    print_outlook(planned, found, on != "cpu", console)
+
+
+def why(
+    run: Annotated[str, typer.Argument(metavar="RUN", help='A run id, how one begins, or "LABEL, seed N".')],
+    studies: Annotated[list[str] | None, typer.Argument(metavar="[STUDY...] [KEY=VALUE...]")] = None,
+    scale: Scale = "small",
+    data: Data = None,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Name what made a run new although it looks like one that is there: config, data, schema version or code."""
+    from bench.runner import jobs_of
+    from bench.store import RunStore
+    from bench.why import why as reasons
+
+    loaded = load_studies(studies or [], scale, data, may_be_empty=True)
+    for line in reasons(run, [one for one, _ in jobs_of(loaded)], RunStore(runs)):
+        print(line)

@@ -1,0 +1,157 @@
+"""What would run and what it takes, on the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from statistics import median
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bench.labels import MISSING
+from bench.merging import difference
+from bench.outlook import Outlook
+from bench.price import UNKNOWN, Planned, configs_without_price
+from bench.probe import all_remembered
+from bench.study import Study
+
+HEADINGS = ("variant", "seed", "run", "state", "time", "memory", "from")
+WIDTHS = {"variant": 8, "seed": 4, "state": 11, "time": 6, "memory": 6, "from": 7}
+"""At least, so that words stay whole where the terminal is narrow."""
+
+
+def print_plan(study: Study, planned: Sequence[Planned], console: Console) -> None:
+    """Each run with its state and price, and each variant's difference from the control."""
+    title = escape(f"{study.title} ({study.path}, scale {study.scale})")
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, padding=(0, 1, 0, 0))
+    for heading in HEADINGS:
+        table.add_column(heading, no_wrap=heading == "run", overflow="fold", min_width=WIDTHS.get(heading))
+    for one in planned:
+        cells = (one.run.label, str(one.run.config.seed), one.run.id, state_text(one), *_price_cells(one))
+        table.add_row(*map(escape, cells))
+    console.print(table)
+    print_differences(study, console)
+    counts = Counter(state_text(one).split(",")[0] for one in planned)
+    console.print(", ".join(f"{count} {state}" for state, count in counts.items()), highlight=False)
+    stale = [one for one in planned if one.state == "stale"]
+    for one in stale[:1]:
+        console.print(
+            f"stale: the store has the same config, run with other data, schema or code; say "
+            f"`bench why {one.run.id} {study.path} ...` to see what changed",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def state_text(one: Planned) -> str:
+    """cached, to score: ssim; resumable, 40% trained"""
+    if one.state != "done":
+        is_begun = one.train_share < 1 and one.is_left
+        return f"{one.state}, {1 - one.train_share:.0%} trained" if is_begun else one.state
+    if one.to_score:
+        return f"cached, to score: {', '.join(one.to_score)}"
+    return "cached" if one.is_measured else "cached, to measure"
+
+
+def print_differences(study: Study, console: Console) -> None:
+    """Each variant's difference from the control."""
+    table = Table("differs from", f"{escape(study.control.label)} by", box=None, padding=(0, 2, 0, 1))
+    for variant in study.variants[1:]:
+        changes = difference(variant.config, study.control.config).items()
+        what = "\n".join(f"{path}: {old} -> {new}" for path, (old, new) in changes)
+        table.add_row(
+            escape(variant.label), escape(f"method: {variant.config.method}" if variant.is_baseline else what)
+        )
+    if study.variants[1:]:
+        console.print(table)
+
+
+def _price_cells(one: Planned) -> tuple[str, str, str]:
+    if not one.is_left:
+        return "", "", ""
+    if one.price is None or one.seconds is None:
+        return MISSING, MISSING, "unknown" if one.reason == UNKNOWN else "missing"
+    gpu = f" + {bytes_text(one.price.gpu_peak_bytes)} GPU" if one.price.gpu_peak_bytes else ""
+    return duration(one.seconds), bytes_text(one.price.peak_bytes) + gpu, one.price.source
+
+
+def print_outlook(planned: Sequence[Planned], found: Outlook, is_cuda: bool, console: Console) -> None:
+    """What is left of all runs, and of which of them that is not known."""
+    left = [one for one in planned if one.is_left]
+    if not left:
+        return
+    known = [one for one in left if one.price is not None]
+    lines = [
+        f"no price for {one.run.label}: {one.reason}" for one in configs_without_price(planned) if one.reason != UNKNOWN
+    ]
+    if known:
+        gpu = ""
+        if is_cuda:
+            gpu = f"; {found.work_seconds / 3600:.2g} GPU-hours, {bytes_text(found.gpu_peak_bytes or 0)} on the GPU"
+        lines.append(
+            f"{_counted(len(known), 'run')} left: {duration(found.work_seconds)} of work, "
+            f"{duration(found.wall_seconds)} with {_counted(found.workers, 'worker')}, before the report; "
+            f"{bytes_text(found.peak_bytes)} of memory at once{gpu}"
+        )
+    unknown = [one for one in configs_without_price(planned) if one.reason == UNKNOWN]
+    if unknown:
+        runs = sum(one.reason == UNKNOWN for one in left if one.price is None)
+        apart = ", which are not in these sums" if known else ""
+        what = f"{_counted(runs, 'run')} of {_counted(len(unknown), 'config')} without a price{apart}"
+        lines.append(f"{what}; bench plan --probe measures them, {_takes(unknown, found)}")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _takes(unknown: Sequence[Planned], found: Outlook) -> str:
+    took = [probe.took for probe in all_remembered() if not probe.reason]
+    if not took:
+        return "in 20 steps and two scorings of each config"
+    rounds = math.ceil(len(unknown) / found.workers)
+    return f"in about {duration(rounds * median(took))} if they are like those before"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """0.4 s, 12 s, 3 min 20 s, 5 h 10 min"""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    if seconds < 3570:
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, rest = divmod(round(seconds / 60), 60)
+    return f"{hours:,} h {rest} min" if rest else f"{hours:,} h"
+
+
+def bytes_text(count: int) -> str:
+    """980 MB, 1.2 GB"""
+    return f"{count / 1e6:.0f} MB" if count < 999.5e6 else f"{count / 1e9:.1f} GB"
+
+
+def plan_json(planned: Sequence[Planned], found: Outlook) -> dict[str, Any]:
+    """All of it as plain values; seconds and bytes, null where they are not known."""
+    runs = [
+        {
+            "run": one.run.id,
+            "label": one.run.label,
+            "seed": one.run.config.seed,
+            "state": state_text(one),
+            "seconds": one.seconds,
+            "price": None if one.price is None else asdict(one.price),
+            "reason": one.reason,
+        }
+        for one in planned
+    ]
+    return {"runs": runs, "left": asdict(found)}

@@ -1,0 +1,101 @@
+"""What the runs of a store are made of: config, data, schema, code; read without opening any data."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from bench.data.dataset import open_dataset
+from bench.store import SCHEMA, RunStore, identity_hash
+from bench.study import Run, method_code
+
+RUN_ID = re.compile(r"[0-9a-f]{16}")
+
+
+@dataclass(frozen=True)
+class Made:
+    """All that a run's id is made of, with what is known besides."""
+
+    id: str
+    config: dict[str, Any]
+    """RunConfig.identity()."""
+    data: dict[str, Any]
+    """Dataset.describe(), of which the fingerprint alone is in the id."""
+    schema: int | None
+    """None: not known."""
+    code: str | None
+    """Of a method from outside, or its authors' weights; empty for the others; None: not known."""
+    provenance: dict[str, Any]
+
+    @property
+    def fingerprint(self) -> str:
+        return str(self.data.get("fingerprint", ""))
+
+    @property
+    def seed(self) -> int:
+        return int(self.config.get("seed", 0))
+
+    @cached_property
+    def key(self) -> str:
+        """The config as one string."""
+        return json.dumps(self.config, sort_keys=True)
+
+    @cached_property
+    def like(self) -> str:
+        """What runs that differ in the seed alone have in common."""
+        alike = [self.config | {"seed": None}, self.fingerprint, self.schema, self.code]
+        return json.dumps(alike, sort_keys=True)
+
+
+def made_of_all(runs: Iterable[Run]) -> list[Made]:
+    """Those of several runs; each data set is opened once."""
+    opened: dict[Any, dict[str, Any]] = {}
+    found = []
+    for run in runs:
+        if run.config.data not in opened:
+            opened[run.config.data] = open_dataset(run.config.data).describe()
+        code = method_code(run.config.method)
+        found.append(Made(run.id, run.config.identity(), opened[run.config.data], SCHEMA, code, {}))
+    return found
+
+
+def stored_runs(store: RunStore) -> dict[str, Made]:
+    """Run id -> what it is made of, for every folder of the store with a readable run.json."""
+    if not store.root.is_dir():
+        return {}
+    names = sorted(path.name for path in store.root.iterdir() if RUN_ID.fullmatch(path.name))
+    found = {name: _stored(store, name) for name in names}
+    return {name: made for name, made in found.items() if made is not None}
+
+
+def _stored(store: RunStore, name: str) -> Made | None:
+    try:
+        content: dict[str, Any] = store.read(name, "run") or {}
+        config, data = content["config"], content["data"]
+        made = Made(
+            name, config, data, content.get("schema"), content.get("method_code"), content.get("provenance") or {}
+        )
+        return made if made.schema is not None and made.code is not None else _guessed(made)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):  # damaged, or not there yet
+        return None
+
+
+def _guessed(made: Made) -> Made:
+    """With the schema and code that give its id, for a run that was stored before these were written down."""
+    codes = [made.code] if made.code is not None else ["", _code_today(str(made.config["method"]))]
+    for schema in [made.schema] if made.schema is not None else range(SCHEMA, 0, -1):
+        for code in codes:
+            if made.id == identity_hash(made.config, made.fingerprint, code, schema):
+                return replace(made, schema=schema, code=code)
+    return made
+
+
+def _code_today(method: str) -> str:
+    try:
+        return method_code(method)
+    except ValueError:  # its file is not here
+        return ""
