@@ -7,7 +7,7 @@ import os
 import socket
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,9 +40,10 @@ def connected(address: str | None, store: RunStore) -> Iterator[Cluster]:
     except ImportError as error:
         raise InputError(f"--executor ray: Ray is not installed ({error}); {INSTALL}") from None
     store = RunStore(store.root.absolute(), store.grace)
-    token = _leave_token(store.root)
+    token = store.root / f".seen-{uuid.uuid4().hex}"
     try:
         _init(ray, address)
+        _leave(token)
         from bench.cluster.executor import Cluster
 
         driver = Driver(_board(ray, store), store, token.name, Path.cwd(), code())
@@ -51,22 +52,21 @@ def connected(address: str | None, store: RunStore) -> Iterator[Cluster]:
         raise ClusterLost(first_line(error)) from None
     finally:
         ray.shutdown()
-        token.unlink(missing_ok=True)
+        with suppress(OSError):  # it is not there, or the store cannot be written any more
+            token.unlink()
 
 
 def first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _leave_token(root: Path) -> Path:
-    """By which tasks see whether a folder is this store."""
-    token = root / f".seen-{uuid.uuid4().hex}"
+def _leave(token: Path) -> None:
+    """A file by which tasks see whether a folder is the driver's store."""
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        token.parent.mkdir(parents=True, exist_ok=True)
         token.touch()
     except OSError as error:
-        raise InputError(f"{root}: cannot write the run store ({error.strerror}); use --runs DIR") from None
-    return token
+        raise InputError(f"{token.parent}: cannot write the run store ({error.strerror}); use --runs DIR") from None
 
 
 def _init(ray: Any, address: str | None) -> None:
