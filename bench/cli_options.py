@@ -64,7 +64,8 @@ def cluster_at(executor: str, address: str | None, store: RunStore) -> Iterator[
             raise InputError(f"--address {address}: is that of a Ray cluster; give --executor ray too")
         yield None
         return
-    from bench.cluster.connect import ClusterLost, connected
+    from bench.cluster.connect import connected
+    from bench.cluster.tasks import ClusterLost
 
     try:
         with connected(address, store) as cluster:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from harness import Command, WriteStudy, small_study
+from harness import ROOT, Command, WriteStudy, small_study
 from safetensors import safe_open
 from search.searches import CONTENT
 
@@ -166,6 +167,11 @@ def test_a_node_that_dies_gives_its_runs_back_and_they_go_on_elsewhere(
     said = _finish(command, 0)
     assert len(re.findall(r"^done ", said, re.MULTILINE)) == len(quiet) == 4
     assert _weights(runs) == quiet
+    sums = [path.read_text().splitlines() for path in runs.glob("*/SHA256SUMS")]
+    assert [sum(line.endswith("  weights.safetensors") for line in lines) for lines in sums] == [1] * 4
+    assert "is gone" not in (said_of_store := _finish(Command(study.parent, "verify", "--runs", "runs"), 0)), (
+        said_of_store
+    )
     assert all(steps == sorted(steps) for steps in seen.values()), "a run began again from the start"
     assert {path.name for path in runs.iterdir()} == set(quiet)
     assert "4 cached, 0 to do" in _finish(_start(study, "runs", *_on(three)), 0)
@@ -198,6 +204,17 @@ def test_a_search_fans_its_trials_out_and_a_dead_node_costs_none(tmp_path: Path,
     os.kill(worker, signal.SIGKILL)
     said = _finish(command, 0)
     assert "5 complete, 1 lost and queued again" in said
+
+
+def test_a_node_with_other_code_is_refused_by_name(study: Path, nodes: Callable[..., Nodes]) -> None:
+    for room in ("bench", "baselines"):
+        shutil.copytree(ROOT / room, study.parent / "other" / room)
+    with open(study.parent / "other" / "bench" / "build.py", "a") as file:
+        file.write("# another version\n")
+    three = nodes(PYTHONPATH=str(study.parent / "other"))
+    said = _finish(_start(study, "runs", *_on(three)), 2)
+    assert "has another version of gan-bench" in said
+    assert not list(study.parent.glob("runs/*"))
 
 
 def test_a_journal_needs_a_store_that_all_nodes_see(tmp_path: Path, nodes: Callable[..., Nodes]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.cluster.board import Board
-from bench.cluster.tasks import Driver, code
+from bench.cluster.tasks import ClusterLost, Driver, code
 from bench.inputs import InputError
 from bench.store import RunStore
 
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 INSTALL = "pip install -e '.[ray]'"
 REACH_SECONDS = 5  # ray itself tries for minutes
 OBJECT_STORE = 128 << 20  # bytes, of a Ray of this machine: hardly anything travels there
-
-
-class ClusterLost(Exception):
-    """The cluster, or the driver's own node, does not answer any more."""
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from bench.cluster import tasks
 from bench.cluster.asks import Ask, ask_for, whole
-from bench.cluster.tasks import Driver
+from bench.cluster.tasks import ClusterLost, Driver
 from bench.executors import End, Job, Tell, signals_set
 from bench.faults import StoreLost, name_of
 from bench.inputs import InputError
@@ -47,10 +47,13 @@ class Cluster:
     def room(self, machine: Machine) -> int:
         """How many tasks with a GPU, or with `machine.threads` CPUs, can be at work at a time. Raises InputError for
         none."""
-        most = sum(int(node["Resources"].get("CPU", 0)) // machine.threads for node in alive())
-        if not most:
-            raise InputError(f"--threads {machine.threads}: no node of the cluster has so many CPUs")
-        return most if machine.device == "cpu" else self.gpus()
+        nodes = _fit(machine)
+        if not nodes:
+            beside = " beside a GPU" if machine.device == "cuda" else ""
+            raise InputError(f"--threads {machine.threads}: no node of the cluster has so many CPUs{beside}")
+        if machine.device == "cuda":
+            return int(sum(node["Resources"]["GPU"] for node in nodes))
+        return int(sum(node["Resources"]["CPU"] // machine.threads for node in nodes))
 
     def gpus(self) -> int:
         """How many there are."""
@@ -154,7 +157,7 @@ class Cluster:
             found = None
         if found is None or found == "lost":
             return whole(machine)
-        return ask_for(found, machine, max(node["Resources"].get("memory", 0) for node in alive()))
+        return ask_for(found, machine, max([node["Resources"].get("memory", 0) for node in _fit(machine)], default=0))
 
 
 def _remote(task: Any, **options: Any) -> Any:
@@ -168,15 +171,22 @@ def alive() -> list[dict[str, Any]]:
     return sorted(nodes, key=lambda node: (-node["Resources"].get("CPU", 0), node["NodeID"]))
 
 
+def _fit(machine: Machine) -> list[dict[str, Any]]:
+    """Nodes that can bear a run."""
+    found = [node for node in alive() if node["Resources"].get("CPU", 0) >= machine.threads]
+    return [node for node in found if machine.device == "cpu" or node["Resources"].get("GPU")]
+
+
 def _on(node: dict[str, Any]) -> NodeAffinitySchedulingStrategy:
     return NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
 
 
 def _largest(machine: Machine) -> tuple[dict[str, Any], Ask]:
     """The node that speed is measured on, and all that it has to compute with."""
-    is_gpu = machine.device == "cuda"
-    node = next(node for node in alive() if not is_gpu or node["Resources"].get("GPU"))
-    return node, Ask(int(node["Resources"].get("CPU", 0)), float(is_gpu))
+    nodes = _fit(machine)
+    if not nodes:
+        raise ClusterLost("no node is left that speed could be measured on")
+    return nodes[0], Ask(int(nodes[0]["Resources"]["CPU"]), float(machine.device == "cuda"))
 
 
 def _greet(driver: Driver) -> list[str]:

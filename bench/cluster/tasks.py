@@ -29,6 +29,10 @@ PATIENCE_SECONDS = 120  # for the board to answer: it may be writing what others
 OWN_STORE = "BENCH_NODE_RUNS"  # a node's environment: a folder for runs of its own, though it may see the driver's
 
 
+class ClusterLost(Exception):
+    """The cluster does not answer any more, or has no nodes left that could do the work."""
+
+
 @dataclass(frozen=True)
 class Driver:
     """What tasks know of the command that sent them."""
@@ -121,8 +125,7 @@ def probe(job: Job, machine: Machine, driver: Driver) -> Probe:
     from bench.study import method_code
 
     run, metrics = job
-    with at_node(driver) as (line, _):
-        line.tell(run.id, "probe", 0)
+    with at_node(driver):
         config = run.config.model_copy(update={"seed": 0})
         seedless = run_id(config, open_dataset(config.data).fingerprint, method_code(config.method))
         file = probe_file(seedless, metrics, machine, device_name(set_up(machine)))
