@@ -20,10 +20,11 @@ import yaml
 from harness import ROOT, Command, WriteStudy, small_study
 from safetensors import safe_open
 from search.searches import CONTENT
+from search.storages import has_postgresql, postgresql
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
-STEPS = 200
+STEPS = 120
 NODES = """
 import json, os, sys
 from ray.cluster_utils import Cluster
@@ -36,6 +37,18 @@ raylets = [node.all_processes["raylet"][0].process.pid for node in nodes]
 print(json.dumps([cluster.address, raylets]), flush=True)
 sys.stdin.read()
 cluster.shutdown()
+"""
+
+SLEEPER = """
+import time
+from baselines.l1_unet import L1UNet
+
+
+class Sleeper(L1UNet):
+    def update(self, batch, progress):
+        if progress.step == 3:
+            time.sleep(1000)
+        return super().update(batch, progress)
 """
 
 
@@ -100,7 +113,13 @@ def nodes(tmp_path: Path) -> Iterator[Callable[..., Nodes]]:
 
 def _start(study: Path, runs: str, *more: str) -> Command:
     options = {"--scale": "tiny", "--runs": runs, "--checkpoint-every": "0"}
-    return Command(study.parent, "run", study, *chain(*options.items()), f"train.steps={STEPS}", *more)
+    return Command(
+        study.parent,
+        "run",
+        study,
+        *chain(*options.items()),
+        *(more if any("steps" in m for m in more) else (f"train.steps={STEPS}", *more)),
+    )
 
 
 def _on(nodes: Nodes) -> tuple[str, ...]:
@@ -215,6 +234,33 @@ def test_a_node_with_other_code_is_refused_by_name(study: Path, nodes: Callable[
     said = _finish(_start(study, "runs", *_on(three)), 2)
     assert "has another version of gan-bench" in said
     assert not list(study.parent.glob("runs/*"))
+
+
+@pytest.mark.postgresql
+@pytest.mark.skipif(not has_postgresql(), reason="PostgreSQL is not installed")
+def test_a_search_on_nodes_with_stores_of_their_own_brings_its_runs_back(
+    tmp_path: Path, nodes: Callable[..., Nodes]
+) -> None:
+    path, three = tmp_path / "search.yaml", nodes(BENCH_NODE_RUNS=str(tmp_path / "own"))
+    path.write_text(yaml.safe_dump(CONTENT | {"trials": 4}))
+    with postgresql() as url:
+        command = ("search", path, "--scale", "tiny", "--storage", url, "--no-confirm", *_on(three))
+        assert "4 complete" in _finish(Command(tmp_path, *command), 0)
+    assert len(_weights(tmp_path / "runs")) == 4
+    assert not list(tmp_path.glob("own/*/*/weights.safetensors"))
+
+
+def test_a_run_that_hangs_on_a_node_is_named_and_the_others_go_on(
+    write_study: WriteStudy, nodes: Callable[..., Nodes]
+) -> None:
+    study = write_study(metrics=["psnr"], baselines=["sleeper:Sleeper"])
+    (study.parent / "sleeper.py").write_text(SLEEPER)
+    three = nodes(BENCH_NODE_RUNS=str(study.parent / "own"))
+    said = _finish(_start(study, "runs", "train.steps=20", "--hang-after", "5", *_on(three)), 1)
+    assert len(re.findall(r"^done ", said, re.MULTILINE)) == 2
+    assert "hung: no sign of progress for 5 seconds" in said
+    [stacks] = study.parent.glob("runs/*/hang.txt")
+    assert "sleeper.py" in stacks.read_text()
 
 
 def test_a_journal_needs_a_store_that_all_nodes_see(tmp_path: Path, nodes: Callable[..., Nodes]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
 import platform
 import shutil
@@ -130,10 +131,19 @@ def probe(job: Job, machine: Machine, driver: Driver) -> Probe:
         seedless = run_id(config, open_dataset(config.data).fingerprint, method_code(config.method))
         file = probe_file(seedless, metrics, machine, device_name(set_up(machine)))
         if (found := recall(file, 1)) is None:
+            patience = threading.Timer(machine.hang_seconds, _kill_children)
+            patience.start()
             found = probe_apart(run, metrics, machine)
+            patience.cancel()
             if not found.reason:
                 remember(file, 1, found)
         return found
+
+
+def _kill_children() -> None:
+    """A probe that hangs, as its run will, which has a name for it."""
+    for process in multiprocessing.active_children():
+        process.kill()
 
 
 def work(job: Job, machine: Machine, driver: Driver) -> State | None:
