@@ -8,10 +8,11 @@ from typing import Any
 
 from bench.config import InputError, RunConfig
 from bench.labels import value_labels
-from bench.merging import Layer, flatten, nested
+from bench.merging import Layer, check_count, flatten, nested
 from bench.study_file import Overlay, StudyFile
 from bench.yaml_lines import Key, Located, nearest
 
+MOST_AXES = 50  # as many as a config has fields
 SEED = "is what `seeds` varies; write seeds: [0, 1, ...] instead"
 
 
@@ -41,6 +42,8 @@ class Axis:
 
 def read_axes(file: StudyFile, located: Located, scale: str) -> list[Axis]:
     """The axes at a scale. Raises InputError for a path that is no config field."""
+    if len(file.axes) > MOST_AXES:
+        raise located.error(("axes",), f"these are {len(file.axes):,} axes; the most is {MOST_AXES}")
     overlay: Overlay = getattr(file.scales, scale)
     over: Key = ("scales", scale, "axes")
     for axis, changed in overlay.axes.items():
@@ -104,6 +107,7 @@ def _free_choice(located: Located, axis: str, content: Any, at: Key) -> Layer:
     if not isinstance(content, dict):
         fix = "so its values are mappings of fields, such as generator.width: 32"
         raise located.error(at, f"{axis} is not a config field, {fix}")
+    check_count(content, lambda problem: located.error(at, problem))
     values: dict[str, Any] = {}
     for path, inner in content.items():
         more = nested(str(path), inner)

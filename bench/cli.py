@@ -26,6 +26,7 @@ from bench.cli_options import (
     ExecutorName,
     Grace,
     HangAfter,
+    MaxRuns,
     Pictures,
     Reports,
     Runs,
@@ -45,7 +46,7 @@ from bench.cli_plan import plan, why
 from bench.cli_profile import profile
 from bench.cli_search import is_search, report_searches, search
 from bench.cli_verify import verify
-from bench.inputs import InputError
+from bench.inputs import InputError, is_file
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -80,6 +81,7 @@ def run(
     cuda_graphs: Annotated[
         bool, typer.Option("--cuda-graphs", help="Replay training steps as CUDA graphs (gan and l1_unet).")
     ] = False,
+    max_runs: MaxRuns = None,
     executor: ExecutorName = "local",
     address: Address = None,
     shard: Annotated[
@@ -104,7 +106,7 @@ def run(
     if executor == "ray" and shard is not None:
         raise InputError("--shard: is for clusters without Ray, which deals out the runs itself; leave one of them out")
     place, shards = parse_shard(shard)
-    loaded = load_studies(studies, scale, data)
+    loaded = load_studies(studies, scale, data, max_runs=max_runs)
     check_folder("--runs", runs)
     check_folder("--reports", reports)
     archives(reports, without={study.name for study in loaded})  # a broken one is said before the work
@@ -141,6 +143,7 @@ def report(
     pictures: Pictures = True,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail if a table differs.")] = False,
     storage: Annotated[str | None, typer.Option(metavar="URL", help="Where a search has its trials.")] = None,
+    max_runs: MaxRuns = None,
 ) -> None:
     """Make reports of studies and searches again, from the store or from the records beside them; trains nothing."""
     from bench.report.again import all_results
@@ -152,10 +155,10 @@ def report(
 
     console, store = Console(emoji=False), RunStore(runs)
     given = studies or []
-    searches = [a for a in given if Path(a).is_file() and is_search(Path(a))]
+    searches = [a for a in given if is_file(a) and is_search(Path(a))]
     rest = [a for a in given if a not in searches]
-    overrides = tuple(a for a in rest if "=" in a and not Path(a).is_file())
-    loaded = load_studies([] if searches and len(rest) == len(overrides) else rest, scale, data, may_be_empty=True)
+    overrides = tuple(a for a in rest if "=" in a and not is_file(a))
+    loaded = load_studies([] if searches and len(rest) == len(overrides) else rest, scale, data, True, max_runs)
     archives(reports, without={study.name for study in loaded})
     asked = (scale, data, overrides, storage, runs, reports, pictures, check)
     stale = report_searches([Path(a) for a in searches], not given, *asked)

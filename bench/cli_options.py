@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from bench.inputs import InputError, ScaleName
+from bench.inputs import InputError, ScaleName, is_file
 
 if TYPE_CHECKING:
     from bench.cluster.executor import Cluster
@@ -45,6 +45,9 @@ Grace = Annotated[
 ]
 HangAfter = Annotated[
     float, typer.Option(min=1, metavar="SECONDS", help="Time without progress after which a run is taken to hang.")
+]
+MaxRuns = Annotated[
+    int | None, typer.Option("--max-runs", min=1, metavar="N", help="Runs that a study may have.  [default: 1,000]")
 ]
 CheckpointEvery = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time between checkpoints.")]
 ExecutorName = Annotated[
@@ -82,6 +85,12 @@ def check_folder(option: str, path: Path) -> None:
         raise InputError(f"{option} {path}: {there} is not a folder that can be written")
 
 
+def check_readable(option: str, path: Path) -> None:
+    """A folder, or nothing yet."""
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{option} {path}: is not a folder")
+
+
 def known_device(name: str) -> str:
     """A device's name. Raises InputError."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
@@ -109,15 +118,18 @@ def say(text: str) -> None:
     Console(stderr=True, soft_wrap=True, emoji=False).print(text, markup=False, highlight=False)
 
 
-def load_studies(arguments: list[str], scale: ScaleName, data: str | None, may_be_empty: bool = False) -> list[Any]:
+def load_studies(
+    arguments: list[str], scale: ScaleName, data: str | None, may_be_empty: bool = False, max_runs: int | None = None
+) -> list[Any]:
     """Study files and overrides, as the command line mixes them, to studies."""
     from bench.study import load_study
+    from bench.variants import MOST_RUNS
 
-    paths = [Path(a) for a in arguments if "=" not in a or Path(a).is_file()]
+    paths = [Path(a) for a in arguments if "=" not in a or is_file(a)]
     overrides = tuple(a for a in arguments if Path(a) not in paths)
     if not paths and not may_be_empty:
         raise InputError("command line: no study; give a YAML file such as ablations/pooling.yaml")
     twice = {p.stem for p in paths if sum(q.stem == p.stem for q in paths) > 1}
     if twice:
         raise InputError(f"command line: several studies are named {', '.join(twice)}; their reports would overwrite")
-    return [load_study(path, scale, data, overrides) for path in paths]
+    return [load_study(path, scale, data, overrides, max_runs or MOST_RUNS) for path in paths]

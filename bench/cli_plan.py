@@ -13,12 +13,13 @@ from bench.cli_options import (
     INTERRUPTED,
     Data,
     Device,
+    MaxRuns,
     Runs,
     Scale,
     Studies,
     Threads,
     Workers,
-    check_folder,
+    check_readable,
     known_device,
     load_studies,
     say,
@@ -34,6 +35,7 @@ def plan(
     threads: Threads = 1,
     device: Device = "auto",
     probe: Annotated[bool, typer.Option("--probe", help="Measure what has no price yet, on 20 steps.")] = False,
+    max_runs: MaxRuns = None,
     as_json: Annotated[bool, typer.Option("--json", help="Runs, prices and totals as JSON.")] = False,
 ) -> None:
     """Say what would run, what it takes, and how each variant differs from its control."""
@@ -44,11 +46,11 @@ def plan(
     from bench.runner import default_workers, jobs_of
     from bench.store import RunStore
 
-    loaded = load_studies(studies, scale, data)
-    check_folder("--runs", runs)
+    loaded = load_studies(studies, scale, data, max_runs=max_runs)
+    check_readable("--runs", runs)
     on, name = device_and_name(known_device(device))
     machine, jobs = Machine(on, threads), jobs_of(loaded)
-    at_a_time = workers or default_workers(machine, len(jobs))
+    at_a_time = min(workers or default_workers(machine, len(jobs)), len(jobs))
     pricing = Pricing(RunStore(runs), machine, name, at_a_time)
     planned = pricing.plan(jobs)
     if probe:
@@ -76,12 +78,13 @@ def why(
     scale: Scale = "small",
     data: Data = None,
     runs: Runs = Path("runs"),
+    max_runs: MaxRuns = None,
 ) -> None:
     """Name what made a run new although it looks like one that is there: config, data, schema version or code."""
     from bench.runner import jobs_of
     from bench.store import RunStore
     from bench.why import why as reasons
 
-    loaded = load_studies(studies or [], scale, data, may_be_empty=True)
+    loaded = load_studies(studies or [], scale, data, True, max_runs)
     for line in reasons(run, [one for one, _ in jobs_of(loaded)], RunStore(runs)):
         print(line)

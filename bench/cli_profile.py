@@ -24,7 +24,7 @@ from bench.cli_options import (
     known_device,
     say,
 )
-from bench.inputs import InputError
+from bench.inputs import InputError, is_file
 
 REFERENCES = ("pix2pix",)
 COUNTS = "1,2,4"
@@ -66,7 +66,7 @@ def profile(
         raise InputError(f"--against {against}: unknown; allowed: {', '.join(REFERENCES)}")
     counts = _counts(packing)
     given = targets or []
-    named = [text for text in given if "=" not in text or Path(text).is_file()]
+    named = [text for text in given if "=" not in text or is_file(text)]
     on = resolve_device(known_device(device))
     overrides = [text for text in given if text not in named]
     plan = plan_of(named, scale, data, overrides, against is not None, batch, on.startswith("cuda"))

@@ -33,7 +33,7 @@ from bench.cli_options import (
     known_device,
     say,
 )
-from bench.inputs import InputError, ScaleName
+from bench.inputs import InputError, ScaleName, is_file
 
 
 def is_search(path: Path) -> bool:
@@ -81,7 +81,7 @@ def search(
     several machines with the same --storage shares the work."""
     from bench.search.load import load_search
 
-    files = [Path(a) for a in arguments if "=" not in a or Path(a).is_file()]
+    files = [Path(a) for a in arguments if "=" not in a or is_file(a)]
     if len(files) != 1:
         raise InputError(f"command line: one search at a time, here are {len(files)}; see ablations/search/")
     overrides = tuple(a for a in arguments if Path(a) not in files)

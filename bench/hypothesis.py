@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench.measure.metrics import METRICS
 from bench.study_file import StudyFile
-from bench.yaml_lines import Key, Located, nearest
+from bench.yaml_lines import MOST_LETTERS, Key, Located, nearest
 
 COUNTS = ("parameters_generator", "parameters_total", "macs", "flops")
 OF_TRAINING = ("training_images_per_second", "training_peak_bytes", "training_seconds")
@@ -52,7 +52,7 @@ def within(margin: float | None, is_share: bool) -> str:
 
 def parse_hypotheses(file: StudyFile, located: Located, sides: dict[str, Side]) -> list[Hypothesis]:
     """The file's hypotheses; `sides` are the variants, the control first, and the baselines. Raises InputError."""
-    found: list[Hypothesis] = []
+    found: dict[Hypothesis, None] = {}
     for index, item in enumerate(file.hypotheses):
         at: Key = ("hypotheses", index)
         if len(item) != 1:
@@ -76,8 +76,8 @@ def parse_hypotheses(file: StudyFile, located: Located, sides: dict[str, Side]) 
         hypothesis = Hypothesis(quantity, left, relation, right, margin)
         if hypothesis in found:
             raise located.error(here, "this hypothesis is given twice")
-        found.append(hypothesis)
-    return found
+        found[hypothesis] = None
+    return list(found)
 
 
 def _problem(quantity: str, metrics: list[str]) -> str | None:
@@ -113,6 +113,8 @@ def _lacks(quantity: str, side: Side, control: Side) -> str | None:
 
 def _split(text: str, quantity: str, at: Key, located: Located) -> tuple[str, str, str, float | None]:
     """left, relation, right, margin"""
+    if len(text) > 3 * MOST_LETTERS:  # the patterns below take time by its square
+        raise located.error(at, f"has {len(text):,} letters; two variants have {2 * MOST_LETTERS:,} at most")
     if equal := re.fullmatch(r"(.+?)\s+=\s+(.+?)(?:\s+within\s+(\S+))?", text):
         return equal[1].strip(), "=", equal[2].strip(), _margin(text, equal[3] or "", quantity, at, located)
     if compared := re.fullmatch(r"(.+?)\s*([<>])\s*(.+)", text):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 MISSING = "—"
@@ -16,11 +17,11 @@ INPUT = "input"
 def value_labels(axes: dict[str, list[Any]]) -> dict[str, list[str]]:
     """A word for each value; with the last part of its axis where the word alone would be unclear."""
     plain = {axis: [_label(value) for value in values] for axis, values in axes.items()}
-    words = [word for values in plain.values() for word in values]
+    times = Counter(word for values in plain.values() for word in values)
     return {
         axis: [
             word
-            if (words.count(word) == 1 and isinstance(value, str)) or isinstance(value, dict)
+            if (times[word] == 1 and isinstance(value, str)) or isinstance(value, dict)
             else f"{_short(axis, list(axes))}={word}"
             for word, value in zip(plain[axis], values, strict=True)
         ]

@@ -25,6 +25,7 @@ class Lease:
         self.lease = SoftFileLease(path, lease_duration=grace)
         self.seen: tuple[tuple[int, int, int] | None, float] = (None, 0.0)
         self.looked = time.monotonic()
+        self._abandoned = path.with_name(f"{path.name}.abandoned")
         self.taken_from = ""
         """In words, who had it when this process took it; empty if it was free."""
 
@@ -41,8 +42,18 @@ class Lease:
             if self._unchanged_for() > LONGER * self.lease.lease_duration:
                 self._break()
             return False
-        self.taken_from = before
+        self.taken_from = before or _text(self._abandoned)
+        self._abandoned.unlink(missing_ok=True)
         return True
+
+    def is_held(self) -> bool:
+        """Whether a living process has it. Raises OSError where that cannot be tried."""
+        if not self.acquire():
+            return True
+        if self.taken_from:
+            self._abandoned.write_text(self.taken_from)  # for whoever takes it to go on
+        self.release()
+        return False
 
     def release(self) -> None:
         self.lease.release()
@@ -91,3 +102,10 @@ class Lease:
             if self._unchanged_for() > LONGER * self.lease.lease_duration:  # nobody was first
                 self.lease.force_break()
                 self.seen = (None, time.monotonic())
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

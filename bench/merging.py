@@ -11,7 +11,10 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from bench.config import BUDGETS, InputError, RunConfig, Section
-from bench.yaml_lines import Key, dotted, explain, nearest
+from bench.yaml_lines import MOST_DEPTH, Key, dotted, explain, nearest, unfit
+
+MOST_VALUES = 500
+"""Of a config layer."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,11 @@ def merge(layers: Sequence[Layer]) -> RunConfig:
             values = {**values, "task": {"name": values["task"]}}
         _make_way(merged, values)
         try:
-            merged = OmegaConf.merge(merged, OmegaConf.create(values))
+            merged = OmegaConf.unsafe_merge(merged, OmegaConf.create(values))  # no copies: both are ours
         except (OmegaConfBaseException, TypeError) as error:
             raise layer.error((), str(error).splitlines()[0]) from None
     try:
-        return RunConfig.model_validate(OmegaConf.to_container(merged, resolve=True))
+        return RunConfig.model_validate(OmegaConf.to_container(merged, resolve=False))
     except OmegaConfBaseException as error:
         raise blame(layers, ())((), str(error).splitlines()[0]) from None
     except ValidationError as error:
@@ -60,7 +63,9 @@ def _earliest(layers: Sequence[Layer], problem: str) -> InputError | None:
 
 
 def _check_sections(layer: Layer) -> None:
-    """A section given as a bare value would vanish under the next layer instead of being complained of."""
+    """A section given as a bare value would vanish under the next layer instead of being complained of; and so large a
+    one would take OmegaConf minutes."""
+    check_count(layer.values, lambda problem: layer.error((), problem))
     for name, value in layer.values.items():
         default = getattr(RunConfig(), name, None)
         named = name == "task" and isinstance(value, str)
@@ -80,6 +85,18 @@ def _make_way(merged: Any, values: dict[str, Any]) -> None:
         schedule = loss["l1"]
         if not isinstance(schedule, dict) or "kind" in schedule:
             merged.loss.pop("l1", None)
+
+
+def check_count(values: Any, error: Callable[[str], InputError]) -> None:
+    """Refuse more values than any config has. Raises what `error` makes of the sentence."""
+    if (count := count_values(values)) > MOST_VALUES:
+        raise error(f"has {count:,} values; a config has some fifty")
+
+
+def count_values(values: Any) -> int:
+    """Of a nested mapping or list: what is neither, and what is empty."""
+    inner = values.values() if isinstance(values, dict) else values if isinstance(values, list) else ()
+    return sum(map(count_values, inner)) or 1
 
 
 def blame(layers: Sequence[Layer], at: Key) -> Callable[[Key, str], InputError]:
@@ -111,19 +128,21 @@ def nested(path: str, value: Any) -> dict[str, Any]:
 def parse_override(text: str) -> tuple[str, Any]:
     """`train.steps=500` -> ("train.steps", 500), the value read as YAML. Raises InputError."""
     path, equals, _ = text.partition("=")
-    if not equals or not path or any(not part for part in path.split(".")):
+    if not equals or not path or any(not part for part in path.split(".")) or path.count(".") >= MOST_DEPTH:
         raise InputError(
             f"command line: {text!r} is not an override; write it as key=value, for example train.steps=500"
         )
     try:
-        value: Any = OmegaConf.to_container(OmegaConf.from_dotlist([text]), resolve=True)
+        value: Any = OmegaConf.to_container(OmegaConf.from_dotlist([text]), resolve=False)
         for part in path.split("."):
             value = value[part]
-        return path, value
     except (OmegaConfBaseException, ValueError, KeyError, TypeError) as error:
         raise InputError(f"command line: {text!r}: {str(error).splitlines()[0]}") from None
     except Exception as error:  # PyYAML's errors, without importing it for its base class
         raise InputError(f"command line: {text!r}: not a YAML value ({type(error).__name__})") from None
+    for _, problem in unfit(value):
+        raise InputError(f"command line: {text!r}: {problem}")
+    return path, value
 
 
 def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -118,16 +118,10 @@ class RunStore:
         return self._leases.setdefault(run, Lease(self.folder(run) / "lease", self.grace))
 
     def _is_held(self, run: str) -> bool:
-        lease = self._lease(run)
-        if run in self._held:
-            return True
         try:
-            if lease.acquire():
-                lease.release()
-                return False
+            return run in self._held or self._lease(run).is_held()
         except OSError:  # a store that may only be read has no living writer that we could meet
             return False
-        return True
 
     def holder(self, run: str) -> str:
         """In words, the process whose name is on the run's lease."""

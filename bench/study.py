@@ -14,14 +14,14 @@ from baselines.cards import CARDS
 from baselines.outside import fingerprint, is_outside
 from baselines.weights import base_of
 from bench.axes import SEED, Axis, control_choices, read_axes
-from bench.config import InputError, RunConfig
+from bench.config import DataConfig, InputError, RunConfig
 from bench.data.dataset import open_dataset
 from bench.hypothesis import Hypothesis, Side, parse_hypotheses
 from bench.measure.metrics import METRICS
 from bench.merging import Layer, check_top, nested, parse_override
 from bench.store import run_id
-from bench.study_file import SCALES, SEEDS, Claim, Overlay, ScaleName, StudyFile
-from bench.variants import Variant, make_variants, unknown_method
+from bench.study_file import SCALES, Claim, Overlay, ScaleName, StudyFile, check_name
+from bench.variants import MOST_RUNS, Variant, check_size, make_variants, seeds_of, unknown_method
 from bench.yaml_lines import Located, dotted, explain, nearest
 
 
@@ -67,10 +67,11 @@ class Study:
         shown = path.relative_to(here) if path.is_relative_to(here) else self.path
         return shlex.join(["bench", "run", shown.as_posix(), "--scale", self.scale, *self.arguments])
 
-    def _seeds_of(self, variant: Variant) -> list[int]:
+    def _count_seeds(self, variant: Variant) -> int:
+        """How many it is trained with, the first ones."""
         if not variant.is_trained:
-            return self.seeds[:1]
-        return self.baseline_seeds if variant.is_baseline else self.seeds
+            return 1
+        return len(self.baseline_seeds if variant.is_baseline else self.seeds)
 
     def _fingerprint(self, variant: Variant) -> str:
         """Of its data. Raises InputError, with the variant's name where its own data is the trouble."""
@@ -85,10 +86,13 @@ class Study:
         """Every run, seed by seed, so that an interruption leaves whole comparisons behind and what is timed is
         interleaved. A method without parameters has one run. Opens the data set, for its fingerprint."""
         found = []
-        fingerprints = {v.config.data: self._fingerprint(v) for v in self.variants}
-        for seed in self.seeds:
+        first: dict[DataConfig, Variant] = {}
+        for variant in self.variants:
+            first.setdefault(variant.config.data, variant)
+        fingerprints = {data: self._fingerprint(variant) for data, variant in first.items()}
+        for place, seed in enumerate(self.seeds):
             for variant in self.variants:
-                if seed in self._seeds_of(variant):
+                if place < self._count_seeds(variant):
                     config = variant.config.model_copy(update={"seed": seed if variant.is_trained else 0})
                     data = fingerprints[config.data]
                     found.append(Run(run_id(config, data, method_code(config.method)), variant.label, config))
@@ -105,21 +109,26 @@ def method_code(method: str) -> str:
 
 
 def load_study(
-    path: Path, scale: ScaleName = "small", data: str | None = None, overrides: tuple[str, ...] = ()
+    path: Path,
+    scale: ScaleName = "small",
+    data: str | None = None,
+    overrides: tuple[str, ...] = (),
+    max_runs: int = MOST_RUNS,
 ) -> Study:
     """Read a study. `data` is a data set's name or a folder. Raises InputError; writes nothing."""
     located = Located(path)
-    file = read_study_file(located)
+    check_name(path)
+    file, config_overrides = _apply_to_study(read_study_file(located), scale, overrides)
+    check_size(file, located, scale, max_runs)
     axes = read_axes(file, located, scale)
-    file, config_overrides = _apply_to_study(file, located, scale, overrides, axes)
+    _check_overrides(config_overrides, axes, located)
     layers = layers_of(file.base, getattr(file.scales, scale).base, located, scale, data, config_overrides)
     _check_names(file, located)
-    _check_other_scales(file, located, scale)
+    _check_other_scales(file, located, scale, max_runs)
     control = control_choices(file, located, axes)
     variants = make_variants(file, located, layers, axes, control)
     _check_scores(file, located, variants)
-    given = SEEDS[scale] if file.seeds is None else file.seeds
-    seeds = given if isinstance(given, list) else list(range(given))
+    seeds = list(seeds_of(file, scale))
     arguments = (["--data", data] if data is not None else []) + list(overrides)
     return Study(
         path=path,
@@ -146,10 +155,11 @@ def read_study_file(located: Located) -> StudyFile:
         raise located.error(at, problem) from None
 
 
-def _check_other_scales(file: StudyFile, located: Located, scale: ScaleName) -> None:
+def _check_other_scales(file: StudyFile, located: Located, scale: ScaleName, most: int) -> None:
     """What the file says of scales that are not asked for: a mistake there would else be found late."""
     for other in SCALES:
         if other != scale and getattr(file.scales, other) != Overlay():
+            check_size(file, located, other, most)
             axes = read_axes(file, located, other)
             layers = layers_of(file.base, getattr(file.scales, other).base, located, other)
             make_variants(file, located, layers, axes, control_choices(file, located, axes))
@@ -160,9 +170,7 @@ def _side(variant: Variant) -> Side:
     return Side(config.task.name, variant.is_trained, has_networks=config.method not in PARAMETER_FREE)
 
 
-def _apply_to_study(
-    file: StudyFile, located: Located, scale: ScaleName, overrides: tuple[str, ...], axes: list[Axis]
-) -> tuple[StudyFile, dict[str, Any]]:
+def _apply_to_study(file: StudyFile, scale: ScaleName, overrides: tuple[str, ...]) -> tuple[StudyFile, dict[str, Any]]:
     """The file with its seeds, baselines and metrics overridden, and the overrides left for the config."""
     own = ("seeds", "baselines", "baseline_seeds", "metrics")
     overlay: Overlay = getattr(file.scales, scale)
@@ -173,15 +181,21 @@ def _apply_to_study(
         check_top(key, own)
         if key == "seed":
             raise InputError(f"command line: {text}: write seeds=[...] instead")
-        for axis in axes:
-            if axis.touches(key):
-                raise InputError(f"command line: {text}: {axis.name} is an axis of {located.path}; change it there")
         (changes if key in own else rest)[key] = value
     try:
         return StudyFile.model_validate(file.model_dump() | changes), rest
     except ValidationError as error:
         at, problem = explain(error, StudyFile)[0]
         raise InputError(f"command line: {dotted(at)}: {problem}") from None
+
+
+def _check_overrides(overrides: dict[str, Any], axes: list[Axis], located: Located) -> None:
+    for key, value in overrides.items():
+        for axis in axes:
+            if axis.touches(key):
+                raise InputError(
+                    f"command line: {key}={value}: {axis.name} is an axis of {located.path}; change it there"
+                )
 
 
 def layers_of(
@@ -210,6 +224,8 @@ def command_layers(data: str | None, overrides: dict[str, Any]) -> list[Layer]:
     """What the command line lays over everything: --data, then key=value."""
     layers = []
     if data is not None:
+        if not data.isprintable():
+            raise InputError(f"command line: --data {data!r} cannot be printed, as reports do; rename the folder")
         chosen = {"name": data} if data in ("photos", "places365") else {"name": "folder", "path": data}
         layers.append(Layer({"data": chosen}, lambda at, problem: InputError(f"--data {data}: {problem}")))
     return layers + [_command_line(key, value) for key, value in overrides.items()]

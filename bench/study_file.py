@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from bench.config import Section
+from bench.config import InputError, Section
 from bench.inputs import ScaleName as ScaleName
 
 SCALES: dict[ScaleName, dict[str, Any]] = {
@@ -28,6 +29,21 @@ SCALES: dict[ScaleName, dict[str, Any]] = {
 }
 
 SEEDS: dict[ScaleName, int] = {"tiny": 2, "small": 6, "paper": 6}
+
+
+TAKEN = ("speed", "claims.md", "speed.md", "index.html")
+"""What else lies among the reports."""
+
+
+def check_name(path: Path) -> None:
+    """A study's or a search's name, its file's without the ending, becomes that of its report folder: no other file, no
+    hidden one, and none above it. Raises InputError."""
+    name = path.stem
+    if name.startswith(".") or name in TAKEN or not str(path).isprintable() or len(name.encode()) > 120:
+        raise InputError(
+            f"{path}: its report would be called {name!r}; rename the file: a name can be printed, has up to 120 "
+            f"bytes, does not begin with a dot, and is none of {', '.join(TAKEN)}"
+        )
 
 
 def _differ(seeds: int | list[int]) -> int | list[int]:

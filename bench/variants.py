@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +15,11 @@ from bench.axes import Axis, Choice
 from bench.config import InputError, RunConfig
 from bench.labels import GROUND_TRUTH, INPUT
 from bench.merging import Layer, blame, difference, merge
-from bench.study_file import StudyFile
-from bench.yaml_lines import Key, Located, dotted, nearest
+from bench.study_file import SEEDS, ScaleName, StudyFile
+from bench.yaml_lines import MOST_LETTERS, Key, Located, dotted, nearest
 
-MOST_VARIANTS = 1_000
+MOST_RUNS = 1_000
+"""Of a study, unless more are asked for."""
 NO_MODEL: dict[str, Any] = {"tiling": {"grid": 1, "context": "none"}, "generator": {"depth": 1}}  # fits every size
 
 
@@ -39,9 +42,6 @@ def make_variants(
     file: StudyFile, located: Located, layers: list[Layer], axes: list[Axis], control: dict[str, Choice]
 ) -> list[Variant]:
     """The control first, the rest of the axes' points in the file's order, then the baselines. Raises InputError."""
-    count = math.prod(len(axis.choices) for axis in axes)
-    if count > MOST_VARIANTS:
-        raise located.error(("axes",), f"these are {count:,} variants; the most is {MOST_VARIANTS:,}")
     made = []
     for choices in itertools.product(*(axis.choices for axis in axes)):
         config = _merged([*layers, *(choice.layer for choice in choices)])
@@ -49,25 +49,52 @@ def make_variants(
         made.append(Variant(", ".join(choice.label for choice in choices), config, chosen))
     controls = {name: choice.value for name, choice in control.items()}
     made.sort(key=lambda variant: variant.axes != controls)  # the control first, the rest in the file's order
-    for index, variant in enumerate(made):
+    called: dict[str, Variant] = {}
+    configs: dict[str, Variant] = {}
+    for variant in made:
         _check_difference(variant, made[0], axes, located)
         _check_task(variant, located, ("axes",))
         if variant.label in (GROUND_TRUTH, INPUT):
             raise located.error(("axes",), f"{variant.label} is what reports call a picture; name it otherwise")
         if not variant.label.isprintable():
             raise located.error(("axes",), f"{variant.label!r} cannot be printed; name it otherwise")
-        for other in made[:index]:
-            if other.config.identity() == variant.config.identity():
-                raise located.error(("axes",), f"the variants {other.label} and {variant.label} are the same")
-            if other.label == variant.label:
-                raise located.error(("axes",), f"two variants are called {variant.label}; name their values")
+        if len(variant.label) > MOST_LETTERS:
+            raise located.error(("axes",), f"{variant.label[:40]}... is too long for a table; name its values")
+        if (other := configs.setdefault(_identity(variant), variant)) is not variant:
+            raise located.error(("axes",), f"the variants {other.label} and {variant.label} are the same")
+        if called.setdefault(variant.label, variant) is not variant:
+            raise located.error(("axes",), f"two variants are called {variant.label}; name their values")
     for name in file.baselines:
         baseline = _baseline(name, layers, located)
-        if any(v.label == name or v.config.identity() == baseline.config.identity() for v in made):
+        if name in called or _identity(baseline) in configs:
             raise located.error(("baselines",), f"{name} is a variant already")
         _check_task(baseline, located, ("baselines",))
         made.append(baseline)
     return made
+
+
+def _identity(variant: Variant) -> str:
+    return json.dumps(variant.config.identity(), sort_keys=True)
+
+
+def check_size(file: StudyFile, located: Located, scale: ScaleName, most: int) -> None:
+    """Refuse more runs than `most` before any of them is thought of. Raises InputError with the study's size."""
+    lists = file.axes | getattr(file.scales, scale).axes
+    variants = math.prod(len(lists[axis] if isinstance(given, list) else given) for axis, given in file.axes.items())
+    seeds = seeds_of(file, scale)
+    trained = sum(name not in UNTRAINED for name in file.baselines)
+    of_baselines = trained * len(seeds[: file.baseline_seeds]) + len(file.baselines) - trained
+    runs = variants * len(seeds) + of_baselines
+    if runs > most:
+        more = f" and {of_baselines:,} of baselines" if of_baselines else ""
+        size = f"{variants:,} variants x {len(seeds):,} seed{'' if len(seeds) == 1 else 's'}{more} are {runs:,} runs"
+        raise located.error(("axes",), f"{size}; the most is {most:,} unless you ask for them with --max-runs {runs}")
+
+
+def seeds_of(file: StudyFile, scale: ScaleName) -> Sequence[int]:
+    """Those that variants are trained with."""
+    given = SEEDS[scale] if file.seeds is None else file.seeds
+    return given if isinstance(given, list) else range(given)
 
 
 def _check_task(variant: Variant, located: Located, at: Key) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_origin
 
@@ -15,6 +16,16 @@ from yaml.nodes import MappingNode, Node, SequenceNode
 from bench.config import InputError
 
 Key = tuple[str | int, ...]
+
+
+MOST_BYTES, MOST_VALUES, MOST_DEPTH = 1_000_000, 100_000, 30
+"""Of a file: its size, its values with all aliases followed, and how deep they are nested."""
+MOST_LETTERS = 500
+"""Of what is called something in tables."""
+MOST_NUMBER = 2**63
+"""Whole numbers stay below it, as torch, numpy and JSON readers want them."""
+UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
+"""Unicode categories: control characters, halves of surrogate pairs, separators of lines and of paragraphs."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -30,31 +41,48 @@ class Located:
     """A YAML file's content and the line on which each of its values starts."""
 
     def __init__(self, path: Path) -> None:
-        """Raises InputError if the file cannot be read, is not YAML, is not a mapping or names a key twice."""
+        """Raises InputError if the file cannot be read, is not YAML, is not a mapping, names a key twice, is too large,
+        or has values that nothing could hold."""
         self.path = path
         self.lines: dict[Key, int] = {}
+        loader = self._loader(path)
         try:
-            root = yaml.compose(path.read_text(encoding="utf-8"), _Loader)
+            root = loader.get_single_node()
+            if not isinstance(root, MappingNode):
+                raise InputError(f"{path}:1: a study is a mapping with the keys title, claim, base, axes, ...")
+            self._walk(root, (), frozenset())
+            self.content: dict[str, Any] = loader.construct_document(root)
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            raise InputError(f"{path}:{line}: not valid YAML: {error.problem}") from None
+        except RecursionError:
+            raise InputError(f"{path}: is nested too deep") from None
+        except InputError:
+            raise
+        except (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError) as error:  # PyYAML's !!int x, too
+            raise InputError(f"{path}: not valid YAML: {_in_short(error)}") from None
+        finally:
+            loader.dispose()
+        for at, problem in unfit(self.content):
+            raise self.error(at, problem)
+
+    def _loader(self, path: Path) -> _Loader:
+        try:
+            with path.open("rb") as file:
+                content = file.read(MOST_BYTES + 1)
+            if len(content) > MOST_BYTES:
+                raise InputError(f"{path}: has {path.stat().st_size:,} bytes; the most of a study is {MOST_BYTES:,}")
+            return _Loader(content.decode("utf-8"))
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror})") from None
         except UnicodeDecodeError as error:
             raise InputError(f"{path}: is not UTF-8 text ({error.reason} at byte {error.start})") from None
-        except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else 1
-            raise InputError(f"{path}:{line}: not valid YAML: {error.problem}") from None
-        except (yaml.YAMLError, RecursionError) as error:
+        except yaml.YAMLError as error:
             raise InputError(f"{path}: not valid YAML: {_in_short(error)}") from None
-        if not isinstance(root, MappingNode):
-            raise InputError(f"{path}:1: a study is a mapping with the keys title, claim, base, axes, ...")
-        self._walk(root, (), frozenset())
-        try:
-            self.content: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-        except (yaml.YAMLError, ValueError, RecursionError) as error:  # a tag or a date that the safe loader refuses
-            mark = getattr(error, "problem_mark", None)
-            where = f"{path}:{mark.line + 1}" if mark else f"{path}"
-            raise InputError(f"{where}: not valid YAML: {_in_short(error)}") from None
 
     def _walk(self, node: Node, at: Key, above: frozenset[int]) -> None:
+        if len(self.lines) > MOST_VALUES:
+            raise InputError(f"{self.path}: has more than {MOST_VALUES:,} values, those that aliases repeat included")
         if id(node) in above:
             raise InputError(f"{self.path}:{node.start_mark.line + 1}: an alias that contains itself")
         above |= {id(node)}
@@ -83,6 +111,25 @@ def _in_short(error: Exception) -> str:
     return getattr(error, "problem", None) or (str(error).splitlines() or ["unreadable"])[0]
 
 
+def unfit(value: Any, at: Key = ()) -> Iterator[tuple[Key, str]]:
+    """What of a parsed value no config, name or report could hold, as (path, sentence)."""
+    if len(at) > MOST_DEPTH:
+        yield at[:MOST_DEPTH], f"is nested more than {MOST_DEPTH} deep"
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                yield (*at, str(key)), f"a key is text, and {key!r} is not; put it in quotes"
+            yield from unfit(key, at)
+            yield from unfit(inner, (*at, str(key)))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from unfit(inner, (*at, index))
+    elif isinstance(value, int) and abs(value) >= MOST_NUMBER:
+        yield at, f"a whole number of {value.bit_length()} bits is too large; the most has 63"
+    elif isinstance(value, str) and any(unicodedata.category(c) in UNPRINTABLE and c not in "\n\t" for c in value):
+        yield at, f"{value!r} cannot be printed; write it otherwise"
+
+
 def dotted(at: Key) -> str:
     """("axes", "loss.l1", 0) -> axes.loss.l1[0]"""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in at).lstrip(".")
@@ -90,7 +137,8 @@ def dotted(at: Key) -> str:
 
 def nearest(word: object, allowed: Sequence[str]) -> str:
     """What is allowed, after the most similar name if one is close."""
-    close = difflib.get_close_matches(str(word), allowed, n=1, cutoff=0.5)
+    near = len(str(word)) < MOST_LETTERS  # difflib's time grows with the square
+    close = difflib.get_close_matches(str(word), allowed, n=1, cutoff=0.5) if near else []
     hint = f"did you mean {close[0]}? " if close else ""
     return f"{hint}allowed: {', '.join(allowed)}"
 

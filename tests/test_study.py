@@ -196,7 +196,7 @@ MISTAKES = [  # the key of the study that is replaced, its value, the line of th
     ("seeds", True, "seeds: input should be a valid integer"),
     ("axes", {"generator": [{"dept": 1}]}, "axes.generator[0].dept: unknown key; did you mean depth?"),
     ("axes", {"generator.norm": []}, "axes.generator.norm: list should have at least 1 item"),
-    ("axes", {"train.d_steps": list(range(1, 1002))}, "axes: these are 1,001 variants; the most is 1,000"),
+    ("axes", {"train.d_steps": list(range(1, 1002))}, "1,001 variants x 1 seed are 1,001 runs; the most is 1,000"),
     ("axes", {"p": {"a": {}, "b": {"seed": 7}}}, "axes.p.b.seed: is what `seeds` varies"),
     ("axes", {"p": {"a": {}, " ": {"train.d_steps": 3}}}, "a value needs a name"),
     ("axes", {"p": {"ground truth": {}, "b": {"train.d_steps": 3}}}, "ground truth is what reports call a picture"),

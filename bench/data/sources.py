@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.config import DataConfig, InputError
+from bench.inputs import printable
 
 REGISTRY: dict[str, str] = {
     "photos": "bench.data.sources:photos",
@@ -104,11 +105,23 @@ def _packaged(package: str, module: str, path: str) -> ImageFile:
     )
 
 
+def _home(path: str) -> Path:
+    """The path with its ~ as the person's folder; as it is where there is none. Raises InputError."""
+    root = Path(os.path.expanduser(path))
+    try:
+        root.exists()
+    except OSError as error:
+        raise InputError(
+            f"data.path (--data): {path} cannot be read ({error.strerror}); give a folder of images"
+        ) from None
+    return root
+
+
 def folder(config: DataConfig) -> Source:
     """Every image below `config.path`: from its train/ and val/, else a tenth by content is val. Raises InputError."""
     if config.path is None:
         raise InputError("data.path is not set, and data.name folder needs it; give the folder with --data PATH")
-    root = Path(config.path).expanduser()
+    root = _home(config.path)
     if not root.is_dir():
         wrong = "is not a folder" if root.exists() else "does not exist"
         raise InputError(f"data.path (--data): {root} {wrong}; give a folder of images")
@@ -156,6 +169,10 @@ def _manifest(root: Path) -> dict[str, str]:
                     f"data.path (--data): {path} has no column {lacking[0]!r}, but {have}; mend or remove it"
                 )
             for row in rows:
+                if row["file"] is None or row["photo"] is None:
+                    raise InputError(
+                        f"data.path (--data): {path}: line {rows.line_num} lacks a column; mend or remove it"
+                    )
                 if photographs.setdefault(row["file"], row["photo"]) != row["photo"]:
                     both = f"{photographs[row['file']]!r} and {row['photo']!r}"
                     raise InputError(f"data.path (--data): {path} has {row['file']} under two photographs, {both}")
@@ -177,7 +194,9 @@ def _images(root: Path, below: Path) -> list[ImageFile]:
                 seen.add(real)
                 folders.append(name)
         found += [Path(here, f) for f in files if not f.startswith(".") and Path(f).suffix.lower() in SUFFIXES]
-    return sorted((ImageFile(path.relative_to(root).as_posix(), path) for path in found), key=lambda f: f.name)
+    return sorted(
+        (ImageFile(printable(path.relative_to(root).as_posix()), path) for path in found), key=lambda f: f.name
+    )
 
 
 def _looked_for() -> str:
@@ -216,7 +235,7 @@ def places365(config: DataConfig) -> Source:
 
     Section 4.1.2 trains on around 8000 images, the default of `train_images` here. Raises InputError.
     """
-    root = Path(config.path or "data/places365").expanduser()
+    root = _home(config.path or "data/places365")
     train_dir = next((d for d in ("data_256_standard", "data_256") if (root / d).is_dir()), "data_256_standard")
     lists = {"train": root / "places365_train_standard.txt", "val": root / "places365_val.txt"}
     missing = [p for p in (lists["train"], lists["val"], root / train_dir, root / "val_256") if not p.exists()]
@@ -248,9 +267,10 @@ def wanted(images: int | float, there: int) -> int:
 
 def _listed(path: Path) -> list[str]:
     """The lines of a list, each `/a/airfield/00000001.jpg 0`. Raises InputError where there are none."""
-    lines = path.read_text(encoding="utf-8").split("\n")
-    while lines and not lines[-1].strip():
-        lines.pop()
+    try:
+        lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"data.path (--data): {path} cannot be read ({error})") from None
     if not lines:
         raise InputError(f"data.path (--data): {path} lists no image; run `bench data places365 --download` again")
     return lines

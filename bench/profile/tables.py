@@ -9,6 +9,7 @@ from typing import Any
 
 from baselines import ONLY_FOR, UNTRAINED
 from bench.config import InputError, RunConfig
+from bench.inputs import is_file
 from bench.merging import Layer, check_top, merge, parse_override
 from bench.profile.case import Case, Loop, Work
 from bench.study import command_layers, load_study, scale_layer
@@ -90,7 +91,7 @@ def _configs(
     targets: Sequence[str], scale: ScaleName, data: str | None, overrides: Sequence[str]
 ) -> tuple[list[tuple[str, RunConfig]], str, str]:
     """Labelled configs, the record's name and its title."""
-    files = [target for target in targets if Path(target).suffix in (".yaml", ".yml") or Path(target).is_file()]
+    files = [target for target in targets if Path(target).suffix in (".yaml", ".yml") or is_file(target)]
     if files:
         if len(targets) > 1:
             raise InputError("command line: measure one study at a time, or several methods")

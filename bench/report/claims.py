@@ -15,7 +15,7 @@ from bench.measure.metrics.registry import ALL_IMAGES
 from bench.measure.statistics import SCREENING_BELOW
 from bench.report.archive import ARCHIVE, load
 from bench.report.frames import Results
-from bench.report.render import TextTable, markdown
+from bench.report.render import TextTable, code, escape_markdown, fenced, markdown
 from bench.report.verdicts import Answer, answers, conjunction, fewest_seeds
 from bench.report.words import budget_text, new_text, these_text
 
@@ -52,7 +52,7 @@ def claims_text(studies: list[Results]) -> str:
             counts_text(studies),
             "\n".join(f"- {setting}" for setting in settings),
             "All of it again:",
-            "```\n" + "\n".join(commands(studies)) + "\n```",
+            fenced("\n".join(commands(studies))),
             markdown(table),
         ]
     )
@@ -78,7 +78,7 @@ def claims_table(studies: list[Results]) -> TextTable:
     """A row a study, by the paper's sections, then by name."""
     headings = ["claim", "section", "verdict", "hypotheses", "n", "scale", "data", "command"]
     ordered = in_order(studies)
-    links = [f"{quote(results.study['name'])}/report.md" for results in ordered]
+    links = [f"{quote(results.study['name'], safe='')}/report.md" for results in ordered]
     return TextTable("Claims", headings, [_row(results) for results in ordered], NOTES, links)
 
 
@@ -143,13 +143,13 @@ def _range(found: list[dict[str, Any]], key: str) -> str:
 
 def _setting(results: Results) -> str:
     prints = sorted({run["run"]["data"]["fingerprint"] for run in results.runs if run["run"]})
-    shown = f" (fingerprint `{prints[0]}`)" if len(prints) == 1 else ""
+    shown = f" (fingerprint {code(str(prints[0]))})" if len(prints) == 1 else ""
     config = results.study["control"]
     train = config["train"]
     budget = budget_text(train)
     side = config["data"]["image_size"]
-    scale = f"scale `{results.study['scale']}` ({side}x{side} pixels, {budget} at batch {train['batch_size']})"
-    return f"{scale}, photographs from {_data(results)}{shown}"
+    scale = f"scale {code(results.study['scale'])} ({side}x{side} pixels, {budget} at batch {train['batch_size']})"
+    return f"{scale}, photographs from {escape_markdown(_data(results))}{shown}"
 
 
 def commands(studies: list[Results]) -> list[str]:

@@ -14,6 +14,7 @@ import pandas as pd
 from bench.measure.metrics import METRICS
 from bench.report.frames import VALIDATION, Results
 from bench.report.levels import draw_levels
+from bench.report.samples import read_samples
 from bench.report.svg import svg_file
 from bench.store import RunStore, write_atomically
 
@@ -30,12 +31,10 @@ def sample_grid(results: Results, store: RunStore) -> list[tuple[str, np.ndarray
     middle, ends = [], None
     for label in results.labels:
         for run in results.runs_of(label):
-            path = store.folder(run["id"]) / "samples.npz"
-            if run["state"] == "done" and path.exists():
-                with np.load(path, allow_pickle=False) as arrays:
-                    title = textwrap.fill(plain(label), 16) + ("\n(control)" if label == results.control else "")
-                    middle.append((title, arrays["prediction"][:SHOWN]))
-                    ends = ends or (arrays["input"][:SHOWN], arrays["target"][:SHOWN])
+            if arrays := read_samples(store, run):
+                title = textwrap.fill(plain(label), 16) + ("\n(control)" if label == results.control else "")
+                middle.append((title, arrays["prediction"][:SHOWN]))
+                ends = ends or (arrays["input"][:SHOWN], arrays["target"][:SHOWN])
                 break
     return [("input", ends[0]), *middle, ("ground truth", ends[1])] if ends else []
 

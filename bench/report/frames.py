@@ -101,7 +101,9 @@ def collect(study: Study, store: RunStore) -> Results:
         state = store.state(run.id)
         missing = {m: _reason(store, run.id, state, m) for m in study.metrics if m not in rows}
         parts = ("outcome", "cost", "throughput", "training", "run")
-        runs.append(at | {"id": run.id, "state": state, "missing": missing} | _read(store, run.id, parts))
+        events = store.read(run.id, "events")
+        more = _read(store, run.id, parts) | ({"events": events} if events else {})
+        runs.append(at | {"id": run.id, "state": state, "missing": missing} | more)
         records += [at | {"metric": metric, **row} for metric, found in rows.items() for row in found]
         references = references or _references(rows)
         curves += [at | row for row in store.read_rows(run.id, "curve") or []]

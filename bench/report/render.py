@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 
@@ -46,6 +47,24 @@ def escape_markdown(text: str) -> str:
     """Text as it is, whatever Markdown, HTML or mathematics it looks like."""
     escaped = "".join(_MARKDOWN.get(letter, letter) for letter in text)
     return " ".join(escaped.split("\r")).replace("\n", "<br>")
+
+
+def code(text: str) -> str:
+    """A code span that nothing in the text can close."""
+    fence = "`" * (_longest(text) + 1)
+    space = " " if len(fence) > 1 else ""
+    return f"{fence}{space}{' '.join(text.split())}{space}{fence}"
+
+
+def fenced(text: str) -> str:
+    """A code block that nothing in the text can close."""
+    fence = "`" * max(3, _longest(text) + 1)
+    return f"{fence}\n{text}\n{fence}"
+
+
+def _longest(text: str) -> int:
+    """Of the text's runs of backticks."""
+    return max(map(len, re.findall("`+", text)), default=0)
 
 
 def latex(table: TextTable) -> str:

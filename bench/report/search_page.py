@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import textwrap
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench.config import InputError
+from bench.report.archive import make_folder
 from bench.report.quantities import parse
-from bench.report.render import TextTable, escape_markdown, latex, markdown, titled
+from bench.report.render import TextTable, code, escape_markdown, fenced, latex, markdown, titled
 from bench.report.search_figures import draw_search
 from bench.report.search_frames import PARAMETER, best_trials, objectives, trials_frame, winner
 from bench.report.search_results import TRIALS, SearchResults, Trial, search_text
@@ -66,10 +65,7 @@ PICTURES = {  # file below figures/: heading, text
 
 def write_search(results: SearchResults, folder: Path, confirmed: Confirmed | None) -> None:
     """Write or rewrite the folder; best.yaml and best/ are linked if they are there already."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot write the report ({error.strerror}); use --reports DIR") from None
+    make_folder(folder)
     for name in PICTURES:  # pictures of other trials are worse than none
         (folder / "figures" / name).unlink(missing_ok=True)
     draw_search(results, folder / "figures")
@@ -131,12 +127,13 @@ def _setting(search: dict[str, Any]) -> list[str]:
     config, data = search["control"], search["data"]
     train, size = config["train"], config["data"]["image_size"]
     lines = [
-        f"Scale `{search['scale']}`: {size}x{size} images, {budget_text(train)} at batch {train['batch_size']}, "
+        f"Scale {code(search['scale'])}: {size}x{size} images, {budget_text(train)} at batch {train['batch_size']}, "
         f"{train['precision']}; that is the default's setting, from which trials differ by what the space sets."
     ]
     if data:
         lines.append(
-            f"Data `{data['name']}` (fingerprint `{data['fingerprint']}`): {data['train_photographs']:,} photographs "
+            f"Data {code(data['name'])} (fingerprint {code(data['fingerprint'])}): "
+            f"{data['train_photographs']:,} photographs "
             f"to train on, {data['val_photographs']:,} to validate; {data['skipped']} files skipped. Split: "
             f"{escape_markdown(str(data['split_rule']))}."
         )
@@ -225,14 +222,14 @@ def _best(results: SearchResults, folder: Path) -> list[str]:
     here = search.get("folder", f"reports/{search['name']}")
     command = shlex.join(["bench", "run", f"{here}/{BEST}", "--scale", search["scale"], *data])
     text = f"[`{BEST}`]({BEST}) is a study of the winner and the default, ready for `bench run`:"
-    return [f"## The best config\n\n{text}", _fenced(command), f"What the winner sets:\n\n{markdown(table)}"]
+    return [f"## The best config\n\n{text}", fenced(command), f"What the winner sets:\n\n{markdown(table)}"]
 
 
 def _again(results: SearchResults) -> list[str]:
     storage = escape_markdown(str(results.search["storage"]))
     parts = [
         "## How to get these numbers again",
-        _fenced(results.search["command"]),
+        fenced(results.search["command"]),
         f"Name in Optuna's storage: {storage}.",
     ]
     trials = [trial for trial in results.outcome("complete", "pruned") if trial.seconds > 0]
@@ -245,9 +242,3 @@ def _again(results: SearchResults) -> list[str]:
             "trials: what lay between a proposal and its answer and was neither training nor scoring."
         )
     return parts
-
-
-def _fenced(text: str) -> str:
-    """A code block that nothing in the text can close."""
-    fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 0)
-    return f"{fence}\n{text}\n{fence}"

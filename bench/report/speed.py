@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bench.labels import MISSING
-from bench.report.render import TextTable, escape_markdown, titled
+from bench.report.render import TextTable, code, escape_markdown, titled
 from bench.report.words import number
 
 PARTS = {"data": "data", "discriminator": "D", "generator": "G", "optimiser": "optimiser", "rest": "rest"}
@@ -18,7 +18,7 @@ def speed_text(records: list[Record]) -> str:
     parts = [HEAD]
     for record in records:
         parts.append(f"# {escape_markdown(record['title'])}\n")
-        parts.append(f"{escape_markdown(machine_words(record))}\n\n`{record['command']}`\n")
+        parts.append(f"{escape_markdown(machine_words(record))}\n\n{code(record['command'])}\n")
         parts += [titled(table) for table in tables_of(record)]
     return "\n".join([*parts, HOW])
 

@@ -10,6 +10,7 @@ from bench.labels import MISSING
 from bench.merging import flatten
 from bench.report.columns import Column, columns
 from bench.report.frames import Results
+from bench.report.mishaps import mark, mark_note
 from bench.report.render import TextTable
 from bench.report.tables import summary
 from bench.report.words import estimate_text, listed, number
@@ -43,6 +44,8 @@ def score_table(results: Results, compact: bool = False) -> TextTable:
         table.notes.append(
             "Scores of another task than the control's do not compare with its: they have no difference."
         )
+    if mixed := mark_note(results):
+        table.notes.append(mixed)
     bad = [run for run in results.runs if run["state"] in BAD_ENDS]
     if bad:
         table.notes.append(f"{len(bad)} of {len(results.runs)} runs diverged or failed. {ENDED_BADLY}")
@@ -127,6 +130,7 @@ def _runs_cell(results: Results, label: str) -> str:
     states = [run["state"] for run in runs]
     others = {state: states.count(state) for state in states if state != "done"}
     text = f"{states.count('done')}/{len(states)}"
+    text += mark(results, label)
     return text + "".join(f", {count} {state} ({count / len(states):.0%})" for state, count in others.items())
 
 

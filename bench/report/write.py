@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 
 import pandas as pd
 
-from bench.config import InputError
 from bench.measure.metrics.registry import ALL_IMAGES
-from bench.report.archive import ARCHIVE, head, save
+from bench.report.archive import ARCHIVE, head, make_folder, save
 from bench.report.effects import draw_effects, effects
 from bench.report.figures import draw_curves, draw_samples, sample_grid, validation_curves
 from bench.report.frames import Results
 from bench.report.levels import levels
 from bench.report.methods import methods_table, published_table
+from bench.report.mishaps import events_table, failures_table
 from bench.report.page.pictures import write_pictures
 from bench.report.page.render import PAGE, render, undrawn
 from bench.report.page.study_page import study_page
 from bench.report.pareto import draw_pareto, pareto
-from bench.report.render import TextTable, escape_markdown, latex, titled
+from bench.report.render import TextTable, code, escape_markdown, fenced, latex, titled
 from bench.report.scaling import draw_scaling, scaling
 from bench.report.search_results import BEST
 from bench.report.tables import wide
@@ -62,10 +63,7 @@ CURVES = {"curves.png": "step", "curves_seconds.svg": "seconds"}
 def write_report(results: Results, folder: Path, store: RunStore | None, samples: bool = True) -> None:
     """Write or rewrite the folder. Without a store (a committed archive) the pictures stay as they are; without
     `samples` there are none."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot write the report ({error.strerror}); use --reports DIR") from None
+    make_folder(folder)
     for name in PICTURES:  # pictures of other runs are worse than none
         if store or not samples or name != "samples.png":
             (folder / "figures" / name).unlink(missing_ok=True)
@@ -144,7 +142,14 @@ def _markdown(results: Results, folder: Path) -> str:
     ]
     parts += [titled(table) for table in _tables(results)]
     parts += _pictures(folder)
-    about = (methods_table(results), published_table(results), difference_table(results), run_table(results))
+    about = (
+        methods_table(results),
+        published_table(results),
+        difference_table(results),
+        failures_table(results),
+        events_table(results),
+        run_table(results),
+    )
     parts += [titled(table) for table in about if table]
     parts.append(_again(results))
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
@@ -157,16 +162,17 @@ def _setting(results: Results) -> str:
     scored = results.records["image"]
     images = scored[scored != ALL_IMAGES].nunique()
     lines = [
-        f"Scale `{results.study['scale']}`: {config['data']['image_size']}x{config['data']['image_size']} images, "
+        f"Scale {code(results.study['scale'])}: {config['data']['image_size']}x{config['data']['image_size']} images, "
         f"{tiling['grid']}x{tiling['grid']} sub-images, {budget} at batch {train['batch_size']} "
         f"({train['pretrain_steps']:,} of them L1 pretraining), {train['precision']}, {_for_whom(results)}; "
         f"seeds {seeds_text(results.study['seeds'])}.",
     ]
     if data:
         lines.append(
-            f"Data `{data['name']}` (fingerprint `{data['fingerprint']}`): {data['train_photographs']:,} photographs "
+            f"Data {code(str(data['name']))} (fingerprint {code(str(data['fingerprint']))}): "
+            f"{data['train_photographs']:,} photographs "
             f"to train on, {data['val_photographs']:,} to validate, from which {images} crops are scored; "
-            f"{data['skipped']} files skipped. Split: {data['split_rule']}."
+            f"{data['skipped']} files skipped. Split: {escape_markdown(str(data['split_rule']))}."
         )
     return "\n\n".join(lines)
 
@@ -195,7 +201,7 @@ def _pictures(folder: Path) -> list[str]:
 
 
 def _again(results: Results) -> str:
-    lines = ["## How to get these numbers again", f"```\n{results.study['command']}\n```"]
+    lines = ["## How to get these numbers again", fenced(results.study["command"])]
     trained = [run["training"]["seconds"] for run in results.runs if run["training"]]
     if trained:
         total = sum(trained)
@@ -206,12 +212,17 @@ def _again(results: Results) -> str:
         if run["run"]:
             words = run["run"]["provenance"]
             made.setdefault(_provenance(words), set()).add(str(words["code"]))
-    lines += [f"Made with {words}; code {', '.join(sorted(codes))}." for words, codes in sorted(made.items())]
+    lines += [_plainly(f"Made with {words}; code {', '.join(sorted(codes))}.") for words, codes in sorted(made.items())]
     return "\n\n".join(lines)
+
+
+def _plainly(text: str) -> str:
+    """Escaped, but for underscores within a word, which mean nothing in Markdown."""
+    return re.sub(r"(?<=\w)\\_(?=\w)", "_", escape_markdown(text))
 
 
 def _provenance(words: dict[str, str | int]) -> str:
     packages = ", ".join(
-        f"{name} {value}" for name, value in words.items() if name not in ("device", "threads", "code")
+        f"{name} {value}" for name, value in words.items() if name not in ("device", "threads", "code", "command")
     )
     return f"{packages}; on {words['device']}, threads {words['threads']}"

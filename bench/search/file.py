@@ -13,6 +13,7 @@ Sampler = Literal["tpe", "gp", "nsga2", "random", "grid"]
 Pruner = Literal["median", "hyperband", "wilcoxon", "none"]
 Count = Annotated[int, Field(ge=1, strict=True)]
 FRESH = 1000  # the first seed of the comparison at the end; trials have those from 0 on
+SeedCount = Annotated[int, Field(ge=1, le=FRESH, strict=True)]
 
 
 def _names_to_mapping(value: Any) -> Any:
@@ -34,7 +35,7 @@ class Confirm(Section):
     """The comparison at the end: the winner against the default, with fresh seeds, on photographs that no trial was
     judged on."""
 
-    seeds: Count | None = None
+    seeds: SeedCount | None = None
     """How many, from 1000 on; null takes the scale's."""
     base: dict[str, Any] = {}
     """What of data and train differs from the trials', such as more images: data: {val_images: 64}."""
@@ -49,7 +50,7 @@ class ConfirmOverlay(Section):
     """What the comparison has in another way at one scale."""
 
     base: dict[str, Any] | None = None
-    seeds: Count | None = None
+    seeds: SeedCount | None = None
 
 
 class SearchOverlay(Section):
@@ -57,7 +58,7 @@ class SearchOverlay(Section):
 
     base: dict[str, Any] = {}
     trials: Count | None = None
-    seeds: Count | None = None
+    seeds: SeedCount | None = None
     confirm: ConfirmOverlay = ConfirmOverlay()
 
 
@@ -96,7 +97,7 @@ class SearchFile(Section):
     """How many to make, besides those that a constraint ends before they are trained."""
     timeout: Annotated[float, Field(gt=0)] | None = None
     """Seconds of one command after which no further trial begins."""
-    seeds: Annotated[int, Field(ge=1, le=FRESH, strict=True)] = 1
+    seeds: SeedCount = 1
     """Of each trial, from 0 on; its value is their mean."""
     seed: Seed = 0
     """Of the sampler: with one worker the same search proposes the same trials."""

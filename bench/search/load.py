@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import shlex
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -17,6 +16,7 @@ from baselines import UNTRAINED
 from bench.axes import leaves_meet, merge_deep
 from bench.config import DataConfig, InputError, RunConfig
 from bench.data.dataset import open_dataset
+from bench.inputs import is_file
 from bench.measure.metrics import METRICS
 from bench.merging import Layer, check_top, merge, nested, parse_override
 from bench.search.file import FRESH, Pruner, SearchFile, SearchOverlay
@@ -24,11 +24,11 @@ from bench.search.goals import Constraint, Objective, choose_pruner, read_constr
 from bench.search.space import Assigned, Part, check_space, read_space, size
 from bench.store import run_id
 from bench.study import Run, control_layers, layers_of, method_code
-from bench.study_file import SCALES, ScaleName
-from bench.variants import unknown_method
+from bench.study_file import SCALES, ScaleName, check_name
+from bench.variants import MOST_RUNS, unknown_method
 from bench.yaml_lines import Key, Located, dotted, explain, nearest
 
-MOST_POINTS = 10_000  # of a grid
+MOST_POINTS, MOST_ASKED = 10_000, 1_000_000  # of a grid; where the command line says how many trials
 CHECKS = 5  # validation points of a trial that may be pruned at them, unless the base says otherwise
 
 
@@ -171,8 +171,11 @@ def load_search(
 ) -> Search:
     """Read a search. Raises InputError; writes nothing."""
     located = Located(path)
+    check_name(path)
     file = _read(located).at(scale)
-    if trials is not None:
+    if trials is None:
+        _check_size(file, located)
+    else:
         file = file.model_copy(update={"trials": trials})
     space = read_space(located, file.space)
     objectives = read_objectives(file, located)
@@ -192,10 +195,11 @@ def load_search(
         recipe=(path, scale, data, overrides, trials),
     )
     if file.sampler == "grid":
-        if math.isinf(points := size(space)):
+        if (points := size(space)) is None:
             raise located.error(("sampler",), "a grid needs ranges that end: give those of the space a step, or lists")
-        if points > MOST_POINTS:
-            raise located.error(("sampler",), f"these are {points:,.0f} points; the most of a grid is {MOST_POINTS:,}")
+        if points > (MOST_POINTS if trials is None else MOST_ASKED):
+            most = f"{MOST_POINTS:,}, or {MOST_ASKED:,} of which --trials N says how many"
+            raise located.error(("sampler",), f"these are {points:,} points; the most of a grid is {most}")
     for other in SCALES:  # a mistake there would else be found late
         if other != scale and getattr(file.scales, other) != SearchOverlay():
             merge(_layers(file, pruner, located, other, None, {})[0])
@@ -203,6 +207,15 @@ def load_search(
     check_space(space, located, search.config)
     _check_method(search)
     return search
+
+
+def _check_size(file: SearchFile, located: Located) -> None:
+    """A file may not ask for more runs than a study; the command line may. Raises InputError with the size."""
+    if (runs := file.trials * file.seeds) > MOST_RUNS:
+        size = f"{file.trials:,} trials x {file.seeds:,} seeds are {runs:,} runs"
+        raise located.error(
+            ("trials",), f"{size}; the most is {MOST_RUNS:,} unless you ask with --trials {file.trials}"
+        )
 
 
 def _own(values: dict[str, Any]) -> Layer:
@@ -266,7 +279,7 @@ def _layers(
     between = []
     if file.study is not None:
         study = located.path.parent / file.study
-        if not study.is_file():
+        if not is_file(study):
             raise located.error(
                 ("study",), f"{file.study} is not a file; give the study's path from {located.path.parent}"
             )

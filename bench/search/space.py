@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from bench.axes import leaves_meet, path_problem
 from bench.config import InputError, RunConfig, Section
+from bench.merging import count_values
 from bench.yaml_lines import Key, Located, explain
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 TRIES = 20  # configs that a value may be valid in
 MOST_VALUES = 100  # of a list
+MOST_IN_ALL = 1_000  # of a space, its blocks included
 WAYS = "write a list or {low, high}"
 OTHER_IMAGES = "changes what is scored, so that trials would not compare; make it two searches"
 FORBIDDEN = {
@@ -50,6 +52,8 @@ class Range(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Range:
+        if not math.isfinite(self.high - self.low):
+            raise ValueError(f"the range from {self.low:g} to {self.high:g} is too wide")
         if self.low >= self.high:
             raise ValueError(f"low ({self.low:g}) is not below high ({self.high:g})")
         if self.log and self.low <= 0:
@@ -130,6 +134,8 @@ Pick = Callable[[Numeric | Choice | Block], Any]
 
 def read_space(located: Located, content: dict[str, Any]) -> list[Part]:
     """The parts of the YAML's `space`. Raises InputError."""
+    if (count := count_values(content)) > MOST_IN_ALL:  # each is tried in a config
+        raise located.error(("space",), f"has {count:,} values; the most is {MOST_IN_ALL:,}")
     return _read(located, content, ("space",), "")
 
 
@@ -266,17 +272,18 @@ def in_words(parts: list[Part]) -> dict[str, str]:
     return words
 
 
-def size(parts: list[Part]) -> float:
-    """How many configs there are; infinite where a range has no step."""
-    total = 1.0
+def size(parts: list[Part]) -> int | None:
+    """How many configs there are; None where a range has no step, so that they are not counted."""
+    counts: list[int | None] = []
     for part in parts:
         if isinstance(part, Block):
-            total *= sum(size(branch) for branch in part.branches.values())
+            inner = [size(branch) for branch in part.branches.values()]
+            counts.append(None if None in inner else sum(filter(None, inner)))
         elif isinstance(part, Choice):
-            total *= len(part.values)
+            counts.append(len(part.values))
         elif isinstance(part, Numeric):
-            total *= part.range.count or math.inf
-    return total
+            counts.append(part.range.count)
+    return None if None in counts else math.prod(filter(None, counts))
 
 
 def check_space(parts: list[Part], located: Located, resolve: Callable[[Assigned], RunConfig]) -> None:
@@ -327,4 +334,5 @@ def _extremes(parts: list[Part], above: tuple[Part, ...] = ()) -> Iterator[tuple
 
 
 def _divides(step: Number, span: Number) -> bool:
-    return math.isclose(span / step, round(span / step), rel_tol=0, abs_tol=1e-9)
+    steps = span / step
+    return math.isfinite(steps) and math.isclose(steps, round(steps), rel_tol=0, abs_tol=1e-9)

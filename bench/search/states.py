@@ -56,6 +56,6 @@ def has_room(search: Search, trials: Sequence[FrozenTrial]) -> bool:
     first = [trial for trial in trials if not retried(trial)]
     untrained = sum(found[trial.number] in ("infeasible", "invalid") for trial in trials)
     most = max(200, MOST_UNTRAINED * search.file.trials)
-    if search.file.sampler == "grid" and len(first) >= size(search.space):
+    if search.file.sampler == "grid" and len(first) >= (size(search.space) or 0):
         return False
     return len(first) - untrained < search.file.trials and untrained < most

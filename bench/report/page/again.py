@@ -8,7 +8,7 @@ from bench.report.render import TextTable
 
 STORE = "runs"
 """Where runs lie unless --runs says otherwise."""
-ELSEWHERE = ("device", "threads", "code")
+ELSEWHERE = ("device", "threads", "code", "command")
 """Of a run's provenance: what is no version of a package."""
 
 
@@ -21,6 +21,7 @@ def commands(results: Results) -> list[str]:
 def made_table(results: Results) -> TextTable:
     """Versions, hardware and data, a column a setting that runs were made with."""
     made: dict[tuple[tuple[str, str], ...], int] = {}
+    commands: dict[tuple[tuple[str, str], ...], dict[str, None]] = {}
     for run in results.runs:
         if run["run"]:
             words, data = run["run"]["provenance"], run["run"]["data"]
@@ -30,8 +31,11 @@ def made_table(results: Results) -> TextTable:
             about |= {name: value for name, value in words.items() if name not in ELSEWHERE}
             key = tuple((name, str(value)) for name, value in about.items())
             made[key] = made.get(key, 0) + 1
+            commands.setdefault(key, {}).update({words["command"]: None} if "command" in words else {})
     names = list(dict.fromkeys(name for key in made for name, _ in key))
     rows = [[name, *(dict(key).get(name, MISSING) for key in made)] for name in names]
+    if any(commands.values()):
+        rows.append(["command", *("\n".join(commands[key]) or MISSING for key in made)])
     headings = ["made with", *(f"{count} run{'' if count == 1 else 's'}" for count in made.values())]
     return TextTable("Versions, hardware and data", headings, rows)
 
@@ -47,15 +51,3 @@ def runs_table(results: Results) -> TextTable:
     headings = ["variant", "seed", "run", "state", "steps", "training (s)", "folder"]
     notes = [f"Folders are of the default store, {STORE}/; another one is what --runs names."]
     return TextTable("Runs", headings, rows, notes)
-
-
-def failures_table(results: Results) -> TextTable | None:
-    """Runs that did not end well, with their reasons, which name the step; None if all are done."""
-    rows = []
-    for run in results.runs:
-        if run["state"] != "done":
-            reason = (run["outcome"] or {}).get("reason") or MISSING
-            rows.append([run["label"], str(run["seed"]), run["id"], run["state"], reason])
-    if not rows:
-        return None
-    return TextTable("Runs that failed, diverged or are not done", ["variant", "seed", "run", "state", "reason"], rows)

@@ -57,7 +57,7 @@ def index_page(
     """The content of `reports`/index.html."""
     claims = claims_table(studies) if studies else None
     if claims:
-        links = [f"{quote(results.study['name'])}/{PAGE}" for results in in_order(studies)]
+        links = [f"{quote(results.study['name'], safe='')}/{PAGE}" for results in in_order(studies)]
         claims = replace(claims, links=links)
     return IndexPage(
         counts=counts_text(studies) if studies else "",
@@ -72,7 +72,7 @@ def index_page(
 
 
 def _study(results: Results) -> Entry:
-    study, name = results.study, quote(results.study["name"])
+    study, name = results.study, quote(results.study["name"], safe="")
     verdict, more = conjunction(answers(results)), [("Markdown", f"{name}/report.md")]
     return Entry(study["title"], f"{name}/{PAGE}", verdict, verdict_sentence(results), screening(results), more)
 

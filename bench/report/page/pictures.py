@@ -15,6 +15,7 @@ from bench.labels import GROUND_TRUTH, INPUT
 from bench.report.columns import score_column
 from bench.report.frames import Results
 from bench.report.page.choice import chosen, compared, image_differences
+from bench.report.samples import read_samples
 from bench.report.words import number
 from bench.store import RunStore, write_atomically
 
@@ -87,10 +88,8 @@ def _samples(results: Results, store: RunStore) -> list[Sample]:
     found = []
     for label in results.labels:
         for run in results.runs_of(label):
-            path = store.folder(run["id"]) / "samples.npz"
-            if run["state"] == "done" and path.exists():
-                with np.load(path, allow_pickle=False) as arrays:
-                    found.append((run, dict(arrays)))
+            if arrays := read_samples(store, run):
+                found.append((run, arrays))
                 break
     return found
 

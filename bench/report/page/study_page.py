@@ -10,7 +10,8 @@ from bench.labels import MISSING
 from bench.report.effects import unit_of
 from bench.report.frames import Results
 from bench.report.methods import methods_table, published_table
-from bench.report.page.again import commands, failures_table, made_table, runs_table
+from bench.report.mishaps import events_table, failures_table
+from bench.report.page.again import commands, made_table, runs_table
 from bench.report.page.drawing import Drawing, line_swatch, point_swatch
 from bench.report.page.drawings import (
     curve_drawings,
@@ -72,6 +73,7 @@ class StudyPage:
     scaling_legend: list[Drawing]
     differences: TextTable
     failures: TextTable | None
+    events: TextTable | None
     done: str
     """How many runs there are, where none failed."""
     about: list[TextTable]
@@ -104,6 +106,7 @@ def study_page(results: Results, folder: Path) -> StudyPage:
         **_scaling(results),
         differences=difference_table(results),
         failures=failures_table(results),
+        events=events_table(results),
         done=f"All {len(results.runs)} runs are done; none failed or diverged.",
         about=[found for found in (methods_table(results), published_table(results)) if found],
         commands=commands(results),

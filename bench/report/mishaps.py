@@ -1,0 +1,77 @@
+"""What did not go smoothly: runs without a good end and what to do, what happened on the way, mixed makes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bench.faults import ADVICE
+from bench.labels import MISSING
+from bench.report.frames import Results
+from bench.report.render import TextTable
+
+MARK = "†"
+MAKE = ("torch", "cuda", "device", "threads", "determinism")
+"""Of a run's provenance: where two differ in one of these, their last bits may."""
+OF_STATES = {
+    "diverged": "a result: the setting is unstable here; lower the learning rate, or leave the variant out",
+    "unavailable": "`bench baselines weights` brings its weights",
+    "pruned": "bench run goes on with it",
+    "resumable": "bench run goes on from its checkpoint",
+    "running": "another process is at work on it",
+    "new": "bench run trains it",
+}
+"""State of a run that is not done -> what to do."""
+
+
+def failures_table(results: Results) -> TextTable | None:
+    """Runs that did not end well, with the reason, which names the step, and what to do; None if all are done."""
+    rows = []
+    for run in results.runs:
+        if run["state"] != "done":
+            outcome = run["outcome"] or {}
+            advice = ADVICE.get(outcome.get("fault", ""), OF_STATES.get(run["state"], ADVICE["error"]))
+            reason = outcome.get("reason") or MISSING
+            rows.append([run["label"], str(run["seed"]), run["id"], run["state"], reason, advice])
+    if not rows:
+        return None
+    headings = ["variant", "seed", "run", "state", "reason", "what to do"]
+    return TextTable("Runs that failed, diverged or are not done", headings, rows)
+
+
+def events_table(results: Results) -> TextTable | None:
+    """Take-overs, damage that was mended and changes of machine, the last of each kind of a run; None if none."""
+    rows = []
+    for run in results.runs:
+        kinds: dict[str, list[str]] = {}
+        for event in run.get("events") or []:
+            kinds.setdefault(event["what"], []).append(event["text"])
+        for what, texts in kinds.items():
+            rows.append([run["label"], str(run["seed"]), run["id"], what, str(len(texts)), texts[-1]])
+    headings = ["variant", "seed", "run", "what", "times", "the last time"]
+    return TextTable("What happened to runs on their way", headings, rows) if rows else None
+
+
+def _make(run: dict[str, Any]) -> str:
+    words = run["run"]["provenance"]
+    return ", ".join(f"{name} {words[name]}" for name in MAKE if name in words)
+
+
+def _makes(runs: list[dict[str, Any]]) -> list[str]:
+    made = {_make(run): None for run in runs if run["run"] and run["state"] == "done"}
+    moved = {event["text"]: None for run in runs for event in run.get("events") or [] if event["what"] == "moved"}
+    return [*made, *moved]
+
+
+def mark(results: Results, label: str) -> str:
+    """What stands by a mean over runs that were not all made with the same software on the same kind of device."""
+    return f" {MARK}" if len(_makes(results.runs_of(label))) > 1 else ""
+
+
+def mark_note(results: Results) -> str | None:
+    """The mark's meaning; or that variants differ in what they were made with; None where all are of one make."""
+    makes = _makes(results.runs)
+    if len(makes) < 2:
+        return None
+    marked = any(mark(results, label) for label in results.labels)
+    what = f"{MARK} averages runs" if marked else "The variants are of runs"
+    return f"{what} that were not made alike, which may be part of a difference: {'; '.join(sorted(makes))}."

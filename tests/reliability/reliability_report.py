@@ -1,0 +1,89 @@
+"""reports/reliability.md: what the tests in this folder tried, and what became of it, in one table."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from bench.report.render import TextTable, markdown
+from bench.store import write_atomically
+
+
+class Report:
+    """A plugin of pytest; of several processes the one that starts the others has it."""
+
+    def __init__(self, path: Path, arguments: Sequence[str]) -> None:
+        self.path, self.arguments = path, arguments
+        self.rows: dict[str, dict[str, int]] = {}
+        self.tests: dict[str, list[str]] = {}
+        self.measured: list[tuple[str, str, str]] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when != "call" or report.skipped:
+            return
+        row = report.nodeid.partition("::")[2].partition("[")[0].removeprefix("test_").replace("_", " ")
+        for name, value in report.user_properties:
+            if name == "tried":
+                what, count = value  # type: ignore[misc]
+                counts = self.rows.setdefault(row, {})
+                counts[what] = counts.get(what, 0) + int(count)
+            elif name == "measured":
+                self.measured.append(tuple(value))  # type: ignore[arg-type]
+        if any(name == "tried" for name, _ in report.user_properties):
+            self.tests.setdefault(row, []).append(report.outcome)
+
+    def pytest_sessionfinish(self) -> None:
+        rows = [[name, _tried(counts), *_ends(counts), _result(self.tests[name])] for name, counts in self.rows.items()]
+        total: dict[str, int] = {}
+        for counts in self.rows.values():
+            for what, count in counts.items():
+                total[what] = total.get(what, 0) + count
+        everything = [outcome for outcomes in self.tests.values() for outcome in outcomes]
+        rows.append(["all of it", _tried(total), *_ends(total), _result(everything)])
+        table = TextTable("What was tried", ["what", "tried", *ENDS, "outcome"], rows)
+        parts = [HEAD.format(command=" ".join(self.arguments), machine=_machine()), markdown(table)]
+        if self.measured:
+            measured = TextTable("What was measured", ["what", "value", "how"], [list(row) for row in self.measured])
+            parts.append(markdown(measured))
+        write_atomically(self.path, "\n\n".join(parts) + "\n")
+        data = {"rows": self.rows, "measured": self.measured, "machine": _machine()}
+        write_atomically(self.path.with_suffix(".json"), json.dumps(data, indent=1) + "\n")
+
+
+ENDS = ("lost", "trained twice")
+
+
+def _tried(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items() if what not in ENDS)
+
+
+def _ends(counts: dict[str, int]) -> list[str]:
+    return [f"{counts[end]:,}" if end in counts else "" for end in ENDS]
+
+
+def _result(outcomes: list[str]) -> str:
+    return "as it should" if all(outcome == "passed" for outcome in outcomes) else "FAILED"
+
+
+HEAD = """# Reliability
+
+What was done to studies at work, with real processes, signals, disks and clocks, and what became of their runs. *Lost*
+are runs that did not end as they would have undisturbed, bit by bit; *trained twice* are runs whose training was
+brought to its end more than once. Made by
+
+```
+pytest {command}
+```
+
+on {machine}."""
+
+
+def _machine() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.split(":", 1)[1].strip() for line in lines if "model name" in line), platform.machine())
+    return f"{os.cpu_count()} cores of {model}, Python {platform.python_version()}"

@@ -1,0 +1,200 @@
+"""Killed, interrupted, preempted, frozen and two at once: the weights are those of a quiet run, bit by bit."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import Command
+from scene import (
+    STEPS,
+    Tried,
+    children,
+    events,
+    finish,
+    outcomes,
+    start,
+    trained_twice,
+    wait_for,
+)
+
+KILLS = int(os.environ.get("BENCH_KILLS", "6"))
+Outcomes = dict[str, Any]
+
+
+def _check(store: Path, quiet: Outcomes, tried: Tried, **counts: int) -> None:
+    """All runs are there, as if nothing had happened; counts it."""
+    found = outcomes(store)
+    tried("lost", sum(found.get(run) != expected for run, expected in quiet.items()))
+    tried("trained twice", trained_twice(store))
+    for what, count in counts.items():
+        tried(what.replace("_", " "), count)
+    assert found == quiet
+    assert trained_twice(store) == 0
+
+
+@pytest.mark.slow
+def test_killed_at_random_instants(study: Path, quiet: Outcomes, tried: Tried) -> None:
+    rng, kills, stores = random.Random(8), 0, 0
+    while kills < KILLS:
+        stores += 1
+        runs = study.parent / f"killed{stores}"
+        for _ in range(KILLS - kills):
+            command = start(study, runs)
+            time.sleep(rng.uniform(0.05, 2.0))
+            os.kill(command.pid, signal.SIGKILL)
+            if command.finish(timeout=30).returncode != -signal.SIGKILL:
+                break  # it was done before
+            kills += 1
+        finish(start(study, runs), 0)
+        _check(runs, quiet, tried, take_overs=len(events(runs, "taken over")))
+    tried("SIGKILL", kills)
+
+
+@pytest.mark.slow
+def test_killed_with_its_workers(study: Path, quiet: Outcomes, tried: Tried) -> None:
+    for delay in (0.0, 0.4):
+        command = start(study, "killed", workers="2")
+        wait_for(study.parent / "killed", "*/checkpoint.safetensors" if delay else "*/run.json")
+        time.sleep(delay)
+        os.kill(command.pid, signal.SIGKILL)
+        assert command.finish(timeout=30).returncode == -signal.SIGKILL  # its workers die with it, or hold the pipes
+    finish(start(study, "killed"), 0)
+    _check(study.parent / "killed", quiet, tried, SIGKILL=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: signal.Signals(number).name)
+def test_told_to_stop_it_saves_within_five_seconds(
+    study: Path, quiet: Outcomes, tried: Tried, workers: str, number: signal.Signals
+) -> None:
+    command = start(study, "interrupted", workers=workers, checkpoint_every="1000")
+    wait_for(study.parent / "interrupted", "*/run.json")
+    time.sleep(0.2)
+    os.kill(command.pid, number)
+    wait_for(study.parent / "interrupted", "*/checkpoint.safetensors", seconds=5)
+    assert "interrupted; what is done is kept" in finish(command, 130)
+    finish(start(study, "interrupted"), 0)
+    _check(study.parent / "interrupted", quiet, tried, **{number.name: 1})
+
+
+@pytest.mark.slow
+def test_two_commands_on_one_store(study: Path, quiet: Outcomes, tried: Tried) -> None:
+    both = [start(study, "shared"), start(study, "shared", "--reports", "other")]
+    said = [finish(command, 0) for command in both]
+    _check(study.parent / "shared", quiet, tried, commands=2)
+    assert sum(line.startswith("done") for text in said for line in text.splitlines()) >= 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: signal.Signals(number).name)
+def test_a_worker_that_is_ended_costs_no_run(
+    study: Path, quiet: Outcomes, tried: Tried, number: signal.Signals
+) -> None:
+    command = start(study, "worker", workers="2")
+    wait_for(study.parent / "worker", "*/checkpoint.safetensors")
+    os.kill(children(command)[0], number)
+    finish(command, 0)
+    _check(study.parent / "worker", quiet, tried, **{number.name: 1})
+
+
+@pytest.mark.slow
+def test_a_frozen_worker_is_ended_and_its_run_goes_on(study: Path, quiet: Outcomes, tried: Tried) -> None:
+    command = start(study, "frozen", workers="2", grace="2")
+    wait_for(study.parent / "frozen", "*/checkpoint.safetensors")
+    os.kill(children(command)[0], signal.SIGSTOP)
+    finish(command, 0)
+    _check(study.parent / "frozen", quiet, tried, SIGSTOP=1)
+
+
+def _elsewhere(study: Path, runs: str, *wrapper: str, **environment: str) -> subprocess.Popen[str]:
+    """`bench run`, started by another command: on a machine of another name, under another clock."""
+    options = ["--scale", "tiny", "--workers", "1", "--checkpoint-every", "0", "--grace", "2", "--runs", runs]
+    words = [*wrapper, sys.executable, "-m", "bench", "run", str(study), *options, f"train.steps={STEPS}"]
+    return subprocess.Popen(
+        words,
+        cwd=study.parent,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+ON_ANOTHER = ("unshare", "--uts", "sh", "-c", 'hostname node-b && exec "$@"', "sh")
+
+
+def _can_be_another_machine() -> bool:
+    return subprocess.run([*ON_ANOTHER, "true"], capture_output=True).returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not _can_be_another_machine(), reason="may not give a process another host name")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=lambda number: signal.Signals(number).name)
+def test_a_silent_machine_is_taken_over(study: Path, quiet: Outcomes, tried: Tried, number: signal.Signals) -> None:
+    other = _elsewhere(study, "taken", *ON_ANOTHER)
+    wait_for(study.parent / "taken", "*/checkpoint.safetensors")
+    os.kill(other.pid, number)
+    finish(Command(study.parent, *_command(study, "taken")), 0)
+    assert any("on node-b, which was dead or silent" in text for text in events(study.parent / "taken", "taken over"))
+    if number == signal.SIGSTOP:  # it wakes up, finds that its run is another's, and trains nothing more
+        os.kill(other.pid, signal.SIGCONT)
+    said, _ = other.communicate(timeout=120)
+    assert "Traceback" not in said
+    assert other.returncode == (0 if number == signal.SIGSTOP else -signal.SIGKILL), said
+    _check(study.parent / "taken", quiet, tried, take_overs=1, **{number.name: 1})
+
+
+def _command(study: Path, runs: str) -> list[str]:
+    options = ["--scale", "tiny", "--workers", "1", "--checkpoint-every", "0", "--grace", "2", "--runs", runs]
+    return ["run", str(study), *options, f"train.steps={STEPS}"]
+
+
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(FAKETIME is None, reason="libfaketime is not installed")
+def test_clocks_that_jump(study: Path, quiet: Outcomes, tried: Tried) -> None:
+    clock = study.parent / "clock"
+    clock.write_text("+0\n")
+    fake = {
+        "LD_PRELOAD": str(FAKETIME),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    jumping = _elsewhere(study, "clocks", **fake)
+    wait_for(study.parent / "clocks", "*/run.json")
+    steady = Command(study.parent, *_command(study, "clocks"), "--reports", "other")
+    jumps = ["+30d", "-30d", "+1h", "-400d"]
+    for jump in jumps:
+        clock.write_text(f"{jump}\n")
+        time.sleep(0.2)
+    finish(steady, 0)
+    said, _ = jumping.communicate(timeout=120)
+    assert (jumping.returncode, "Traceback" in said) == (0, False), said
+    _check(study.parent / "clocks", quiet, tried, jumps=len(jumps))
+    assert events(study.parent / "clocks", "taken over") == []
+
+
+@pytest.mark.slow
+def test_a_command_that_is_stopped_with_its_workers_and_goes_on(study: Path, quiet: Outcomes, tried: Tried) -> None:
+    command = start(study, "stopped", workers="2", grace="2", hang_after="3")
+    wait_for(study.parent / "stopped", "*/checkpoint.safetensors")
+    everyone = [command.pid, *children(command)]
+    for pid in everyone:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(4)
+    for pid in reversed(everyone):
+        os.kill(pid, signal.SIGCONT)
+    finish(command, 0)
+    _check(study.parent / "stopped", quiet, tried, SIGSTOP=len(everyone))
