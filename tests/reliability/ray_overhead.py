@@ -22,7 +22,7 @@ from bench.store import RunStore
 from bench.study import load_study
 
 STUDY = Path(__file__).parents[2] / "ablations" / "pooling.yaml"
-OVERRIDES = ("seeds=4", 'baselines=["gray"]')
+OVERRIDES = ("seeds=2", 'baselines=["gray"]')
 
 
 def main(rounds: int) -> None:
