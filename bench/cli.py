@@ -19,9 +19,11 @@ from bench.cli_options import (
     HANG_SECONDS,
     INTERRUPTED,
     SOME_FAILED,
+    Address,
     CheckpointEvery,
     Data,
     Device,
+    ExecutorName,
     Grace,
     HangAfter,
     MaxRuns,
@@ -33,9 +35,11 @@ from bench.cli_options import (
     Threads,
     Workers,
     check_folder,
+    cluster_at,
     given_command,
     known_device,
     load_studies,
+    parse_shard,
     say,
 )
 from bench.cli_plan import plan, why
@@ -78,6 +82,12 @@ def run(
         bool, typer.Option("--cuda-graphs", help="Replay training steps as CUDA graphs (gan and l1_unet).")
     ] = False,
     max_runs: MaxRuns = None,
+    executor: ExecutorName = "local",
+    address: Address = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Of N commands on one store, do the I-th share of the runs; no report."),
+    ] = None,
 ) -> None:
     """Train what is missing, score it, and report."""
     from bench.faults import StoreLost
@@ -91,25 +101,34 @@ def run(
     from bench.store import RunStore
 
     console, store = Console(emoji=False), RunStore(runs, grace)
+    if executor == "ray" and workers is not None:
+        raise InputError("--workers: with --executor ray the nodes take as many runs at a time as they bear")
+    if executor == "ray" and shard is not None:
+        raise InputError("--shard: is for clusters without Ray, which deals out the runs itself; leave one of them out")
+    place, shards = parse_shard(shard)
     loaded = load_studies(studies, scale, data, max_runs=max_runs)
     check_folder("--runs", runs)
     check_folder("--reports", reports)
     archives(reports, without={study.name for study in loaded})  # a broken one is said before the work
-    jobs = jobs_of(loaded)
+    jobs = jobs_of(loaded)[place::shards]
     machine = Machine(known_device(device), threads, checkpoint_every, cuda_graphs, hang_after, given_command())
     try:
-        states = run_jobs(jobs, store, console, machine, workers)
+        with cluster_at(executor, address, store) as cluster:
+            states = run_jobs(jobs, store, console, machine, workers, cluster, measures=shard is None)
     except KeyboardInterrupt:
         say("interrupted; what is done is kept, and the same command goes on from there")
         raise typer.Exit(INTERRUPTED) from None
     except StoreLost as error:
         say(f"{error}; what is done is kept, and the same command goes on when it can be written again")
         raise typer.Exit(SOME_FAILED) from None
-    for study in loaded:
+    for study in loaded if shard is None else ():
         results = collect(study, store)
         write_report(results, reports / study.name, store, pictures)
         print_results(results, reports / study.name, console)
-    write_overview(reports)
+    if shard is None:
+        write_overview(reports)
+    else:
+        say(f"shard {shard} is done; when all are, the same command without --shard measures speed and reports")
     if any(state not in ("done", "unavailable") for state in states.values()):
         raise typer.Exit(SOME_FAILED)
 

@@ -6,13 +6,19 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 
 from bench.inputs import InputError, ScaleName, is_file
+
+if TYPE_CHECKING:
+    from bench.cluster.executor import Cluster
+    from bench.store import RunStore
 
 GRACE_SECONDS, HANG_SECONDS = 60, 1800
 DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -44,6 +50,32 @@ MaxRuns = Annotated[
     int | None, typer.Option("--max-runs", min=1, metavar="N", help="Runs that a study may have.  [default: 1,000]")
 ]
 CheckpointEvery = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time between checkpoints.")]
+ExecutorName = Annotated[
+    Literal["local", "ray"], typer.Option(help="local: processes of this machine; ray: the nodes of a Ray cluster.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option(metavar="auto|HOST:PORT", help="Of the Ray cluster.  [default: a Ray of this machine alone]"),
+]
+
+
+@contextmanager
+def cluster_at(executor: str, address: str | None, store: RunStore) -> Iterator[Cluster | None]:
+    """The Ray cluster that is asked for, if one is. Raises InputError."""
+    if executor != "ray":
+        if address is not None:
+            raise InputError(f"--address {address}: is that of a Ray cluster; give --executor ray too")
+        yield None
+        return
+    from bench.cluster.connect import connected
+    from bench.cluster.tasks import ClusterLost
+
+    try:
+        with connected(address, store) as cluster:
+            yield cluster
+    except ClusterLost as error:
+        say(f"the Ray cluster was lost ({error}); what is done is kept, and the same command goes on from there")
+        raise typer.Exit(SOME_FAILED) from None
 
 
 def check_folder(option: str, path: Path) -> None:
@@ -64,6 +96,16 @@ def known_device(name: str) -> str:
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise InputError(f"--device {name}: unknown; allowed: auto, cpu, cuda, cuda:N")
     return name
+
+
+def parse_shard(text: str | None) -> tuple[int, int]:
+    """I/N -> (I - 1, N): the runs from place I - 1 on, every N-th; None is all of them. Raises InputError."""
+    if text is None:
+        return 0, 1
+    match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise InputError(f"--shard {text}: give I/N with I from 1 to N, such as 1/8")
+    return int(match[1]) - 1, int(match[2])
 
 
 def given_command() -> str:

@@ -15,9 +15,11 @@ from bench.cli_options import (
     HANG_SECONDS,
     INTERRUPTED,
     SOME_FAILED,
+    Address,
     CheckpointEvery,
     Data,
     Device,
+    ExecutorName,
     Grace,
     HangAfter,
     Pictures,
@@ -26,6 +28,7 @@ from bench.cli_options import (
     Scale,
     Threads,
     check_folder,
+    cluster_at,
     given_command,
     known_device,
     say,
@@ -71,6 +74,8 @@ def search(
     checkpoint_every: CheckpointEvery = 20,
     grace: Grace = GRACE_SECONDS,
     hang_after: HangAfter = HANG_SECONDS,
+    executor: ExecutorName = "local",
+    address: Address = None,
 ) -> None:
     """Search with Optuna for the best config: its trials are runs like any other. The same command goes on, and on
     several machines with the same --storage shares the work."""
@@ -89,32 +94,29 @@ def search(
     from bench.machine import Machine, resolve_device
     from bench.report.overview import write_overview
     from bench.report.search_terminal import print_search
+    from bench.search.nodes import check_shared
     from bench.search.processes import WorkersLost
     from bench.search.storage import STORAGE_ERRORS, default_storage, without_password
     from bench.search.whole import lacking, run_search
     from bench.search.worker import Orders
     from bench.store import RunStore
 
-    machine = Machine(
-        resolve_device(known_device(device)),
-        threads,
-        checkpoint_every,
-        hang_seconds=hang_after,
-        command=given_command(),
-    )
-    url, folder = storage or default_storage(loaded, runs), reports / loaded.name
+    url, folder, store = storage or default_storage(loaded, runs), reports / loaded.name, RunStore(runs, grace)
     deadline = time.time() + (loaded.file.timeout or float("inf"))
+    known = known_device(device)
     try:
-        results, states = run_search(
-            loaded,
-            Orders(url, runs, machine, grace, deadline),
-            RunStore(runs, grace),
-            workers,
-            folder,
-            pictures,
-            confirm,
-            console,
-        )
+        with cluster_at(executor, address, store) as cluster:
+            if cluster is not None:
+                check_shared(cluster, url, storage is not None)
+            machine = Machine(
+                (cluster.device if cluster is not None else resolve_device)(known),
+                threads,
+                checkpoint_every,
+                hang_seconds=hang_after,
+                command=given_command(),
+            )
+            orders = Orders(url, runs, machine, grace, deadline)
+            results, states = run_search(loaded, orders, store, workers, folder, pictures, confirm, console, cluster)
     except KeyboardInterrupt:
         say("interrupted; what is done is kept, and the same command goes on from there")
         raise typer.Exit(INTERRUPTED) from None

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from baselines.weights import base_of, weights_path
 from bench.config import RunConfig
-from bench.executors import Executor, Job, in_process, local_processes
+from bench.executors import End, Executor, Job, Tell, in_process, local_processes
 from bench.faults import SAID
 from bench.machine import Machine, resolve_device
 from bench.measure.metrics import METRICS, Unavailable, load
 from bench.progress import Display
 from bench.store import RunStore, State
 from bench.study import Run, Study
+
+if TYPE_CHECKING:
+    from bench.cluster.executor import Cluster
 
 POLL_SECONDS = 0.5  # for runs that another process is training
 MOST_LOSSES = 2  # of worker processes, before their runs are given up
@@ -71,24 +75,34 @@ def _is_available(metric: str) -> bool:
 
 
 def run_jobs(
-    jobs: Sequence[Job], store: RunStore, console: Console, machine: Machine, workers: int | None
+    jobs: Sequence[Job],
+    store: RunStore,
+    console: Console,
+    machine: Machine,
+    workers: int | None,
+    cluster: Cluster | None = None,
+    measures: bool = True,
 ) -> dict[str, State]:
     """Train and score what is missing, then measure what is not measured, one run at a time; give every run's state.
 
     machine: its device may still be auto. workers: None takes as many as there are cores for on the CPU, one on CUDA.
-    Waits for runs that other processes hold, and takes them over if those processes die. Raises KeyboardInterrupt when
-    told to stop, InputError for a bad device, StoreLost.
+    With a `cluster` its nodes do the work, as many runs at a time as they bear; without `measures` the speed is left to
+    another command. Waits for runs that other processes hold, and takes them over if those processes die. Raises
+    KeyboardInterrupt when told to stop, InputError for a bad device, StoreLost.
     """
     missing = missing_jobs(jobs, store)
-    left = {run.id for run, _ in missing} | {run.id for run in unmeasured(jobs, store)}
+    left = {run.id for run, _ in missing} | {run.id for run in unmeasured(jobs, store) if measures}
     console.print(f"{len(jobs)} runs: {len(jobs) - len(left)} cached, {len(left)} to do", highlight=False)
     if left:
-        machine = replace(machine, device=resolve_device(machine.device))
+        machine = replace(machine, device=(cluster.device if cluster else resolve_device)(machine.device))
         with Display(console, jobs) as display:
             if missing:
                 workers = workers or default_workers(machine, len(missing))
-                _train(missing, store, machine, in_process if workers == 1 else local_processes(workers), display)
-            _measure(unmeasured(jobs, store), store, machine, display)
+                executor = in_process if workers == 1 else local_processes(workers)
+                _train(missing, store, machine, cluster.execute if cluster else executor, display)
+            if measures:
+                measurer = cluster.measure if cluster else measured_here
+                _measure(unmeasured(jobs, store), store, machine, measurer, display)
     return {run.id: store.state(run.id) for run, _ in jobs}
 
 
@@ -174,14 +188,28 @@ def unmeasured(jobs: Sequence[Job], store: RunStore) -> list[Run]:
     return found
 
 
-def _measure(runs: list[Run], store: RunStore, machine: Machine, display: Display) -> None:
+def _measure(missing: list[Run], store: RunStore, machine: Machine, measurer: Executor, display: Display) -> None:
+    if not missing:
+        return
+    display.begin("measuring speed", len(missing))
+    losses = 0
+    while missing:
+        left = []
+        for run, state in measurer([(run, ()) for run in missing], store, machine, display.tell):
+            losses += state == "lost"
+            if state == "running" or (state == "lost" and losses <= MOST_LOSSES):
+                left.append(run)
+                continue
+            failure = store.read(run.id, "throughput.missing") or {}
+            display.end(run, "measured" if state == "done" else "not measured", failure.get("reason", ""))
+        missing = left
+        if missing:
+            time.sleep(POLL_SECONDS)
+
+
+def measured_here(jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tell) -> Iterator[tuple[Run, End]]:
+    """One run after the other in this process, with nothing else at work."""
     from bench.run import Watch, measure
 
-    if not runs:
-        return
-    display.begin("measuring speed", len(runs))
-    for run in runs:
-        while (state := measure(run, store, machine, Watch(display.tell))) == "running":
-            time.sleep(POLL_SECONDS)
-        failure = store.read(run.id, "throughput.missing") or {}
-        display.end(run, "measured" if state == "done" else "not measured", failure.get("reason", ""))
+    for run, _ in jobs:
+        yield run, measure(run, store, machine, Watch(tell))

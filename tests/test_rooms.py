@@ -23,6 +23,7 @@ FLOORS = [  # from the roof down; a module may import from its own line or from 
     ["bench.verify"],
     ["bench.runner"],
     ["bench.progress"],
+    ["bench.cluster"],
     ["bench.executors"],
     ["bench.catalogue"],
     ["bench.contract"],

@@ -1,4 +1,4 @@
-"""The workers of a search on this machine: in this process, or several of their own, watched and replaced."""
+"""The workers of a search: in this process, or several of their own, watched and replaced; nodes.py has a cluster's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optuna.study import Study
 from rich.console import Console
@@ -22,6 +22,9 @@ from bench.search.states import outcomes
 from bench.search.storage import STORAGE_ERRORS, open_study, queue_again, search_lock
 from bench.search.worker import Orders, Worker
 
+if TYPE_CHECKING:
+    from bench.cluster.executor import Cluster
+
 POLL_SECONDS = 0.5
 
 
@@ -29,8 +32,9 @@ class WorkersLost(Exception):
     """Workers were killed again and again, or cannot go on."""
 
 
-def work(search: Search, orders: Orders, workers: int, console: Console) -> None:
-    """Make the search's trials. Raises KeyboardInterrupt when told to stop, WorkersLost, InputError."""
+def work(search: Search, orders: Orders, workers: int, console: Console, cluster: Cluster | None = None) -> None:
+    """Make the search's trials, here or on the nodes of a cluster. Raises KeyboardInterrupt when told to stop,
+    WorkersLost, InputError."""
     study, _ = open_study(search, orders.url)  # before any worker: the tables and the study are then there
     with SearchDisplay(console, search) as display:
 
@@ -41,7 +45,11 @@ def work(search: Search, orders: Orders, workers: int, console: Console) -> None
 
         _queue_failed(search, study, orders)
         show()
-        if workers == 1:
+        if cluster is not None:
+            from bench.search.nodes import work_on
+
+            work_on(cluster, search, orders, workers, display.tell, show)
+        elif workers == 1:
             stop = threading.Event()
             with signals_set(stop):
                 Worker(search, orders, display.tell, stop.is_set).work(ended=show)

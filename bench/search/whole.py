@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -20,6 +21,9 @@ from bench.search.storage import open_study
 from bench.search.worker import Orders
 from bench.store import RunStore, State
 
+if TYPE_CHECKING:
+    from bench.cluster.executor import Cluster
+
 
 def run_search(
     search: Search,
@@ -30,6 +34,7 @@ def run_search(
     pictures: bool,
     confirm: bool,
     console: Console,
+    cluster: Cluster | None = None,
 ) -> tuple[SearchResults, list[State]]:
     """What is missing of a search: its trials, the default, the comparison at the end; then its report in `folder`.
     Gives the results, and the states of the runs beside the trials.
@@ -40,11 +45,11 @@ def run_search(
     check_best(search)
     if (folder / ARCHIVE).exists():
         raise InputError(f"{folder} holds the report of a study of this name; rename {search.path}, or give --reports")
-    work(search, orders, _workers(search, orders, workers), console)
+    work(search, orders, _workers(search, orders, workers, cluster), console, cluster)
     study, _ = open_study(search, orders.url)
     states: dict[str, State] = {}
     if confirm:
-        asked = (store, console, orders.machine, workers)
+        asked = (store, console, orders.machine, workers, cluster)
         states |= run_jobs(default_jobs(search), *asked)
         if (best := best_study(search, collect_search(search, study, store), folder)) is not None:
             states |= run_jobs(jobs_of([best]), *asked)
@@ -52,13 +57,16 @@ def run_search(
     return results, list(states.values())
 
 
-def _workers(search: Search, orders: Orders, asked: int | None) -> int:
-    """As asked, or as many as the machine bears; one where speed or memory is measured, which others would disturb."""
+def _workers(search: Search, orders: Orders, asked: int | None, cluster: Cluster | None) -> int:
+    """As asked, or as many as the machine or the cluster bears; one where speed or memory is measured, which others
+    would disturb."""
     measured = [c.quantity for c in search.constraints] + [o.quantity for o in search.objectives if o.is_cost]
     if speeds := [quantity for quantity in measured if quantity not in COUNTS]:
         if asked is not None and asked > 1:
             raise InputError(f"--workers {asked}: {speeds[0]} is measured, so nothing else may be at work; use 1")
         return 1
+    if cluster is not None:
+        return min(asked or cluster.room(orders.machine), search.file.trials)
     return asked or default_workers(orders.machine, search.file.trials)
 
 

@@ -1,0 +1,224 @@
+"""The driver's side of a cluster: one Ray task a run, and what becomes of them."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayError, RayTaskError, TaskCancelledError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from bench.cluster import tasks
+from bench.cluster.asks import Ask, ask_for, whole
+from bench.cluster.tasks import ClusterLost, Driver
+from bench.executors import End, Job, Tell, signals_set
+from bench.faults import StoreLost, name_of
+from bench.inputs import InputError
+from bench.machine import Machine
+from bench.store import RunStore, TakenOver
+from bench.study import Run
+
+POLL_SECONDS = 0.2
+
+
+class Cluster:
+    """What the driver asks of the nodes. Its `execute` and `measure` are executors (bench/executors.py)."""
+
+    def __init__(self, driver: Driver) -> None:
+        """Raises InputError for a node with other code."""
+        self.driver = driver
+        self.holders: dict[Any, str] = {}
+        self.blind = _greet(driver)
+        """Nodes that do not see the driver's store."""
+
+    def device(self, name: str) -> str:
+        """auto -> cuda where a node has a GPU, else cpu. Raises InputError."""
+        if ":" in name:
+            raise InputError(f"--device {name}: Ray hands out the GPUs; say cuda")
+        if name == "cuda" and not self.gpus():
+            raise InputError("--device cuda: no node of the cluster has a GPU")
+        return name if name != "auto" else "cuda" if self.gpus() else "cpu"
+
+    def room(self, machine: Machine) -> int:
+        """How many tasks with a GPU, or with `machine.threads` CPUs, can be at work at a time. Raises InputError for
+        none."""
+        nodes = _fit(machine)
+        if not nodes:
+            beside = " beside a GPU" if machine.device == "cuda" else ""
+            raise InputError(f"--threads {machine.threads}: no node of the cluster has so many CPUs{beside}")
+        if machine.device == "cuda":
+            return int(sum(node["Resources"]["GPU"] for node in nodes))
+        return int(sum(node["Resources"]["CPU"] // machine.threads for node in nodes))
+
+    def gpus(self) -> int:
+        """How many there are."""
+        return int(sum(node["Resources"].get("GPU", 0) for node in alive()))
+
+    def execute(self, jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tell) -> Iterator[tuple[Run, End]]:
+        """Each run in a task of its own, once a probe of its config says what it asks for."""
+        self.room(machine)
+        kinds: dict[Any, list[Job]] = {}
+        for job in map(_with_absolute_path, jobs):
+            kinds.setdefault((job[0].config.model_copy(update={"seed": 0}), job[1]), []).append(job)
+        probes = {self.submit(tasks.probe, whole(machine), like[0], machine): like for like in kinds.values()}
+        runs: dict[Any, Run] = {}
+        refs = [*probes]
+        for ref in self.ends(refs, tell):
+            if ref in probes:
+                ask = self._ask(ref, machine)
+                begun = {self.submit(tasks.work, ask, job, machine): job[0] for job in probes[ref]}
+                runs |= begun
+                refs += begun
+            elif (state := self._end(ref, runs[ref], store, "outcome")) is not None:
+                yield runs[ref], state
+
+    def measure(self, jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tell) -> Iterator[tuple[Run, End]]:
+        """One run after the other on one node, with all its CPUs, so that nothing else of Ray's is at work there."""
+        for run, _ in map(_with_absolute_path, jobs):
+            node, ask = _largest(machine)
+            ref = self.submit(tasks.measure, ask, run, machine, scheduling_strategy=_on(node))
+            [_] = self.ends([ref], tell)
+            if (state := self._end(ref, run, store, "throughput.missing")) is not None:
+                yield run, state
+
+    def submit(self, task: Any, ask: Ask, *arguments: Any, **options: Any) -> Any:
+        """Hand a task to Ray; gives the reference to its result."""
+        holder = uuid.uuid4().hex
+        ref = _remote(task, **ask.options(), **options).remote(*arguments, replace(self.driver, holder=holder))
+        self.holders[ref] = holder
+        return ref
+
+    def ends(self, refs: list[Any], tell: Tell, meanwhile: Callable[[], object] = lambda: None) -> Iterator[Any]:
+        """References as their tasks end; `refs` may grow. Raises KeyboardInterrupt when told to stop, once all
+        tasks have saved where they are."""
+        stop, ended, is_told = threading.Event(), set[Any](), False
+        with signals_set(stop):
+            while pending := [ref for ref in refs if ref not in ended]:
+                ready, _ = ray.wait(pending, num_returns=len(pending), timeout=POLL_SECONDS)
+                for name, (phase, share) in ray.get(self.driver.board.news.remote()).items():
+                    tell(name, phase, share)
+                meanwhile()
+                if stop.is_set() and not is_told:
+                    is_told, begun = True, ray.get(self.driver.board.stop.remote())
+                    for ref in pending:
+                        if self.holders[ref] not in begun:
+                            ray.cancel(ref)
+                ended |= set(ready)
+                yield from ready
+        if stop.is_set():
+            raise KeyboardInterrupt
+
+    def result(self, ref: Any) -> Any:
+        """What a task gave; None if it was cancelled, "lost" if its process, its node or the result is gone. Raises
+        what it raised, from the RayTaskError that tells where."""
+        try:
+            return ray.get(ref)
+        except TaskCancelledError:
+            return None
+        except RayTaskError as error:
+            if isinstance(error.cause, RayError):
+                return "lost"
+            raise error.cause from error
+        except RayError:
+            return "lost"
+
+    def _end(self, ref: Any, run: Run, store: RunStore, record: str) -> End | None:
+        """How a run's task ended, None if it was told to before the run's end; a failure goes into the run's `record`.
+        Raises InputError and StoreLost."""
+        try:
+            state: End | None = self.result(ref)
+        except InputError:
+            raise
+        except TakenOver:
+            return "running"
+        except Exception as error:  # of a store, mostly: what else goes wrong in a run is recorded there
+            content = {"state": "failed", "reason": first_line(error), "traceback": str(error.__cause__)}
+            try:
+                store.write(run.id, record, content | {"fault": name_of(error)})
+            except OSError as lost:
+                raise StoreLost(f"{store.root}: {lost.strerror or lost}") from None
+            return "failed"
+        if state == "lost":
+            ray.get(self.driver.board.drop.remote(run.id))
+        return state
+
+    def _ask(self, ref: Any, machine: Machine) -> Ask:
+        """What runs of a config ask for, by its probe's result."""
+        try:
+            found = self.result(ref)
+        except InputError:
+            raise
+        except Exception:  # the runs will say it
+            found = None
+        if found is None or found == "lost":
+            return whole(machine)
+        return ask_for(found, machine, max([node["Resources"].get("memory", 0) for node in _fit(machine)], default=0))
+
+
+def _remote(task: Any, **options: Any) -> Any:
+    """A function as a Ray task. What is lost is tried again by the runner, which counts."""
+    return ray.remote(task).options(max_retries=0, **options)
+
+
+def alive() -> list[dict[str, Any]]:
+    """Ray's description of the nodes that are there, those with most CPUs first."""
+    nodes = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    return sorted(nodes, key=lambda node: (-node["Resources"].get("CPU", 0), node["NodeID"]))
+
+
+def _fit(machine: Machine) -> list[dict[str, Any]]:
+    """Nodes that can bear a run."""
+    found = [node for node in alive() if node["Resources"].get("CPU", 0) >= machine.threads]
+    return [node for node in found if machine.device == "cpu" or node["Resources"].get("GPU")]
+
+
+def _on(node: dict[str, Any]) -> NodeAffinitySchedulingStrategy:
+    return NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+
+
+def _largest(machine: Machine) -> tuple[dict[str, Any], Ask]:
+    """The node that speed is measured on, and all that it has to compute with."""
+    nodes = _fit(machine)
+    if not nodes:
+        raise ClusterLost("no node is left that speed could be measured on")
+    return nodes[0], Ask(int(nodes[0]["Resources"]["CPU"]), float(machine.device == "cuda"))
+
+
+def _greet(driver: Driver) -> list[str]:
+    """Names of the nodes that do not see the driver's store. Raises InputError for a node with other code, or none."""
+    found = {}
+    for node in alive():
+        greeting = _remote(tasks.greet, num_cpus=0, scheduling_strategy=_on(node)).remote(driver)
+        found[greeting] = node["NodeManagerHostname"]
+    blind = []
+    for ref, name in found.items():
+        try:
+            blind += [] if ray.get(ref) else [name]
+        except RayTaskError as error:
+            if isinstance(error.cause, InputError):
+                raise error.cause from None
+            reason = first_line(error.cause)
+            raise InputError(f"--executor ray: gan-bench cannot be used on the node {name} ({reason})") from None
+        except RayError:  # it died meanwhile; others may be there
+            continue
+    return blind
+
+
+def first_line(error: Exception) -> str:
+    """An error's kind, and what it says first."""
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
+
+
+def _with_absolute_path(job: Job) -> Job:
+    """Nodes look for the data at the path that the driver has."""
+    run, metrics = job
+    data = run.config.data
+    if data.path is None:
+        return job
+    here = data.model_copy(update={"path": str(Path(data.path).expanduser().absolute())})
+    return replace(run, config=run.config.model_copy(update={"data": here})), metrics

@@ -1,0 +1,64 @@
+"""What Ray costs a run: the same small runs through one Ray node of one CPU and through one local process, by turns.
+
+python tests/reliability/ray_overhead.py [ROUNDS] prints JSON: medians with the least and the greatest."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+from ray.cluster_utils import Cluster
+
+from bench.cluster.connect import connected
+from bench.executors import Executor, Job, local_processes
+from bench.machine import Machine
+from bench.runner import jobs_of
+from bench.store import RunStore
+from bench.study import load_study
+
+STUDY = Path(__file__).parents[2] / "ablations" / "pooling.yaml"
+OVERRIDES = ("seeds=2", 'baselines=["gray"]')
+
+
+def main(rounds: int) -> None:
+    """After one round that does not count: imports come into the page cache, and probes are remembered."""
+    jobs = jobs_of([load_study(STUDY, "tiny", None, OVERRIDES)])
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    found: dict[str, list[float]] = {"local": [], "ray": [], "difference": [], "connecting": []}
+    for _ in range(rounds + 1):
+        with tempfile.TemporaryDirectory() as folder:
+            local = _seconds(local_processes(1), jobs, RunStore(Path(folder, "local")))
+            store, began = RunStore(Path(folder, "ray")), time.perf_counter()
+            with connected(cluster.address, store) as nodes:
+                found["connecting"].append(time.perf_counter() - began)
+                by_ray = _seconds(nodes.execute, jobs, store)
+        found["local"].append(local)
+        found["ray"].append(by_ray)
+        found["difference"].append(by_ray - local)
+    cluster.shutdown()
+    shown = {name: _spread(values[1:]) for name, values in found.items()}
+    connecting = shown.pop("connecting")
+    counts = {"runs": len(jobs), "rounds": rounds}
+    print(json.dumps(counts | {"seconds_per_run": shown, "seconds_to_connect": connecting}, indent=1))
+
+
+def _seconds(executor: Executor, jobs: list[Job], store: RunStore) -> float:
+    """Of a run, processes and imports included."""
+    began = time.perf_counter()
+    states = [state for _, state in executor(jobs, store, Machine(), lambda *news: None)]
+    assert states == ["done"] * len(jobs), states
+    return (time.perf_counter() - began) / len(jobs)
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    return {"median": round(median(values), 3), "least": round(min(values), 3), "greatest": round(max(values), 3)}
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
