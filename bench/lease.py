@@ -26,6 +26,7 @@ class Lease:
         self.seen: tuple[tuple[int, int, int] | None, float] = (None, 0.0)
         self.looked = time.monotonic()
         self._abandoned = path.with_name(f"{path.name}.abandoned")
+        self._broken = ""
         self.taken_from = ""
         """In words, who had it when this process took it; empty if it was free."""
 
@@ -44,8 +45,10 @@ class Lease:
         except Timeout:
             if self._unchanged_for() > LONGER * self.lease.lease_duration:
                 self._break()
+            if not self.path.exists():
+                self._broken = before
             return False
-        self.taken_from = before or _text(self._abandoned)
+        self.taken_from, self._broken = before or self._broken or _text(self._abandoned), ""
         self._abandoned.unlink(missing_ok=True)
         return True
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 from functools import cache
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from bench.machine import processor_name
 
 PACKAGES = ("torch", "torchvision", "torchmetrics", "lpips", "stlpips_pytorch", "fvcore", "kornia", "numpy")
 SAME_MAKE = ("torch", "cuda", "device", "threads", "determinism")
@@ -40,12 +41,7 @@ def device_name(device: torch.device) -> str:
     """The GPU's or the processor's name, with its number of cores."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        model = platform.processor() or platform.machine()
-    return f"CPU {model}, {os.cpu_count()} cores"
+    return processor_name()
 
 
 def _cuda(device: torch.device) -> dict[str, str]:

@@ -61,7 +61,9 @@ class RunStore:
         return RunStore, (self.root, self.grace)
 
     def folder(self, run: str) -> Path:
-        """The run's folder; it may not exist yet."""
+        """The run's folder; it may not exist yet. Raises ValueError for what is no plain name."""
+        if not run or run.startswith(".") or Path(run).name != run:
+            raise ValueError(f"{run!r} is no run's id")
         return self.root / run
 
     def prepare(self, run: str) -> Path:

@@ -28,6 +28,16 @@ def tried(record_property: Callable[[str, object], None]) -> Tried:
 
 
 @pytest.fixture
+def measured(
+    request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+) -> Callable[[str, str, str], None]:
+    """measured("overhead of x", "1.0 ms [0.9, 1.2]", "how"): a row of the report, for which alone it is measured."""
+    if not request.config.getoption("--write", None):
+        pytest.skip("measured on a quiet machine, with --write")
+    return lambda what, value, how: record_property("measured", (what, value, how))
+
+
+@pytest.fixture
 def study(write_study: WriteStudy) -> Path:
     return write_study(metrics=["psnr"])
 

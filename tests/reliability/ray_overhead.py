@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from ray.cluster_utils import Cluster
 
@@ -25,7 +26,7 @@ STUDY = Path(__file__).parents[2] / "ablations" / "pooling.yaml"
 OVERRIDES = ("seeds=2", 'baselines=["gray"]')
 
 
-def main(rounds: int) -> None:
+def overhead(rounds: int) -> dict[str, Any]:
     """After one round that does not count: imports come into the page cache, and probes are remembered."""
     jobs = jobs_of([load_study(STUDY, "tiny", None, OVERRIDES)])
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
@@ -44,7 +45,7 @@ def main(rounds: int) -> None:
     shown = {name: _spread(values[1:]) for name, values in found.items()}
     connecting = shown.pop("connecting")
     counts = {"runs": len(jobs), "rounds": rounds}
-    print(json.dumps(counts | {"seconds_per_run": shown, "seconds_to_connect": connecting}, indent=1))
+    return counts | {"seconds_per_run": shown, "seconds_to_connect": connecting}
 
 
 def _seconds(executor: Executor, jobs: list[Job], store: RunStore) -> float:
@@ -61,4 +62,4 @@ def _spread(values: list[float]) -> dict[str, float]:
 
 if __name__ == "__main__":
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    print(json.dumps(overhead(int(sys.argv[1]) if len(sys.argv) > 1 else 5), indent=1))

@@ -24,9 +24,11 @@ class Report:
         self.measured: list[tuple[str, str, str]] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when != "call" or report.skipped:
-            return
         row = report.nodeid.partition("::")[2].partition("[")[0].removeprefix("test_").replace("_", " ")
+        if report.when == "call":
+            self.tests.setdefault(row, []).append(report.outcome)
+        if report.when != "teardown":  # when all counts are in
+            return
         for name, value in report.user_properties:
             if name == "tried":
                 what, count = value  # type: ignore[misc]
@@ -34,8 +36,6 @@ class Report:
                 counts[what] = counts.get(what, 0) + int(count)
             elif name == "measured":
                 self.measured.append(tuple(value))  # type: ignore[arg-type]
-        if any(name == "tried" for name, _ in report.user_properties):
-            self.tests.setdefault(row, []).append(report.outcome)
 
     def pytest_sessionfinish(self) -> None:
         rows = [[name, _tried(counts), *_ends(counts), _result(self.tests[name])] for name, counts in self.rows.items()]
@@ -43,7 +43,7 @@ class Report:
         for counts in self.rows.values():
             for what, count in counts.items():
                 total[what] = total.get(what, 0) + count
-        everything = [outcome for outcomes in self.tests.values() for outcome in outcomes]
+        everything = [outcome for name in self.rows for outcome in self.tests[name]]
         rows.append(["all of it", _tried(total), *_ends(total), _result(everything)])
         table = TextTable("What was tried", ["what", "tried", *ENDS, "outcome"], rows)
         parts = [HEAD.format(command=" ".join(self.arguments), machine=_machine()), markdown(table)]

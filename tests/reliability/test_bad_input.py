@@ -16,6 +16,7 @@ import yaml
 from harness import ROOT, Bench
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scene import Tried
 
 from bench.config import InputError
 from bench.search.load import load_search
@@ -84,11 +85,11 @@ def _search(folder: Path, text: str | bytes, scale: Any, *overrides: str, data: 
 
 
 @pytest.fixture
-def count(record_property: Callable[[str, object], None]) -> Iterator[Callable[[], None]]:
+def count(tried: Tried) -> Iterator[Callable[[], None]]:
     """To be called for each input that is tried."""
-    tried: list[None] = []
-    yield lambda: tried.append(None)
-    record_property("bad inputs tried", len(tried))
+    inputs: list[None] = []
+    yield lambda: inputs.append(None)
+    tried("bad inputs", len(inputs))
 
 
 Count = Callable[[], None]

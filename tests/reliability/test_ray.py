@@ -19,6 +19,7 @@ import pytest
 import yaml
 from harness import ROOT, Command, WriteStudy, small_study
 from safetensors import safe_open
+from scene import Tried, trained_twice
 from search.searches import CONTENT
 from search.storages import has_postgresql, postgresql
 
@@ -166,8 +167,8 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("store", ["shared", "each its own"])
-def test_a_node_that_dies_gives_its_runs_back_and_they_go_on_elsewhere(
-    study: Path, quiet: dict[str, bytes], nodes: Callable[..., Nodes], store: str
+def test_a_ray_node_that_dies_gives_its_runs_back_and_they_go_on_elsewhere(
+    study: Path, quiet: dict[str, bytes], nodes: Callable[..., Nodes], store: str, tried: Tried
 ) -> None:
     own = {"BENCH_NODE_RUNS": str(study.parent / "own")} if store != "shared" else {}
     three, runs = nodes(**own), study.parent / "runs"
@@ -185,6 +186,9 @@ def test_a_node_that_dies_gives_its_runs_back_and_they_go_on_elsewhere(
     _wait(is_over, 300)
     said = _finish(command, 0)
     assert len(re.findall(r"^done ", said, re.MULTILINE)) == len(quiet) == 4
+    tried("Ray nodes killed", 1)
+    tried("lost", sum(_weights(runs).get(run) != weights for run, weights in quiet.items()))
+    tried("trained twice", trained_twice(runs))
     assert _weights(runs) == quiet
     sums = [path.read_text().splitlines() for path in runs.glob("*/SHA256SUMS")]
     assert [sum(line.endswith("  weights.safetensors") for line in lines) for lines in sums] == [1] * 4
