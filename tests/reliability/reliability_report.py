@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,7 +47,7 @@ class Report:
         everything = [outcome for name in self.rows for outcome in self.tests[name]]
         rows.append(["all of it", _tried(total), *_ends(total), _result(everything)])
         table = TextTable("What was tried", ["what", "tried", *ENDS, "outcome"], rows)
-        parts = [HEAD.format(command=" ".join(self.arguments), machine=_machine()), markdown(table)]
+        parts = [HEAD.format(command=_command(self.arguments), machine=_machine()), markdown(table)]
         if self.measured:
             measured = TextTable("What was measured", ["what", "value", "how"], [list(row) for row in self.measured])
             parts.append(markdown(measured))
@@ -77,10 +78,15 @@ are runs that did not end as they would have undisturbed, bit by bit; *trained t
 brought to its end more than once. Made by
 
 ```
-pytest {command}
+{command}
 ```
 
 on {machine}."""
+
+
+def _command(arguments: Sequence[str]) -> str:
+    given = [f"{name}={os.environ[name]}" for name in ("BENCH_KILLS", "BENCH_EXAMPLES") if name in os.environ]
+    return shlex.join([*given, "pytest", *arguments])
 
 
 def _machine() -> str:

@@ -18,6 +18,7 @@ from PIL import Image
 from scene import Tried, events, finish, outcomes, start, trained_twice, wait_for, wait_until
 
 Outcomes = dict[str, Any]
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
 RUN = ("--scale", "tiny", "--workers", "1")
 
 
@@ -46,7 +47,6 @@ def _remount(disk: Path, option: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{option}", disk], check=True)
 
 
-@pytest.mark.slow
 def test_a_full_disk(study: Path, quiet: Outcomes, disk: Path, tried: Tried) -> None:
     said = finish(start(study, disk / "runs"), 1)
     assert "disk full" in said or "No space left on device" in said
@@ -59,7 +59,6 @@ def test_a_full_disk(study: Path, quiet: Outcomes, disk: Path, tried: Tried) -> 
     tried("trained twice", trained_twice(disk / "runs"))
 
 
-@pytest.mark.slow
 def test_a_store_that_may_only_be_read(study: Path, disk: Path, bench: Bench, tried: Tried) -> None:
     _remount(disk, "size=50m")
     arguments = (study, *RUN[:2], "--runs", disk / "runs", "train.steps=10")
@@ -86,7 +85,6 @@ def _spoil(path: Path, how: str) -> None:
         path.write_bytes(content)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("how", ["truncated", "flipped"])
 @pytest.mark.parametrize("count", [1, 2])
 def test_damaged_checkpoints(study: Path, quiet: Outcomes, how: str, count: int, tried: Tried) -> None:
@@ -118,7 +116,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return study.parent
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("how", ["truncated", "flipped", "gone"])
 def test_damaged_records(finished: Path, tmp_path: Path, quiet: Outcomes, how: str, tried: Tried) -> None:
     """Each file of a run in turn: it is named, no report uses it, and it is made again."""
@@ -158,7 +155,6 @@ def photographs(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.slow
 def test_an_image_that_turns_unreadable(study: Path, photographs: Path, bench: Bench, tried: Tried) -> None:
     arguments = (study, "--data", photographs, "--scale", "tiny", "train.steps=20")
     command = Command(study.parent, "run", *arguments, "--workers", "2")
@@ -179,7 +175,6 @@ def test_an_image_that_turns_unreadable(study: Path, photographs: Path, bench: B
     tried("lost", 0)
 
 
-@pytest.mark.slow
 def test_out_of_memory_on_the_device(write_study: WriteStudy, bench: Bench, tmp_path: Path, tried: Tried) -> None:
     study = write_study(axes={"generator.width": [8, 300_000]}, control={"generator.width": 8}, metrics=["psnr"])
     done = bench("run", study, *RUN, "train.steps=10")
@@ -193,7 +188,6 @@ def test_out_of_memory_on_the_device(write_study: WriteStudy, bench: Bench, tmp_
     tried("out of memory", 1)
 
 
-@pytest.mark.slow
 def test_numbers_that_explode(write_study: WriteStudy, bench: Bench, tmp_path: Path, tried: Tried) -> None:
     study = write_study(axes={"train.learning_rate": [0.0002, 1e20]}, control={"train.learning_rate": 0.0002})
     done = bench("run", study, *RUN, "train.steps=20")
@@ -214,7 +208,6 @@ class Hangs(L1UNet):
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_code_that_hangs(write_study: WriteStudy, bench: Bench, tmp_path: Path, workers: str, tried: Tried) -> None:
     (tmp_path / "hangs.py").write_text(HANGS)

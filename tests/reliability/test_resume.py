@@ -27,6 +27,7 @@ from scene import (
 
 KILLS = int(os.environ.get("BENCH_KILLS", "6"))
 Outcomes = dict[str, Any]
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
 
 def _check(store: Path, quiet: Outcomes, tried: Tried, **counts: int) -> None:
@@ -40,7 +41,6 @@ def _check(store: Path, quiet: Outcomes, tried: Tried, **counts: int) -> None:
     assert trained_twice(store) == 0
 
 
-@pytest.mark.slow
 def test_killed_at_random_instants(study: Path, quiet: Outcomes, tried: Tried) -> None:
     rng, kills, stores = random.Random(8), 0, 0
     while kills < KILLS:
@@ -58,7 +58,6 @@ def test_killed_at_random_instants(study: Path, quiet: Outcomes, tried: Tried) -
     tried("SIGKILL", kills)
 
 
-@pytest.mark.slow
 def test_killed_with_its_workers(study: Path, quiet: Outcomes, tried: Tried) -> None:
     for delay in (0.0, 0.4):
         command = start(study, "killed", workers="2")
@@ -70,7 +69,6 @@ def test_killed_with_its_workers(study: Path, quiet: Outcomes, tried: Tried) -> 
     _check(study.parent / "killed", quiet, tried, SIGKILL=2)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: signal.Signals(number).name)
 def test_told_to_stop_it_saves_within_five_seconds(
@@ -86,7 +84,6 @@ def test_told_to_stop_it_saves_within_five_seconds(
     _check(study.parent / "interrupted", quiet, tried, **{number.name: 1})
 
 
-@pytest.mark.slow
 def test_two_commands_on_one_store(study: Path, quiet: Outcomes, tried: Tried) -> None:
     both = [start(study, "shared"), start(study, "shared", "--reports", "other")]
     said = [finish(command, 0) for command in both]
@@ -94,7 +91,6 @@ def test_two_commands_on_one_store(study: Path, quiet: Outcomes, tried: Tried) -
     assert sum(line.startswith("done") for text in said for line in text.splitlines()) >= 2
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: signal.Signals(number).name)
 def test_a_worker_that_is_ended_costs_no_run(
     study: Path, quiet: Outcomes, tried: Tried, number: signal.Signals
@@ -106,7 +102,6 @@ def test_a_worker_that_is_ended_costs_no_run(
     _check(study.parent / "worker", quiet, tried, **{number.name: 1})
 
 
-@pytest.mark.slow
 def test_a_frozen_worker_is_ended_and_its_run_goes_on(study: Path, quiet: Outcomes, tried: Tried) -> None:
     command = start(study, "frozen", workers="2", grace="2")
     wait_for(study.parent / "frozen", "*/checkpoint.safetensors")
@@ -136,7 +131,6 @@ def _can_be_another_machine() -> bool:
     return subprocess.run([*ON_ANOTHER, "true"], capture_output=True).returncode == 0
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not _can_be_another_machine(), reason="may not give a process another host name")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=lambda number: signal.Signals(number).name)
 def test_a_silent_machine_is_taken_over(study: Path, quiet: Outcomes, tried: Tried, number: signal.Signals) -> None:
@@ -161,7 +155,6 @@ def _command(study: Path, runs: str) -> list[str]:
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(FAKETIME is None, reason="libfaketime is not installed")
 def test_clocks_that_jump(study: Path, quiet: Outcomes, tried: Tried) -> None:
     clock = study.parent / "clock"
@@ -186,7 +179,6 @@ def test_clocks_that_jump(study: Path, quiet: Outcomes, tried: Tried) -> None:
     assert events(study.parent / "clocks", "taken over") == []
 
 
-@pytest.mark.slow
 def test_a_command_that_is_stopped_with_its_workers_and_goes_on(study: Path, quiet: Outcomes, tried: Tried) -> None:
     command = start(study, "stopped", workers="2", grace="2", hang_after="3")
     wait_for(study.parent / "stopped", "*/checkpoint.safetensors")
