@@ -236,6 +236,7 @@ def test_a_run_that_fails_is_tried_again(bench: Bench, write_study: WriteStudy, 
     assert bench("run", study, *RUN).returncode == 0
     run = next((tmp_path / "runs").iterdir())
     (run / "weights.safetensors").write_bytes(b"not weights")
+    (run / "SHA256SUMS").unlink()  # or they would be set aside, and the run trained again
     study = write_study(metrics=["psnr", "ssim", "colorfulness"])
     failed = bench("run", study, *RUN, **weights)
     assert failed.returncode == 1

@@ -212,7 +212,7 @@ class Hangs(L1UNet):
 def test_code_that_hangs(write_study: WriteStudy, bench: Bench, tmp_path: Path, workers: str, tried: Tried) -> None:
     (tmp_path / "hangs.py").write_text(HANGS)
     study = write_study(axes={"method": ["gan", "hangs:Hangs"]}, control={"method": "gan"})
-    asked = ("--scale", "tiny", "--workers", workers, "--hang-after", "3", "train.steps=20")
+    asked = ("--scale", "tiny", "--workers", workers, "--hang-after", "8", "train.steps=20")
     done = bench("run", study, *asked)
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     assert "hung" in done.stdout

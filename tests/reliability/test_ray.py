@@ -19,7 +19,7 @@ import pytest
 import yaml
 from harness import ROOT, Command, WriteStudy, small_study
 from safetensors import safe_open
-from scene import Tried, trained_twice
+from scene import Tried, finish, trained_twice, wait_until
 from search.searches import CONTENT
 from search.storages import has_postgresql, postgresql
 
@@ -127,13 +127,6 @@ def _on(nodes: Nodes) -> tuple[str, ...]:
     return "--executor", "ray", "--address", nodes.address
 
 
-def _finish(command: Command, code: int) -> str:
-    done = command.finish()
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
 def _weights(runs: Path) -> dict[str, bytes]:
     return {path.parent.name: path.read_bytes() for path in sorted(runs.glob("*/weights.safetensors"))}
 
@@ -147,13 +140,6 @@ def _steps(runs: Path) -> dict[str, int]:
     return found
 
 
-def _wait(condition: Callable[[], object], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def study(write_study: WriteStudy) -> Path:
     return write_study(metrics=["psnr"], seeds=2)
@@ -162,7 +148,7 @@ def study(write_study: WriteStudy) -> Path:
 @pytest.fixture(scope="module")
 def quiet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     study = small_study(tmp_path_factory.mktemp("quiet"), metrics=["psnr"], seeds=2)
-    _finish(_start(study, "quiet"), 0)
+    finish(_start(study, "quiet"), 0)
     return _weights(study.parent / "quiet")
 
 
@@ -173,7 +159,7 @@ def test_a_ray_node_that_dies_gives_its_runs_back_and_they_go_on_elsewhere(
     own = {"BENCH_NODE_RUNS": str(study.parent / "own")} if store != "shared" else {}
     three, runs = nodes(**own), study.parent / "runs"
     command = _start(study, "runs", *_on(three))
-    _wait(lambda: len(three.at_work()) >= 2 and min(_steps(runs).values(), default=0) > 0)
+    wait_until(lambda: len(three.at_work()) >= 2 and min(_steps(runs).values(), default=0) > 0)
     before = _steps(runs)
     three.kill_one_at_work()
     seen: dict[str, list[int]] = {run: [step] for run, step in before.items()}
@@ -183,8 +169,8 @@ def test_a_ray_node_that_dies_gives_its_runs_back_and_they_go_on_elsewhere(
             seen.setdefault(run, []).append(step)
         return not command.process.is_alive()
 
-    _wait(is_over, 300)
-    said = _finish(command, 0)
+    wait_until(is_over, 300)
+    said = finish(command, 0)
     assert len(re.findall(r"^done ", said, re.MULTILINE)) == len(quiet) == 4
     tried("Ray nodes killed", 1)
     tried("lost", sum(_weights(runs).get(run) != weights for run, weights in quiet.items()))
@@ -192,12 +178,12 @@ def test_a_ray_node_that_dies_gives_its_runs_back_and_they_go_on_elsewhere(
     assert _weights(runs) == quiet
     sums = [path.read_text().splitlines() for path in runs.glob("*/SHA256SUMS")]
     assert [sum(line.endswith("  weights.safetensors") for line in lines) for lines in sums] == [1] * 4
-    assert "is gone" not in (said_of_store := _finish(Command(study.parent, "verify", "--runs", "runs"), 0)), (
+    assert "is gone" not in (said_of_store := finish(Command(study.parent, "verify", "--runs", "runs"), 0)), (
         said_of_store
     )
     assert all(steps == sorted(steps) for steps in seen.values()), "a run began again from the start"
     assert {path.name for path in runs.iterdir()} == set(quiet)
-    assert "4 cached, 0 to do" in _finish(_start(study, "runs", *_on(three)), 0)
+    assert "4 cached, 0 to do" in finish(_start(study, "runs", *_on(three)), 0)
 
 
 def test_interrupted_it_says_so_and_goes_on_without_ray(
@@ -205,13 +191,13 @@ def test_interrupted_it_says_so_and_goes_on_without_ray(
 ) -> None:
     three, runs = nodes(), study.parent / "runs"
     command = _start(study, "runs", *_on(three), "--checkpoint-every", "1000")
-    _wait(lambda: len(three.at_work()) >= 2 and len(list(runs.glob("*/run.json"))) >= 2)
+    wait_until(lambda: len(three.at_work()) >= 2 and len(list(runs.glob("*/run.json"))) >= 2)
     time.sleep(1)
     os.kill(command.pid, signal.SIGINT)
-    assert "interrupted; what is done is kept" in _finish(command, 130)
+    assert "interrupted; what is done is kept" in finish(command, 130)
     assert _steps(runs)
     assert not three.at_work()
-    _finish(_start(study, "runs"), 0)
+    finish(_start(study, "runs"), 0)
     assert _weights(runs) == quiet
 
 
@@ -222,10 +208,10 @@ def test_a_search_fans_its_trials_out_and_a_dead_node_costs_none(tmp_path: Path,
     arguments = ("search", path, "--scale", "tiny", "--grace", "5", "--no-confirm", "--checkpoint-every", "0")
     command = Command(tmp_path, *arguments, *_on(three))
     runs = tmp_path / "runs"
-    _wait(lambda: len(_steps(runs)) == 3)
+    wait_until(lambda: len(_steps(runs)) == 3)
     worker = next(pid for raylet in three.raylets for pid in map(int, _children(raylet)) if _name(pid) == b"ray::_work")
     os.kill(worker, signal.SIGKILL)
-    said = _finish(command, 0)
+    said = finish(command, 0)
     assert "5 complete, 1 lost and queued again" in said
 
 
@@ -235,7 +221,7 @@ def test_a_node_with_other_code_is_refused_by_name(study: Path, nodes: Callable[
     with open(study.parent / "other" / "bench" / "build.py", "a") as file:
         file.write("# another version\n")
     three = nodes(PYTHONPATH=str(study.parent / "other"))
-    said = _finish(_start(study, "runs", *_on(three)), 2)
+    said = finish(_start(study, "runs", *_on(three)), 2)
     assert "has another version of gan-bench" in said
     assert not list(study.parent.glob("runs/*"))
 
@@ -249,7 +235,7 @@ def test_a_search_on_nodes_with_stores_of_their_own_brings_its_runs_back(
     path.write_text(yaml.safe_dump(CONTENT | {"trials": 4}))
     with postgresql() as url:
         command = ("search", path, "--scale", "tiny", "--storage", url, "--no-confirm", *_on(three))
-        assert "4 complete" in _finish(Command(tmp_path, *command), 0)
+        assert "4 complete" in finish(Command(tmp_path, *command), 0)
     assert len(_weights(tmp_path / "runs")) == 4
     assert not list(tmp_path.glob("own/*/*/weights.safetensors"))
 
@@ -260,7 +246,7 @@ def test_a_run_that_hangs_on_a_node_is_named_and_the_others_go_on(
     study = write_study(metrics=["psnr"], baselines=["sleeper:Sleeper"])
     (study.parent / "sleeper.py").write_text(SLEEPER)
     three = nodes(BENCH_NODE_RUNS=str(study.parent / "own"))
-    said = _finish(_start(study, "runs", "train.steps=20", "--hang-after", "5", *_on(three)), 1)
+    said = finish(_start(study, "runs", "train.steps=20", "--hang-after", "5", *_on(three)), 1)
     assert len(re.findall(r"^done ", said, re.MULTILINE)) == 2
     assert "hung: no sign of progress for 5 seconds" in said
     [stacks] = study.parent.glob("runs/*/hang.txt")
@@ -271,6 +257,6 @@ def test_a_journal_needs_a_store_that_all_nodes_see(tmp_path: Path, nodes: Calla
     path = tmp_path / "search.yaml"
     path.write_text(yaml.safe_dump(CONTENT))
     three = nodes(BENCH_NODE_RUNS=str(tmp_path / "own"))
-    said = _finish(Command(tmp_path, "search", path, "--scale", "tiny", *_on(three)), 2)
+    said = finish(Command(tmp_path, "search", path, "--scale", "tiny", *_on(three)), 2)
     assert "does not see this machine's run store" in said
     assert "postgresql+psycopg://" in said

@@ -180,7 +180,7 @@ def test_clocks_that_jump(study: Path, quiet: Outcomes, tried: Tried) -> None:
 
 
 def test_a_command_that_is_stopped_with_its_workers_and_goes_on(study: Path, quiet: Outcomes, tried: Tried) -> None:
-    command = start(study, "stopped", workers="2", grace="2", hang_after="3")
+    command = start(study, "stopped", workers="2", grace="2")
     wait_for(study.parent / "stopped", "*/checkpoint.safetensors")
     everyone = [command.pid, *children(command)]
     for pid in everyone:

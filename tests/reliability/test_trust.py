@@ -79,17 +79,20 @@ def test_a_pickle_in_the_store_is_refused_and_does_not_run(
     assert bench("run", study, *SMALL).returncode == 0
     runs = sorted(path.parent for path in (tmp_path / "runs").glob("*/weights.safetensors"))
     for run in runs:
+        (run / "SHA256SUMS").unlink()  # whoever puts a file there may do that too
         _pickled(run / "samples.npz", made)
     done = bench("report", study, *SMALL[:2], *SMALL[4:])
     assert done.returncode == 2
     assert "samples.npz: the pictures cannot be read (" in done.stderr
     for run in runs:
         (run / "samples.npz").unlink()
+        (run / "SHA256SUMS").unlink(missing_ok=True)
         _pickled(run / "weights.safetensors", made)
     done = bench("run", study, *SMALL, 'metrics=["psnr", "ssim"]')
     assert "Traceback" not in done.stderr
     for run in runs:
         (run / "outcome.json").unlink()
+        (run / "SHA256SUMS").unlink(missing_ok=True)
         (run / "weights.safetensors").unlink()
         _pickled(run / "checkpoint.safetensors", made)
     done = bench("run", study, *SMALL)
