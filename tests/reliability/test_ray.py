@@ -135,7 +135,7 @@ def _steps(runs: Path) -> dict[str, int]:
     """Run -> the step that its checkpoint in the driver's store is of."""
     found = {}
     for path in runs.glob("*/checkpoint.safetensors"):
-        with suppress(OSError), safe_open(path, framework="pt") as file:  # which may be gone meanwhile
+        with suppress(OSError, RuntimeError), safe_open(path, framework="pt") as file:  # which may be gone meanwhile
             found[path.parent.name] = json.loads(file.metadata()["state"])["step"]
     return found
 
