@@ -48,7 +48,7 @@ def measured(run: Run, metrics: Sequence[str], machine: Machine, begun: float) -
             steps = Steps(run.config, work.method, clock)
             train = training_seconds(run.config, steps)
             phases = {phase: median(seconds) for phase, seconds in steps.seconds.items()}
-            first, validation = clock(work._validate), clock(work._validate)
+            first, validation = clock(work.validate), clock(work.validate)
             setup += steps.excess() + max(0.0, first - validation)
         first, score = (clock(partial(_finish, each, metrics)) for each in (work, again))
         peak, gpu_peak = peak_resident_bytes(), clock.gpu_peak_bytes()
@@ -69,7 +69,7 @@ def measured(run: Run, metrics: Sequence[str], machine: Machine, begun: float) -
 
 def _finish(work: Work, metrics: Sequence[str]) -> None:
     """What a run does besides its steps and validations."""
-    work._describe()
+    work.describe()
     with work.store.placing(work.run.id, "weights.safetensors") as path:
         save_weights(path, work.method)
     work.keep_samples()

@@ -109,7 +109,7 @@ class Work:
         if self._is_there("training.json"):
             return
         with self.timed("setup"):
-            self._describe()
+            self.describe()
             is_trained = self.run.config.method not in UNTRAINED and bool(self.method.optimizers)
         if not is_trained:
             return
@@ -117,7 +117,7 @@ class Work:
         self.watch.tell(self.run.id, "train", 0)
         hooks = Hooks(
             draw=BatchesAhead(self.run.config, self.device),
-            validate=self._validate,
+            validate=self.validate,
             advanced=lambda fraction: self.watch.tell(self.run.id, "train", fraction),
             goes_on=self.watch.goes_on,
             told_to_stop=self.watch.told_to_stop,
@@ -137,7 +137,7 @@ class Work:
             done["flops"] = state.flops
         self.store.write(self.run.id, "training", done)
 
-    def _describe(self) -> None:
+    def describe(self) -> None:
         """run.json, or where it goes on with another processor or other versions than it began with, a note."""
         made_with = describe(self.device, self.machine.command)
         known = self.store.read(self.run.id, "run")
@@ -184,7 +184,7 @@ class Work:
     def write_curve(self, curve: list[dict[str, Any]]) -> None:
         self.store.write_rows(self.run.id, "curve", curve)
 
-    def _validate(self) -> dict[str, float]:
+    def validate(self) -> dict[str, float]:
         """Mean of the metrics with a curve, named val_METRIC."""
         predictions = self._predictions()
         values = {}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.report.render import TextTable, markdown
+from bench.report.render import TextTable, titled
 from bench.store import write_atomically
 
 
@@ -39,6 +39,9 @@ class Report:
                 self.measured.append(tuple(value))  # type: ignore[arg-type]
 
     def pytest_sessionfinish(self) -> None:
+        for name, outcomes in self.tests.items():
+            if "failed" in outcomes:
+                self.rows.setdefault(name, {})
         rows = [[name, _tried(counts), *_ends(counts), _result(self.tests[name])] for name, counts in self.rows.items()]
         total: dict[str, int] = {}
         for counts in self.rows.values():
@@ -47,11 +50,11 @@ class Report:
         everything = [outcome for name in self.rows for outcome in self.tests[name]]
         rows.append(["all of it", _tried(total), *_ends(total), _result(everything)])
         table = TextTable("What was tried", ["what", "tried", *ENDS, "outcome"], rows)
-        parts = [HEAD.format(command=_command(self.arguments), machine=_machine()), markdown(table)]
+        parts = [HEAD.format(command=_command(self.arguments), machine=_machine()), titled(table)]
         if self.measured:
             measured = TextTable("What was measured", ["what", "value", "how"], [list(row) for row in self.measured])
-            parts.append(markdown(measured))
-        write_atomically(self.path, "\n\n".join(parts) + "\n")
+            parts.append(titled(measured))
+        write_atomically(self.path, "\n\n".join(part.rstrip() for part in parts) + "\n")
         data = {"rows": self.rows, "measured": self.measured, "machine": _machine()}
         write_atomically(self.path.with_suffix(".json"), json.dumps(data, indent=1) + "\n")
 
