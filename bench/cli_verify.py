@@ -43,5 +43,5 @@ def verify(
     console.print(f"{len(runs_of(runs))} runs checked, {len(damaged)} damaged", highlight=False)
     if left:
         if not repair:
-            say("bench verify --repair sets them back; bench run then makes again what is missing")
+            say("damaged; bench verify --repair sets such runs back, and bench run makes again what is missing")
         raise typer.Exit(SOME_FAILED)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from bench.inputs import InputError
 
+MAKE = ("torch", "cuda", "device", "threads", "determinism")
+"""Of a run's provenance: where two runs differ in one of these, their last bits may, and their speeds do."""
 GPU_FILES = ("nvidia*", "nvhost*", "kfd", "dxg")
 """Under /dev, without which torch finds no GPU on Linux: NVIDIA's, Jetson's, AMD's, and that of WSL."""
 

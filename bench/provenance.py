@@ -11,11 +11,9 @@ from typing import Any
 
 import torch
 
-from bench.machine import processor_name
+from bench.machine import MAKE, processor_name
 
 PACKAGES = ("torch", "torchvision", "torchmetrics", "lpips", "stlpips_pytorch", "fvcore", "kornia", "numpy")
-SAME_MAKE = ("torch", "cuda", "device", "threads", "determinism")
-"""Where two runs differ in one of these, their last bits may, and their speeds do."""
 
 
 def describe(device: torch.device, command: str = "") -> dict[str, str | int]:
@@ -34,7 +32,7 @@ def describe(device: torch.device, command: str = "") -> dict[str, str | int]:
 
 def same_make(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Whether two descriptions are of the same software and device, as far as both say."""
-    return all(one[name] == other[name] for name in SAME_MAKE if name in one and name in other)
+    return all(one[name] == other[name] for name in MAKE if name in one and name in other)
 
 
 def device_name(device: torch.device) -> str:

@@ -42,7 +42,8 @@ def verify_run(store: RunStore, run: str) -> list[Finding]:
     folder = store.folder(run)
     if store.state(run) == "running":
         return [Finding(run, "lease", f"held by {store.holder(run)}", "nothing: it is at work", False, False)]
-    found = [Finding(run, name, problem, "bench run makes it again") for name, problem in damage(store, run).items()]
+    remedy = "--repair sets it back; bench run makes it again"
+    found = [Finding(run, name, problem, remedy) for name, problem in damage(store, run).items()]
     if (folder / "lease").exists():
         text = f"left behind by {store.holder(run)}, which is dead"
         found.append(Finding(run, "lease", text, "the next bench run takes it over", False, False))

@@ -6,12 +6,11 @@ from typing import Any
 
 from bench.faults import ADVICE
 from bench.labels import MISSING
+from bench.machine import MAKE
 from bench.report.frames import Results
 from bench.report.render import TextTable
 
 MARK = "†"
-MAKE = ("torch", "cuda", "device", "threads", "determinism")
-"""Of a run's provenance: where two differ in one of these, their last bits may."""
 OF_STATES = {
     "diverged": "a result: the setting is unstable here; lower the learning rate, or leave the variant out",
     "unavailable": "`bench baselines weights` brings its weights",
@@ -51,13 +50,11 @@ def events_table(results: Results) -> TextTable | None:
     return TextTable("What happened to runs on their way", headings, rows) if rows else None
 
 
-def _make(run: dict[str, Any]) -> str:
-    words = run["run"]["provenance"]
-    return ", ".join(f"{name} {words[name]}" for name in MAKE if name in words)
-
-
 def _makes(runs: list[dict[str, Any]]) -> list[str]:
-    made = {_make(run): None for run in runs if run["run"] and run["state"] == "done"}
+    """What the runs were made with, as far as all of them say it."""
+    described = [run["run"]["provenance"] for run in runs if run["run"] and run["state"] == "done"]
+    names = [name for name in MAKE if all(name in words for words in described)]
+    made = {", ".join(f"{name} {words[name]}" for name in names): None for words in described}
     moved = {event["text"]: None for run in runs for event in run.get("events") or [] if event["what"] == "moved"}
     return [*made, *moved]
 
