@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 ADVICE = {
     "out_of_memory": "lower train.batch_size or --workers, or use a device with more memory",
@@ -35,6 +36,23 @@ class DataChanged(Exception):
 
 class StoreLost(Exception):
     """The run store cannot be written any more, not even to say so in it."""
+
+    def __init__(self, root: Path, error: OSError) -> None:
+        super().__init__(root, error)
+        self.root, self.error = root, error
+
+    def __str__(self) -> str:
+        return f"{self.root}: {self.error.strerror or self.error}"
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says first, or else its kind."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def with_kind(error: BaseException) -> str:
+    """An error's kind, and what it says first."""
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
 
 
 def name_of(error: BaseException) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.data.cache import cache_root
-from bench.faults import SAID, name_of
+from bench.faults import SAID, name_of, with_kind
 from bench.machine import Machine
 from bench.store import read_text, write_atomically
 from bench.study import Run
@@ -66,7 +66,7 @@ def probe(run: Run, metrics: Sequence[str], machine: Machine, begun: float | Non
 
         return measured(run, metrics, machine, begun)
     except Exception as error:  # of a method, a metric or the device, as in a run
-        fault, said = name_of(error), f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
+        fault, said = name_of(error), with_kind(error)
         reason = said if fault == "error" else f"{SAID[fault]}: {said}"
     return Probe(reason=reason, took=time.monotonic() - begun)
 

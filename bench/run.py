@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 
 from baselines.weights import WeightsMissing
 from bench.damage import set_back
-from bench.faults import SAID, StoreLost, name_of
+from bench.faults import SAID, StoreLost, name_of, with_kind
 from bench.machine import Machine as Machine
 from bench.measure.process import peak_resident_bytes
 from bench.stages import Watch as Watch
@@ -31,16 +31,12 @@ def execute(run: Run, metrics: Sequence[str], store: RunStore, machine: Machine,
     `running` means that another process has it. A failure is recorded, and tried again the next time it is asked
     for; a divergence is a result. Raises trainer.Interrupted when told to stop, StoreLost.
     """
-    with store.claim(run.id) as mine:
-        if not mine:
-            return "running"
-        try:
-            with _watchdog(run, store, machine) as dog:
-                return _to_its_end(run, metrics, store, machine, _watched(run, store, watch, dog))
-        except TakenOver:
-            return "running"
-        except OSError as error:  # not even the failure could be written
-            raise StoreLost(f"{store.root}: {error.strerror or error}") from None
+
+    def to_its_end() -> State:
+        with _watchdog(run, store, machine) as dog:
+            return _to_its_end(run, metrics, store, machine, _watched(run, store, watch, dog))
+
+    return _under_its_lease(run, store, to_its_end)
 
 
 def measure(run: Run, store: RunStore, machine: Machine, watch: Watch) -> State:
@@ -48,23 +44,36 @@ def measure(run: Run, store: RunStore, machine: Machine, watch: Watch) -> State:
 
     A failure leaves the run done and its scores as they are; it is tried again the next time.
     """
-    with store.claim(run.id) as mine:
-        if not mine:
-            return "running"
+
+    def measured() -> State:
         try:
             set_back(store, run.id)
             work = Work(run, store, machine, watch)
             with work.timed("measure"):
                 work.measure()
             work.write_timing()
+        except TakenOver:
+            raise
         except Exception as error:
-            reason = {"reason": _first_line(error), "traceback": traceback.format_exc()}
-            try:
-                store.write(run.id, "throughput.missing", reason)
-            except OSError as lost:
-                raise StoreLost(f"{store.root}: {lost.strerror or lost}") from None
+            reason = {"reason": with_kind(error), "traceback": traceback.format_exc()}
+            store.write(run.id, "throughput.missing", reason)
             return "failed"
         return "done"
+
+    return _under_its_lease(run, store, measured)
+
+
+def _under_its_lease(run: Run, store: RunStore, stages: Callable[[], State]) -> State:
+    """How the stages end; `running` where another process has the run, or takes it meanwhile."""
+    with store.claim(run.id) as mine:
+        if not mine:
+            return "running"
+        try:
+            return stages()
+        except TakenOver:
+            return "running"
+        except OSError as error:  # not even the failure could be written
+            raise StoreLost(store.root, error) from None
 
 
 def _to_its_end(run: Run, metrics: Sequence[str], store: RunStore, machine: Machine, watch: Watch) -> State:
@@ -100,7 +109,7 @@ def _to_its_end(run: Run, metrics: Sequence[str], store: RunStore, machine: Mach
 
 def _failed(store: RunStore, run: Run, error: Exception) -> State:
     name, more = name_of(error), {}
-    reason = f"{SAID[name]}: {_first_line(error)}" if name != "error" else _first_line(error)
+    reason = f"{SAID[name]}: {with_kind(error)}" if name != "error" else with_kind(error)
     if name == "out_of_memory":
         more = {"batch_size": run.config.train.batch_size, "peak_bytes": _peak_bytes()}
         reason += f" (batch {more['batch_size']}, at most {more['peak_bytes'] / 2**30:.2f} GiB at once until then)"
@@ -111,10 +120,6 @@ def _failed(store: RunStore, run: Run, error: Exception) -> State:
 def _peak_bytes() -> int:
     """On CUDA of its allocator, else of the process."""
     return torch.cuda.max_memory_allocated() if torch.cuda.is_initialized() else peak_resident_bytes()
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
 
 
 def _finish(store: RunStore, run: Run, state: State, reason: str, **more: Any) -> State:

@@ -122,9 +122,10 @@ def _train(missing: list[Job], store: RunStore, machine: Machine, executor: Exec
         losses.begin(job_of)
         lost: list[Run] = []
         for run, state in executor(missing, store, machine, display.tell) if missing else ():
-            for event in _events(store, run)[noted[run.id] :]:
+            events = _events(store, run)
+            for event in events[noted[run.id] :]:
                 display.note(run, event["text"])
-            noted[run.id] = len(_events(store, run))
+            noted[run.id] = len(events)
             if state == "running":
                 waiting.append(job_of[run.id])
             elif state == "lost" and (store.read(run.id, "outcome") or {}).get("fault") != "hung":

@@ -85,14 +85,13 @@ class Work:
     def _is_there(self, name: str) -> bool:
         return (self.folder / name).exists()
 
-    @cached_property
-    def dataset(self) -> Dataset:
-        """Raises DataChanged where it is not the one that the run was planned with."""
+    def check_data(self) -> Dataset:
+        """The data set. Raises DataChanged where it is not the one that the run was planned with."""
+        config = self.run.config
         try:
-            dataset = dataset_of(self.run.config.data)
+            dataset = dataset_of(config.data)
         except InputError as error:
             raise DataChanged(str(error)) from None
-        config = self.run.config
         if run_id(config, dataset.fingerprint, method_code(config.method)) != self.run.id:
             skipped = "".join(f"; {s.name}: {s.reason}" for s in dataset.skipped[:3])
             raise DataChanged(f"the images (or the file of the method) are not those of the study any more{skipped}")
@@ -100,8 +99,8 @@ class Work:
 
     @cached_property
     def validation(self) -> list[tuple[Batch, Tensor]]:
-        """Batches with their images: (B, 3, H, W) in [0, 1]."""
-        assert self.dataset
+        """Batches with their images: (B, 3, H, W) in [0, 1]. Raises DataChanged."""
+        self.check_data()
         return validation_batches(self.run.config.data, self.run.config.task, self.device)
 
     def train(self) -> None:
@@ -138,8 +137,9 @@ class Work:
         self.store.write(self.run.id, "training", done)
 
     def describe(self) -> None:
-        """run.json, or where it goes on with another processor or other versions than it began with, a note."""
-        made_with = describe(self.device, self.machine.command)
+        """run.json, or where it goes on with another processor or other versions than it began with, a note. Raises
+        DataChanged, before a step is trained."""
+        made_with, dataset = describe(self.device, self.machine.command), self.check_data()
         known = self.store.read(self.run.id, "run")
         if known is None:
             content = {
@@ -147,7 +147,7 @@ class Work:
                 "config": self.run.config.identity(),
                 "schema": SCHEMA,
                 "method_code": method_code(self.run.config.method),
-                "data": self.dataset.describe(),
+                "data": dataset.describe(),
                 "provenance": made_with,
             }
             self.store.write(self.run.id, "run", content)

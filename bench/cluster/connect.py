@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.cluster.board import Board
 from bench.cluster.tasks import ClusterLost, Driver, code
+from bench.faults import first_line
 from bench.inputs import InputError
 from bench.store import RunStore
 
@@ -50,10 +51,6 @@ def connected(address: str | None, store: RunStore) -> Iterator[Cluster]:
         ray.shutdown()
         with suppress(OSError):  # it is not there, or the store cannot be written any more
             token.unlink()
-
-
-def first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _leave(token: Path) -> None:

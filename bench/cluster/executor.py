@@ -17,7 +17,7 @@ from bench.cluster import tasks
 from bench.cluster.asks import Ask, ask_for, whole
 from bench.cluster.tasks import ClusterLost, Driver
 from bench.executors import End, Job, Tell, signals_set
-from bench.faults import StoreLost, name_of
+from bench.faults import StoreLost, name_of, with_kind
 from bench.inputs import InputError
 from bench.machine import Machine
 from bench.store import RunStore, TakenOver
@@ -137,11 +137,11 @@ class Cluster:
         except TakenOver:
             return "running"
         except Exception as error:  # of a store, mostly: what else goes wrong in a run is recorded there
-            content = {"state": "failed", "reason": first_line(error), "traceback": str(error.__cause__)}
+            content = {"state": "failed", "reason": with_kind(error), "traceback": str(error.__cause__)}
             try:
                 store.write(run.id, record, content | {"fault": name_of(error)})
             except OSError as lost:
-                raise StoreLost(f"{store.root}: {lost.strerror or lost}") from None
+                raise StoreLost(store.root, lost) from None
             return "failed"
         if state == "lost":
             ray.get(self.driver.board.drop.remote(run.id))
@@ -202,16 +202,11 @@ def _greet(driver: Driver) -> list[str]:
         except RayTaskError as error:
             if isinstance(error.cause, InputError):
                 raise error.cause from None
-            reason = first_line(error.cause)
+            reason = with_kind(error.cause)
             raise InputError(f"--executor ray: gan-bench cannot be used on the node {name} ({reason})") from None
         except RayError:  # it died meanwhile; others may be there
             continue
     return blind
-
-
-def first_line(error: Exception) -> str:
-    """An error's kind, and what it says first."""
-    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
 
 
 def _with_absolute_path(job: Job) -> Job:

@@ -23,6 +23,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from bench.config import InputError
+from bench.faults import first_line
 from bench.search.load import Search
 
 STORAGE_ERRORS = (StorageInternalError, SQLAlchemyError, json.JSONDecodeError)
@@ -60,7 +61,9 @@ def open_storage(url: str) -> BaseStorage:
             _mend(path, lock)
             return JournalStorage(JournalFileBackend(str(path), lock))  # type: ignore[arg-type]
         except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"--storage {url}: not a journal that can be read and written ({_line(error)})") from None
+            raise InputError(
+                f"--storage {url}: not a journal that can be read and written ({first_line(error)})"
+            ) from None
     arguments: dict[str, Any] = {"pool_pre_ping": True}
     if url.startswith("sqlite"):
         arguments = {"connect_args": {"timeout": SQLITE_WAIT}}
@@ -73,11 +76,11 @@ def open_storage(url: str) -> BaseStorage:
             driver = "; pip install 'gan-bench[postgresql]' and write postgresql+psycopg://"
             hint = driver if url.startswith("postgresql") else ""
             raise InputError(
-                f"--storage {without_password(url)}: its driver is not installed ({_line(error)}){hint}"
+                f"--storage {without_password(url)}: its driver is not installed ({first_line(error)}){hint}"
             ) from None
         except Exception as error:  # SQLAlchemy's, and each driver's own
             if attempt == OPENINGS:
-                raise InputError(f"--storage {without_password(url)}: cannot be opened ({_line(error)})") from None
+                raise InputError(f"--storage {without_password(url)}: cannot be opened ({first_line(error)})") from None
             time.sleep(attempt)
     raise AssertionError
 
@@ -107,10 +110,6 @@ def _mend(path: Path, lock: JournalLock) -> None:
                 file.truncate(content.rfind(b"\n") + 1)
     finally:
         lock.release()
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def without_password(url: str) -> str:

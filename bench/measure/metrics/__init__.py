@@ -113,8 +113,3 @@ def hole_of(metric: Metric, mask: Tensor | None, prediction: Tensor) -> Tensor:
     if not (mask == hole).all():
         raise ValueError(f"{metric.title} needs a mask of 0 and 1")
     return hole
-
-
-def first_line(error: Exception) -> str:
-    """What happened, short enough for a table's footnote."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -20,7 +20,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
-from bench.measure.metrics import ImageScore, Unavailable, first_line
+from bench.faults import first_line
+from bench.measure.metrics import ImageScore, Unavailable
 from bench.measure.metrics.perceptual import fetch, shown
 from bench.training.randomness import seeded
 

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.measure.metrics import ImageScore, Unavailable, first_line
+from bench.faults import first_line
+from bench.measure.metrics import ImageScore, Unavailable
 from bench.measure.metrics.targets import of_target
 
 TIMEOUT_S = 10.0  # of one connection or read while the trunk is downloaded

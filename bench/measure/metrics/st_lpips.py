@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.measure.metrics import ImageScore, Unavailable, first_line
+from bench.faults import first_line
+from bench.measure.metrics import ImageScore, Unavailable
 from bench.measure.metrics.targets import of_target
 
 WEIGHTS_VARIABLE = "BENCH_STLPIPS_WEIGHTS"

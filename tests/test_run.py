@@ -1,0 +1,76 @@
+"""A run in this process: what it refuses to go on with, and what becomes of it when it is taken over."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from harness import small_study
+from PIL import Image
+
+from bench.data.batches import dataset_of, validation_batches
+from bench.lease import Lease
+from bench.machine import Machine
+from bench.run import Watch, execute, measure
+from bench.store import RunStore
+from bench.study import Run, load_study
+from bench.training.trainer import Interrupted
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """A folder of ten images."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for index in range(10):
+        Image.fromarray(rng.integers(256, size=(80, 80, 3), dtype=np.uint8)).save(folder / f"{index}.png")
+    return folder
+
+
+def _run(tmp_path: Path, photographs: Path) -> Run:
+    study = load_study(small_study(tmp_path, metrics=["psnr"]), "tiny", str(photographs), ("train.steps=20",))
+    return study.runs()[0]
+
+
+def _opened_anew() -> None:
+    """As in another process."""
+    dataset_of.cache_clear()
+    validation_batches.cache_clear()
+
+
+def test_a_run_does_not_go_on_from_its_checkpoint_with_other_images(tmp_path: Path, photographs: Path) -> None:
+    run, store, calls = _run(tmp_path, photographs), RunStore(tmp_path / "runs"), iter(range(1000))
+    with pytest.raises(Interrupted):
+        execute(run, ("psnr",), store, Machine(), Watch(told_to_stop=lambda: next(calls) == 3))
+    checkpoint = store.folder(run.id) / "checkpoint.safetensors"
+    before, image = checkpoint.read_bytes(), photographs / "0.png"
+    content = image.read_bytes()
+    image.write_bytes(b"no image")
+    _opened_anew()
+    drawn: list[float] = []
+    watch = Watch(tell=lambda name, phase, share: drawn.append(share))
+    assert execute(run, ("psnr",), store, Machine(checkpoint_seconds=0), watch) == "failed"
+    assert json.loads((store.folder(run.id) / "outcome.json").read_text())["fault"] == "data_changed"
+    assert drawn == []  # not a step
+    assert checkpoint.read_bytes() == before
+    image.write_bytes(content)
+    _opened_anew()
+    assert execute(run, ("psnr",), store, Machine(), Watch()) == "done"
+
+
+def test_a_run_that_is_taken_over_while_it_is_measured_is_the_others(tmp_path: Path, photographs: Path) -> None:
+    run, store = _run(tmp_path, photographs), RunStore(tmp_path / "runs")
+    assert execute(run, ("psnr",), store, Machine(), Watch()) == "done"
+    thief = Lease(store.folder(run.id) / "lease", 60.0)
+
+    def steal(name: str, phase: str, share: float) -> None:
+        (store.folder(run.id) / "lease").unlink()
+        assert thief.acquire()
+
+    assert measure(run, store, Machine(), Watch(tell=steal)) == "running"
+    assert store.read(run.id, "throughput") is None
+    thief.release()
+    assert measure(run, store, Machine(), Watch()) == "done"
