@@ -17,7 +17,6 @@ from bench.cli_options import (
     BAD_INPUT,
     GRACE_SECONDS,
     HANG_SECONDS,
-    INTERRUPTED,
     SOME_FAILED,
     Address,
     CheckpointEvery,
@@ -40,6 +39,7 @@ from bench.cli_options import (
     known_device,
     load_studies,
     parse_shard,
+    said_if_it_ends_early,
     say,
 )
 from bench.cli_plan import plan, why
@@ -90,7 +90,6 @@ def run(
     ] = None,
 ) -> None:
     """Train what is missing, score it, and report."""
-    from bench.faults import StoreLost
     from bench.machine import Machine
     from bench.report.claims import archives
     from bench.report.frames import collect
@@ -112,15 +111,8 @@ def run(
     archives(reports, without={study.name for study in loaded})  # a broken one is said before the work
     jobs = jobs_of(loaded)[place::shards]
     machine = Machine(known_device(device), threads, checkpoint_every, cuda_graphs, hang_after, given_command())
-    try:
-        with cluster_at(executor, address, store) as cluster:
-            states = run_jobs(jobs, store, console, machine, workers, cluster, measures=shard is None)
-    except KeyboardInterrupt:
-        say("interrupted; what is done is kept, and the same command goes on from there")
-        raise typer.Exit(INTERRUPTED) from None
-    except StoreLost as error:
-        say(f"{error}; what is done is kept, and the same command goes on when it can be written again")
-        raise typer.Exit(SOME_FAILED) from None
+    with said_if_it_ends_early(), cluster_at(executor, address, store) as cluster:
+        states = run_jobs(jobs, store, console, machine, workers, cluster, measures=shard is None)
     for study in loaded if shard is None else ():
         results = collect(study, store)
         write_report(results, reports / study.name, store, pictures)

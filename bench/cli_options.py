@@ -78,6 +78,21 @@ def cluster_at(executor: str, address: str | None, store: RunStore) -> Iterator[
         raise typer.Exit(SOME_FAILED) from None
 
 
+@contextmanager
+def said_if_it_ends_early() -> Iterator[None]:
+    """An interruption, and a store that is lost, in words and as exit codes: what is done is kept."""
+    from bench.faults import StoreLost
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("interrupted; what is done is kept, and the same command goes on from there")
+        raise typer.Exit(INTERRUPTED) from None
+    except StoreLost as error:
+        say(f"{error}; what is done is kept, and the same command goes on when it can be written again")
+        raise typer.Exit(SOME_FAILED) from None
+
+
 def check_folder(option: str, path: Path) -> None:
     """Before hours of work, not after: a folder that is there, or can be made."""
     there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())

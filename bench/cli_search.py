@@ -13,7 +13,6 @@ from bench.cli_options import (
     DONE,
     GRACE_SECONDS,
     HANG_SECONDS,
-    INTERRUPTED,
     SOME_FAILED,
     Address,
     CheckpointEvery,
@@ -31,6 +30,7 @@ from bench.cli_options import (
     cluster_at,
     given_command,
     known_device,
+    said_if_it_ends_early,
     say,
 )
 from bench.inputs import InputError, ScaleName, is_file
@@ -90,7 +90,6 @@ def search(
     check_folder("--reports", reports)
     console = Console(emoji=False)
 
-    from bench.faults import StoreLost
     from bench.machine import Machine, resolve_device
     from bench.report.overview import write_overview
     from bench.report.search_terminal import print_search
@@ -105,7 +104,7 @@ def search(
     deadline = time.time() + (loaded.file.timeout or float("inf"))
     known = known_device(device)
     try:
-        with cluster_at(executor, address, store) as cluster:
+        with said_if_it_ends_early(), cluster_at(executor, address, store) as cluster:
             if cluster is not None:
                 check_shared(cluster, url, storage is not None)
             machine = Machine(
@@ -117,14 +116,8 @@ def search(
             )
             orders = Orders(url, runs, machine, grace, deadline)
             results, states = run_search(loaded, orders, store, workers, folder, pictures, confirm, console, cluster)
-    except KeyboardInterrupt:
-        say("interrupted; what is done is kept, and the same command goes on from there")
-        raise typer.Exit(INTERRUPTED) from None
     except STORAGE_ERRORS as error:
         say(f"{without_password(url)}: {str(error).splitlines()[0]}; what is done is kept, run the same command again")
-        raise typer.Exit(SOME_FAILED) from None
-    except StoreLost as error:
-        say(f"{error}; what is done is kept, and the same command goes on when it can be written again")
         raise typer.Exit(SOME_FAILED) from None
     except WorkersLost:
         say("workers were killed again and again (out of memory?); what is done is kept; try fewer --workers")

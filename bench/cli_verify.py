@@ -23,24 +23,25 @@ def verify(
 ) -> None:
     """Check every run of a store: checksums, missing and damaged files, checkpoints, ids, leases."""
     from bench.store import RunStore
-    from bench.verify import repair_run, runs_of, verify_store
+    from bench.verify import SET_BACK, repair_run, verify_store
 
     if not runs.is_dir():
         raise InputError(f"--runs {runs}: there is no such folder; bench run makes it")
     console, store = Console(emoji=False), RunStore(runs, grace)
     found = verify_store(store)
     table = Table("run", "file", "what is wrong", "what becomes of it", title_justify="left", box=None, pad_edge=False)
+    repaired = {
+        run: repair_run(store, run) for run in dict.fromkeys(f.run for f in found if f.can_be_repaired and repair)
+    }
     left = 0
     for finding in found:
-        outcome = finding.remedy
-        if repair and finding.can_be_repaired:
-            outcome = repair_run(store, finding.run)
-        left += finding.is_damage and not outcome.startswith("set back")
+        outcome = repaired[finding.run] if finding.can_be_repaired and repair else finding.remedy
+        left += finding.is_damage and outcome != SET_BACK
         table.add_row(*map(escape, (finding.run, finding.file, finding.problem, outcome)))
     if found:
         console.print(table)
     damaged = {finding.run for finding in found if finding.is_damage}
-    console.print(f"{len(runs_of(runs))} runs checked, {len(damaged)} damaged", highlight=False)
+    console.print(f"{len(store.runs())} runs checked, {len(damaged)} damaged", highlight=False)
     if left:
         if not repair:
             say("damaged; bench verify --repair sets such runs back, and bench run makes again what is missing")

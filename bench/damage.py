@@ -9,7 +9,7 @@ from typing import Any
 from baselines.outside import is_outside
 from baselines.weights import base_of
 from bench.checksums import NAME
-from bench.store import CHECKPOINTS, SCHEMA, RunStore, identity_hash
+from bench.store import CHECKPOINTS, RunStore, schema_and_code
 
 OF_TRAINING = ("run.json", "training.json", "curve.csv", "weights.safetensors")
 """Without one of these a run has to be trained again, and its scores would be those of other weights."""
@@ -36,8 +36,7 @@ def has_its_id(run: str, written: dict[str, Any]) -> bool:
     config, data, code = written["config"], written["data"]["fingerprint"], written.get("method_code")
     if code is None and (is_outside(config["method"]) or base_of(config["method"])):  # of before their code was noted
         return True
-    schemas = [written["schema"]] if "schema" in written else range(1, SCHEMA + 1)
-    return any(identity_hash(config, data, code or "", schema) == run for schema in schemas)
+    return schema_and_code(run, config, data, written.get("schema"), [code or ""]) is not None
 
 
 def set_back(store: RunStore, run: str) -> dict[str, str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
-import struct
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +12,7 @@ from statistics import median
 from typing import Any, Literal
 
 from baselines.weights import base_of, weights_path
+from bench.checkpoint_header import training_state
 from bench.config import BUDGETS, RunConfig, TrainConfig
 from bench.executors import Job
 from bench.machine import Machine
@@ -221,7 +220,7 @@ def spent(store: RunStore, run: Run) -> float:
     """Share of a run's training that is done, as its files say; without torch."""
     if store.read(run.id, "training") is not None:
         return 1.0
-    state, train = _checkpoint_state(store.folder(run.id) / CHECKPOINTS[0]), run.config.train
+    state, train = training_state(store.folder(run.id) / CHECKPOINTS[0]), run.config.train
     done: dict[str, float] = {
         "steps": state.get("step", 0),
         "images": state.get("step", 0) * train.batch_size,
@@ -230,18 +229,6 @@ def spent(store: RunStore, run: Run) -> float:
     }
     unit = next(unit for unit in BUDGETS if getattr(train, unit) is not None)
     return min(1.0, done[unit] / float(getattr(train, unit)))
-
-
-def _checkpoint_state(path: Path) -> dict[str, Any]:
-    """The training state in the header of a safetensors file; empty where there is none."""
-    try:
-        with open(path, "rb") as file:
-            (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(min(length, path.stat().st_size)))
-        state: dict[str, Any] = json.loads(header["__metadata__"]["state"])
-        return state
-    except (OSError, ValueError, KeyError, TypeError, struct.error):
-        return {}
 
 
 def _has_weights(method: str) -> bool:

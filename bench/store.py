@@ -7,7 +7,8 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from bench.config import InputError, RunConfig
 from bench.lease import Lease
 
 SCHEMA = 2  # raise it when the same config comes to mean other numbers
+RUN_ID = re.compile(r"[0-9a-f]{16}")
 GRACE = 60.0  # seconds without a sign of life after which a holder on another machine is taken for dead
 
 State = Literal["new", "running", "resumable", "failed", "pruned", "unavailable", "diverged", "done"]
@@ -45,6 +47,17 @@ def identity_hash(config: dict[str, Any], fingerprint: str, code: str = "", sche
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def schema_and_code(
+    run: str, config: dict[str, Any], fingerprint: str, schema: int | None, codes: Sequence[str]
+) -> tuple[int, str] | None:
+    """Under which schema, if it is not known, and with which of the codes a config has this id; None for none."""
+    for known in [schema] if schema is not None else range(SCHEMA, 0, -1):
+        for code in codes:
+            if identity_hash(config, fingerprint, code, known) == run:
+                return known, code
+    return None
+
+
 class RunStore:
     """One folder a run: run.json (config), checkpoints and curve while it trains, then weights, cost, throughput,
     samples, scores/METRIC.vVERSION.csv, and outcome.json, written last. SHA256SUMS says what each file has to be; one
@@ -65,6 +78,12 @@ class RunStore:
         if not run or run.startswith(".") or Path(run).name != run:
             raise ValueError(f"{run!r} is no run's id")
         return self.root / run
+
+    def runs(self) -> list[str]:
+        """Ids of the runs that there are folders of."""
+        if not self.root.is_dir():
+            return []
+        return sorted(path.name for path in self.root.iterdir() if RUN_ID.fullmatch(path.name) and path.is_dir())
 
     def prepare(self, run: str) -> Path:
         """Make the run's folder. Raises InputError if the store cannot be written."""

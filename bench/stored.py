@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from bench.data.dataset import open_dataset
-from bench.store import SCHEMA, RunStore, identity_hash
+from bench.store import SCHEMA, RunStore, schema_and_code
 from bench.study import Run, method_code
-
-RUN_ID = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -65,10 +62,7 @@ def made_of_all(runs: Iterable[Run]) -> list[Made]:
 
 def stored_runs(store: RunStore) -> dict[str, Made]:
     """Run id -> what it is made of, for every folder of the store with a readable run.json."""
-    if not store.root.is_dir():
-        return {}
-    names = sorted(path.name for path in store.root.iterdir() if RUN_ID.fullmatch(path.name))
-    found = {name: _stored(store, name) for name in names}
+    found = {name: _stored(store, name) for name in store.runs()}
     return {name: made for name, made in found.items() if made is not None}
 
 
@@ -87,11 +81,8 @@ def _stored(store: RunStore, name: str) -> Made | None:
 def _guessed(made: Made) -> Made:
     """With the schema and code that give its id, for a run that was stored before these were written down."""
     codes = [made.code] if made.code is not None else ["", _code_today(str(made.config["method"]))]
-    for schema in [made.schema] if made.schema is not None else range(SCHEMA, 0, -1):
-        for code in codes:
-            if made.id == identity_hash(made.config, made.fingerprint, code, schema):
-                return replace(made, schema=schema, code=code)
-    return made
+    found = schema_and_code(made.id, made.config, made.fingerprint, made.schema, codes)
+    return made if found is None else replace(made, schema=found[0], code=found[1])
 
 
 def _code_today(method: str) -> str:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
-from pathlib import Path
 
-from bench.checksums import tensors_sum
+from bench.checkpoint_header import is_whole
 from bench.damage import damage, set_back
 from bench.store import CHECKPOINTS, RunStore
 
-RUN_ID = re.compile(r"[0-9a-f]{16}")
 SET_BACK = "set back to pending"
 
 
@@ -27,14 +23,9 @@ class Finding:
     can_be_repaired: bool = True
 
 
-def runs_of(root: Path) -> list[str]:
-    """Ids of the runs that a store has folders of."""
-    return sorted(path.name for path in root.iterdir() if path.is_dir() and RUN_ID.fullmatch(path.name))
-
-
 def verify_store(store: RunStore) -> list[Finding]:
     """Reads every byte of every run; writes nothing."""
-    return [finding for run in runs_of(store.root) for finding in verify_run(store, run)]
+    return [finding for run in store.runs() for finding in verify_run(store, run)]
 
 
 def verify_run(store: RunStore, run: str) -> list[Finding]:
@@ -47,29 +38,13 @@ def verify_run(store: RunStore, run: str) -> list[Finding]:
     if (folder / "lease").exists():
         text = f"left behind by {store.holder(run)}, which is dead"
         found.append(Finding(run, "lease", text, "the next bench run takes it over", False, False))
-    if not found or all(not finding.is_damage for finding in found):
+    if not any(finding.is_damage for finding in found):
         found += [
             Finding(run, name, "is not whole", "the one before it, or a start, takes its place", True, False)
             for name in CHECKPOINTS
             if (folder / name).exists() and not is_whole(folder / name)
         ]
     return found
-
-
-def is_whole(path: Path) -> bool:
-    """Whether a checkpoint's content has the checksum in its header; True for those of before there was one."""
-    try:
-        content = path.read_bytes()
-        length = int.from_bytes(content[:8], "little")
-        header = json.loads(content[8 : 8 + length])
-        words = header.pop("__metadata__")
-        body = memoryview(content)[8 + length :]
-        named = [(name, tensor["shape"], body[slice(*tensor["data_offsets"])]) for name, tensor in header.items()]
-        wanted, digest = str(words.get("sha256", "")), tensors_sum(words["state"], named)
-        is_all_there = all(tensor["data_offsets"][1] <= len(body) for tensor in header.values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False
-    return is_all_there and wanted in ("", digest)
 
 
 def repair_run(store: RunStore, run: str) -> str:

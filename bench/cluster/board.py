@@ -9,7 +9,7 @@ import re
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
-from bench.store import RunStore, TakenOver
+from bench.store import RUN_ID, RunStore, TakenOver
 
 PIECE = 16 << 20  # bytes of a file that travel at once
 OWN = re.compile(r"\..*|claim|lease(\..*)?")  # files that belong to who writes a folder: they never travel
@@ -111,6 +111,6 @@ def safe(name: str) -> PurePosixPath:
 
 
 def _plain(run: str) -> str:
-    if not re.fullmatch(r"[0-9a-f]{16}", run):
+    if not RUN_ID.fullmatch(run):
         raise ValueError(f"{run!r} is no run's id")
     return run

@@ -13,6 +13,16 @@ from harness import Command
 from bench.store import RunStore
 
 STEPS = 60
+HANGS = """
+import time
+from baselines.l1_unet import L1UNet
+
+class Hangs(L1UNet):
+    def update(self, batch, progress):
+        if progress.step == 12:
+            time.sleep(1000)
+        return super().update(batch, progress)
+"""
 Tried = Callable[[str, int], None]
 """Adds to a count of the report on reliability: what, how many."""
 

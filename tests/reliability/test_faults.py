@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from harness import Bench, Command, WriteStudy
 from PIL import Image
-from scene import Tried, events, finish, outcomes, start, trained_twice, wait_for, wait_until
+from scene import HANGS, Tried, events, finish, outcomes, start, trained_twice, wait_for, wait_until
 
 Outcomes = dict[str, Any]
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
@@ -194,18 +194,6 @@ def test_numbers_that_explode(write_study: WriteStudy, bench: Bench, tmp_path: P
     assert done.returncode == 1
     assert _faults(tmp_path / "runs") == {"diverged": 1, "done": 1}
     tried("NaN", 1)
-
-
-HANGS = """
-import time
-from baselines.l1_unet import L1UNet
-
-class Hangs(L1UNet):
-    def update(self, batch, progress):
-        if progress.step == 12:
-            time.sleep(1000)
-        return super().update(batch, progress)
-"""
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

@@ -19,7 +19,7 @@ import pytest
 import yaml
 from harness import ROOT, Command, WriteStudy, small_study
 from safetensors import safe_open
-from scene import Tried, finish, trained_twice, wait_until
+from scene import HANGS, Tried, finish, trained_twice, wait_until
 from search.searches import CONTENT
 from search.storages import has_postgresql, postgresql
 
@@ -38,18 +38,6 @@ raylets = [node.all_processes["raylet"][0].process.pid for node in nodes]
 print(json.dumps([cluster.address, raylets]), flush=True)
 sys.stdin.read()
 cluster.shutdown()
-"""
-
-SLEEPER = """
-import time
-from baselines.l1_unet import L1UNet
-
-
-class Sleeper(L1UNet):
-    def update(self, batch, progress):
-        if progress.step == 3:
-            time.sleep(1000)
-        return super().update(batch, progress)
 """
 
 
@@ -114,13 +102,7 @@ def nodes(tmp_path: Path) -> Iterator[Callable[..., Nodes]]:
 
 def _start(study: Path, runs: str, *more: str) -> Command:
     options = {"--scale": "tiny", "--runs": runs, "--checkpoint-every": "0"}
-    return Command(
-        study.parent,
-        "run",
-        study,
-        *chain(*options.items()),
-        *(more if any("steps" in m for m in more) else (f"train.steps={STEPS}", *more)),
-    )
+    return Command(study.parent, "run", study, *chain(*options.items()), f"train.steps={STEPS}", *more)
 
 
 def _on(nodes: Nodes) -> tuple[str, ...]:
@@ -243,8 +225,8 @@ def test_a_search_on_nodes_with_stores_of_their_own_brings_its_runs_back(
 def test_a_run_that_hangs_on_a_node_is_named_and_the_others_go_on(
     write_study: WriteStudy, nodes: Callable[..., Nodes]
 ) -> None:
-    study = write_study(metrics=["psnr"], baselines=["sleeper:Sleeper"])
-    (study.parent / "sleeper.py").write_text(SLEEPER)
+    study = write_study(metrics=["psnr"], baselines=["sleeper:Hangs"])
+    (study.parent / "sleeper.py").write_text(HANGS)
     three = nodes(BENCH_NODE_RUNS=str(study.parent / "own"))
     said = finish(_start(study, "runs", "train.steps=20", "--hang-after", "5", *_on(three)), 1)
     assert len(re.findall(r"^done ", said, re.MULTILINE)) == 2
