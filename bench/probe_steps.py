@@ -20,6 +20,7 @@ from bench.data.batches import BatchesAhead
 from bench.data.tasks import Batch
 from bench.machine import Machine
 from bench.measure.process import peak_resident_bytes
+from bench.measure.throughput import clock_of
 from bench.probe import Probe
 from bench.stages import Watch, Work
 from bench.store import RunStore
@@ -185,11 +186,7 @@ class Clock:
             torch.cuda.reset_peak_memory_stats(device)
 
     def __call__(self, call: Callable[[], Any]) -> float:
-        started = time.perf_counter()
-        call()
-        if self.kind == "cuda":
-            torch.cuda.synchronize(self.device)
-        return time.perf_counter() - started
+        return clock_of(self.device)(call, 1)
 
     def gpu_peak_bytes(self) -> int | None:
         return int(torch.cuda.max_memory_allocated(self.device)) if self.kind == "cuda" else None

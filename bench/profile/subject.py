@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
 import signal
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -186,6 +184,7 @@ class _Served:
         import torch
 
         from bench.measure.memory import peak_bytes
+        from bench.measure.process import peak_resident_bytes
         from bench.measure.throughput import alive
 
         if self.device.type == "cuda":
@@ -196,9 +195,7 @@ class _Served:
         else:
             held = alive(self.loaded.method, self.loaded.ring)
             allocated, reserved = peak_bytes(self.loaded.call, held, self.device), None
-        unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
-        resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-        return {"allocated": int(allocated), "reserved": reserved, "resident": resident}
+        return {"allocated": int(allocated), "reserved": reserved, "resident": peak_resident_bytes()}
 
     def costs(self) -> dict[str, Any]:
         """Parameters, MACs of one image, and what one call computes and moves."""
