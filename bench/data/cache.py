@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -16,16 +15,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from filelock import FileLock
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from bench.config import InputError
+from bench.data.decode import DecodedImage, Pixels, decode
 from bench.data.sources import ImageFile, Source, content_hashes
 
 CACHE_VERSION = 1  # raise it when the same file would decode to other pixels
 CHUNK = 32  # images that are decoded before they are written; bounds the memory
-Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -180,7 +178,7 @@ def _write(building: Path, entries: list[_Entry], image_size: int, scales: Seque
                     skipped.append(Skipped(entry.name, decoded))
                     continue
                 levels = []
-                for scale, pixels in decoded:
+                for scale, pixels in decoded.levels:
                     levels.append(Level(scale, offset, pixels.shape[0], pixels.shape[1]))
                     offset += file.write(pixels.tobytes())
                 photos.append(Photo(entry.name, entry.split, entry.sha256, tuple(levels)))
@@ -190,7 +188,7 @@ def _write(building: Path, entries: list[_Entry], image_size: int, scales: Seque
     (building / "index.json").write_text(json.dumps(index))
 
 
-def _decode_entry(entry: _Entry, image_size: int, scales: Sequence[float]) -> list[tuple[float, Pixels]] | str:
+def _decode_entry(entry: _Entry, image_size: int, scales: Sequence[float]) -> DecodedImage | str:
     """An entry's levels, or the reason to skip it. Raises InputError where its content is no longer the hashed one."""
     try:
         data = entry.path.read_bytes()
@@ -206,39 +204,3 @@ def _decode_entry(entry: _Entry, image_size: int, scales: Sequence[float]) -> li
         return "not an image that Pillow can read"
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
         return " ".join(str(error).split()) or type(error).__name__
-
-
-def decode(data: bytes, image_size: int, scales: Sequence[float]) -> list[tuple[float, Pixels]]:
-    """The (scale, (height, width, 3) RGB pixels) of each scale whose short side the image has; never enlarged.
-
-    Raises ValueError where the image is smaller than every level, and whatever Pillow raises on a damaged file.
-    """
-    sides: dict[int, float] = {}
-    for scale in scales:
-        sides.setdefault(round(image_size * scale), scale)
-    with Image.open(io.BytesIO(data)) as opened:
-        width, height = opened.size
-        if min(width, height) < min(sides):
-            limit = "data.image_size" if min(sides) == image_size else "the smallest of data.scales"
-            raise ValueError(f"smaller than {limit} ({width}x{height} < {min(sides)})")
-        image = to_rgb(ImageOps.exif_transpose(opened))
-    short = min(image.size)
-    levels = []
-    for side, scale in sides.items():
-        if side <= short:
-            size = (max(side, round(image.width * side / short)), max(side, round(image.height * side / short)))
-            resized = image if side == short else image.resize(size, Image.Resampling.LANCZOS)
-            levels.append((scale, np.asarray(resized)))
-    return levels
-
-
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Eight-bit RGB: alpha over white, 16-bit grey to 8. Raises ValueError for 32-bit modes, of unknown range."""
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
-    if image.mode in ("I", "F"):
-        raise ValueError(f"32-bit pixels (mode {image.mode}); save it with 8 bits a channel")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image.convert("RGB")

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.config import DataConfig, InputError
-from bench.data.cache import Decoded, Level, Photo, Pixels, Skipped, open_decoded
+from bench.data.cache import Decoded, Level, Photo, Skipped, open_decoded
+from bench.data.decode import Pixels
 from bench.data.sources import open_source, wanted
 
 TRAIN_STREAM = 1  # keeps the crops' random numbers apart from others that are drawn from (seed, step)

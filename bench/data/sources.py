@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.config import DataConfig, InputError
+from bench.data.decode import SUFFIXES
 from bench.inputs import printable
 
 REGISTRY: dict[str, str] = {
@@ -23,7 +24,6 @@ REGISTRY: dict[str, str] = {
     "folder": "bench.data.sources:folder",
     "places365": "bench.data.sources:places365",
 }
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 PHOTOS = {  # (package, import name, path in it). Split by photograph: the motorcycles are two views of one scene.
     "train": [
         ("scikit-image", "skimage", "data/astronaut.png"),

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from bench.config import InputError
-from bench.data.cache import Decoded, Skipped, cache_root, decode, open_decoded
+from bench.data.cache import Decoded, Skipped, cache_root, open_decoded
+from bench.data.decode import decode
 from bench.data.sources import ImageFile, Source
 
 REPOSITORY = Path(__file__).parents[2]
@@ -42,7 +43,7 @@ def pair(tmp_path, write_image) -> Source:
 
 def test_levels_have_the_short_sides_asked_for_and_are_never_enlarged(tmp_path, write_image):
     image = Image.open(write_image(tmp_path / "a.png", 1, width=30, height=16))
-    levels = decode((tmp_path / "a.png").read_bytes(), 8, (1.0, 1.5, 2.0, 4.0))
+    levels = decode((tmp_path / "a.png").read_bytes(), 8, (1.0, 1.5, 2.0, 4.0)).levels
     assert [(scale, pixels.shape) for scale, pixels in levels] == [
         (1.0, (8, 15, 3)),
         (1.5, (12, 22, 3)),  # 22.5 rounded to even
@@ -54,7 +55,7 @@ def test_levels_have_the_short_sides_asked_for_and_are_never_enlarged(tmp_path, 
 
 def test_gray_alpha_palette_and_16_bits_become_rgb():
     def first(image: Image.Image, **options: object) -> list[int]:
-        return decode(encoded(image, **options), 8, (1.0,))[0][1][0, 0].tolist()
+        return decode(encoded(image, **options), 8, (1.0,)).levels[0][1][0, 0].tolist()
 
     palette = Image.new("P", (8, 8), 1)
     palette.putpalette([0, 0, 0, 10, 20, 30])
@@ -71,7 +72,7 @@ def test_the_cameras_orientation_is_applied():
     image = Image.new("RGB", (16, 8), "red")
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees
-    assert decode(encoded(image, exif=exif), 8, (1.0,))[0][1].shape == (16, 8, 3)
+    assert decode(encoded(image, exif=exif), 8, (1.0,)).levels[0][1].shape == (16, 8, 3)
 
 
 def test_bad_files_are_skipped_with_their_reason(tmp_path, write_image, monkeypatch):
