@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -18,6 +16,7 @@ from baselines.cards import CARDS
 from baselines.weights import base_of, require_weights, weights_path
 from bench.config import InputError, RunConfig
 from bench.data.tasks import Batch
+from bench.training.checkpoint import Damaged, load_tensors, save_tensors
 from bench.training.method import Method, Progress
 
 
@@ -46,12 +45,11 @@ class Published:
 
 
 def _load(base: str) -> dict[str, Tensor]:
-    """Raises WeightsMissing where they are not here, InputError where they cannot be read."""
-    path = require_weights(base)
+    """Raises WeightsMissing where they are not here, InputError where they are damaged, Unreadable."""
     try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise InputError(_damaged(base, str(error))) from None
+        return load_tensors(require_weights(base))[0]
+    except Damaged as error:
+        raise InputError(_damaged(base, str(error.__cause__))) from None
 
 
 def _damaged(base: str, why: str) -> str:
@@ -91,7 +89,7 @@ def bring(base: str, file: Path) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.partial")
-        save_file({name: value.contiguous() for name, value in ours.items()}, temporary)
+        save_tensors({name: value.contiguous() for name, value in ours.items()}, temporary)
         temporary.replace(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); set BENCH_CACHE to another folder") from None

@@ -44,15 +44,17 @@ def _row(name: str) -> dict[str, Any]:
 
 
 def _weights(name: str) -> str:
-    """present, not present, damaged, or why there are none."""
+    """present, not present, damaged, not readable, or why there are none."""
     if CARDS[name].weights is None:
         return CARDS[name].no_weights
     if not weights_path(name).is_file():
         return "not present"
     try:
-        with safe_open(weights_path(name), "pt"):
+        with weights_path(name).open("rb"), safe_open(weights_path(name), "pt"):
             return "present"
-    except (OSError, SafetensorError):
+    except OSError as error:
+        return f"not readable ({error.strerror})"
+    except SafetensorError:
         return "damaged"
 
 

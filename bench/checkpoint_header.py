@@ -7,38 +7,43 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from bench.checksums import tensors_sum
+from bench.faults import reading
 
-UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
-"""What reading a file raises that is something else than it should be."""
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
+"""What is raised by bytes that are no checkpoint's."""
+MAX_HEADER = 100_000_000
+"""Bytes; the limit of safetensors itself."""
 
 
 def training_state(path: Path) -> dict[str, Any]:
-    """The training's state; empty where there is no checkpoint that says it."""
+    """The training's state; empty where there is no checkpoint that says it. Raises Unreadable."""
     try:
-        with open(path, "rb") as file:
-            state: dict[str, Any] = json.loads(_header(file, path)["__metadata__"]["state"])
+        with reading(path), open(path, "rb") as file:
+            state: dict[str, Any] = json.loads(header(file)["__metadata__"]["state"])
             return state
-    except UNREADABLE:
+    except (FileNotFoundError, *MALFORMED):
         return {}
 
 
 def is_whole(path: Path) -> bool:
-    """Whether the content has the checksum in the header; True for a checkpoint of before there was one."""
+    """Whether the content has the checksum in the header; True for a checkpoint of before there was one. Raises
+    Unreadable."""
     try:
-        with open(path, "rb") as file:
-            header = _header(file, path)
+        with reading(path), open(path, "rb") as file:
+            tensors = header(file)
             body = memoryview(file.read())
-        words = header.pop("__metadata__")
-        named = [(name, tensor["shape"], body[slice(*tensor["data_offsets"])]) for name, tensor in header.items()]
+        words = tensors.pop("__metadata__")
+        named = [(name, tensor["shape"], body[slice(*tensor["data_offsets"])]) for name, tensor in tensors.items()]
         wanted, digest = str(words.get("sha256", "")), tensors_sum(words["state"], named)
-        is_all_there = all(tensor["data_offsets"][1] <= len(body) for tensor in header.values())
-    except UNREADABLE:
+        is_all_there = all(tensor["data_offsets"][1] <= len(body) for tensor in tensors.values())
+    except (FileNotFoundError, *MALFORMED):
         return False
     return is_all_there and wanted in ("", digest)
 
 
-def _header(file: BinaryIO, path: Path) -> dict[str, Any]:
-    """Of a safetensors file: 8 bytes of the header's length, little-endian, then the header as JSON."""
+def header(file: BinaryIO) -> dict[str, Any]:
+    """Of a safetensors file: 8 bytes of the header's length, little-endian, then the header as JSON. Raises one of
+    MALFORMED."""
     length = int.from_bytes(file.read(8), "little")
-    header: dict[str, Any] = json.loads(file.read(min(length, path.stat().st_size)))
-    return header
+    found: dict[str, Any] = json.loads(file.read(min(length, MAX_HEADER)))
+    return found

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from bench.faults import reading, writing
+
 Buffer: TypeAlias = bytes | memoryview
 NAME = "SHA256SUMS"
 GONE = 64 * "0"
@@ -24,22 +26,20 @@ class Checksums:
         self._size = -1
 
     def known(self) -> dict[str, list[str]]:
-        """File name -> its sums, the newest last."""
+        """File name -> its sums, the newest last. Raises Unreadable."""
         try:
-            size = self.path.stat().st_size
-        except OSError:
-            size, self._lines = -1, {}
-        if size != self._size:
-            self._lines, self._size = self._parse(), size
+            with reading(self.path):
+                size = self.path.stat().st_size
+                if size != self._size:
+                    self._lines, self._size = self._parse(self.path.read_bytes()), size
+        except FileNotFoundError:
+            self._lines, self._size = {}, -1
         return self._lines
 
-    def _parse(self) -> dict[str, list[str]]:
+    @staticmethod
+    def _parse(content: bytes) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
-        try:
-            lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            return found
-        for line in lines:
+        for line in content.decode(errors="replace").splitlines():
             digest, _, name = line.partition("  ")
             if digest == GONE:
                 found.pop(name, None)
@@ -57,7 +57,7 @@ class Checksums:
 
     def _add(self, digest: str, name: str) -> None:
         line = f"{digest}  {name}\n"
-        with open(self.path, "ab+") as file:
+        with writing(self.path), open(self.path, "ab+") as file:
             if file.tell() and (file.seek(-1, os.SEEK_END), file.read(1))[1] != b"\n":
                 line = f"\n{line}"
             file.write(line.encode())
@@ -65,28 +65,29 @@ class Checksums:
             os.fsync(file.fileno())
 
     def read(self, name: str) -> bytes | None:
-        """The file's bytes; None if it is not there, or not what it has to be."""
+        """The file's bytes; None if it is not there, or not what it has to be. Raises Unreadable."""
+        path = self.folder / name
         try:
-            content = (self.folder / name).read_bytes()
-        except OSError:
+            with reading(path):
+                content = path.read_bytes()
+        except FileNotFoundError:
             return None
         sums = self.known().get(name)  # none: it was written before there were sums
         return content if sums is None or hashlib.sha256(content).hexdigest() in sums else None
 
-    def is_good(self, name: str) -> bool:
-        """Whether the file is there and what it has to be."""
+    def problem(self, name: str) -> str | None:
+        """What is wrong with a file that was entered, None if nothing is. Raises Unreadable."""
         path, sums = self.folder / name, self.known().get(name)
-        return path.is_file() and (sums is None or file_sum(path) in sums)
+        try:
+            with reading(path):
+                is_good = sums is None or file_sum(path) in sums
+        except FileNotFoundError:
+            return "is gone"
+        return None if is_good else "is not what was written (SHA-256)"
 
     def damage(self) -> dict[str, str]:
-        """File name -> what is wrong with it, of those that were entered."""
-        found = {}
-        for name in self.known():
-            if not (self.folder / name).is_file():
-                found[name] = "is gone"
-            elif not self.is_good(name):
-                found[name] = "is not what was written (SHA-256)"
-        return found
+        """File name -> what is wrong with it, of those that were entered. Raises Unreadable."""
+        return {name: problem for name in self.known() if (problem := self.problem(name))}
 
 
 def tensors_sum(words: str, tensors: Iterable[tuple[str, Sequence[int], Buffer]]) -> str:

@@ -46,6 +46,7 @@ from bench.cli_plan import plan, why
 from bench.cli_profile import profile
 from bench.cli_search import is_search, report_searches, search
 from bench.cli_verify import verify
+from bench.faults import Unreadable, Unwritable
 from bench.inputs import InputError, is_file
 
 app = typer.Typer(
@@ -114,7 +115,11 @@ def run(
     with said_if_it_ends_early(), cluster_at(executor, address, store) as cluster:
         states = run_jobs(jobs, store, console, machine, workers, cluster, measures=shard is None)
     for study in loaded if shard is None else ():
-        results = collect(study, store)
+        try:
+            results = collect(study, store)
+        except Unreadable as error:
+            say(f"{study.name}: no report is written, and one that stands there stays: {error}")
+            continue
         write_report(results, reports / study.name, store, pictures)
         print_results(results, reports / study.name, console)
     if shard is None:
@@ -208,6 +213,9 @@ def main() -> None:
         sys.exit(BAD_INPUT)
     except BrokenPipeError:  # what read our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(SOME_FAILED)
+    except (Unreadable, Unwritable) as error:
+        say(f"error: {error}; what is done is kept")
         sys.exit(SOME_FAILED)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

@@ -36,13 +36,17 @@ def verify(
     left = 0
     for finding in found:
         outcome = repaired[finding.run] if finding.can_be_repaired and repair else finding.remedy
-        left += finding.is_damage and outcome != SET_BACK
+        left += (finding.is_damage or finding.is_unreadable) and outcome != SET_BACK
         table.add_row(*map(escape, (finding.run, finding.file, finding.problem, outcome)))
     if found:
         console.print(table)
     damaged = {finding.run for finding in found if finding.is_damage}
-    console.print(f"{len(store.runs())} runs checked, {len(damaged)} damaged", highlight=False)
+    unread = {finding.run for finding in found if finding.is_unreadable}
+    counts = f"{len(store.runs())} runs checked, {len(damaged)} damaged" + (
+        f", {len(unread)} unreadable" * bool(unread)
+    )
+    console.print(counts, highlight=False)
     if left:
-        if not repair:
+        if damaged and not repair:
             say("damaged; bench verify --repair sets such runs back, and bench run makes again what is missing")
         raise typer.Exit(SOME_FAILED)

@@ -9,21 +9,20 @@ from typing import Any
 from baselines.outside import is_outside
 from baselines.weights import base_of
 from bench.checksums import NAME
-from bench.store import CHECKPOINTS, RunStore, schema_and_code
+from bench.faults import is_there, writing
+from bench.store import ASIDE, CHECKPOINTS, RunStore, schema_and_code
 
 OF_TRAINING = ("run.json", "training.json", "curve.csv", "weights.safetensors")
 """Without one of these a run has to be trained again, and its scores would be those of other weights."""
-ASIDE = "damaged"
-"""The folder in a run's where damaged files go: nothing is deleted."""
 
 
 def damage(store: RunStore, run: str) -> dict[str, str]:
-    """File name -> what is wrong with it."""
-    found = store.sums(run).damage()
-    if (store.folder(run) / "training.json").exists() and not (store.folder(run) / "weights.safetensors").exists():
+    """File name -> what is wrong with it. Raises Unreadable, for what cannot be read is not damaged."""
+    found, folder = store.sums(run).damage(), store.folder(run)
+    if is_there(folder / "training.json") and not is_there(folder / "weights.safetensors"):
         found["weights.safetensors"] = "is gone"
     for name in OF_TRAINING[:2]:  # of before there were sums: at least what it says has to be legible
-        if (store.folder(run) / name).exists() and name not in found and store.read(run, name[:-5]) is None:
+        if is_there(folder / name) and name not in found and store.read(run, name[:-5]) is None:
             found[name] = "cannot be read"
     written = store.read(run, "run")
     if written is not None and not has_its_id(run, written):
@@ -33,14 +32,20 @@ def damage(store: RunStore, run: str) -> dict[str, str]:
 
 def has_its_id(run: str, written: dict[str, Any]) -> bool:
     """Whether run.json is of this run: by the schema that it names, or of before it named one, any so far."""
-    config, data, code = written["config"], written["data"]["fingerprint"], written.get("method_code")
-    if code is None and (is_outside(config["method"]) or base_of(config["method"])):  # of before their code was noted
+    try:
+        config, data, code = written["config"], written["data"]["fingerprint"], written.get("method_code")
+        method = str(config["method"])
+    except (KeyError, TypeError, AttributeError):  # JSON of something else
+        return False
+    if code is None and (is_outside(method) or base_of(method)):  # of before their code was noted
         return True
     return schema_and_code(run, config, data, written.get("schema"), [code or ""]) is not None
 
 
 def set_back(store: RunStore, run: str) -> dict[str, str]:
-    """Set aside what is damaged, and with it what depends on it; gives what was wrong. The caller holds the run."""
+    """Set aside what is damaged, and with it what depends on it; gives what was wrong. The caller holds the run.
+    Raises Unreadable before anything is moved."""
+    store.check_readable(run)
     found = damage(store, run)
     if not found:
         return {}
@@ -63,9 +68,10 @@ def _put_aside(folder: Path, name: str) -> None:
     if not path.exists():
         return
     target = folder / ASIDE / name
-    target.parent.mkdir(parents=True, exist_ok=True)
     count = 1
     while target.exists():
         count += 1
         target = folder / ASIDE / f"{name}.{count}"
-    os.replace(path, target)
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, target)

@@ -14,19 +14,20 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Literal
 
+from bench.faults import LeftAsItIs
 from bench.machine import Machine
 from bench.store import RunStore, State
 from bench.study import Run
 
 Job = tuple[Run, tuple[str, ...]]
 """A run and the metrics it is asked for."""
-End = State | Literal["lost"]
+End = State | Literal["lost"] | LeftAsItIs
 """How a job ended; lost: with its process."""
 Tell = Callable[[str, str, float], None]
 """Run id, phase, share done."""
 Executor = Callable[[Sequence[Job], RunStore, Machine, Tell], Iterator[tuple[Run, End]]]
-"""Gives runs with their states as they end. Raises KeyboardInterrupt after SIGINT or SIGTERM, when every run has saved
-where it is."""
+"""Gives runs with how they ended, as they end. Raises KeyboardInterrupt after SIGINT or SIGTERM, when every run has
+saved where it is."""
 
 
 def in_process(jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tell) -> Iterator[tuple[Run, End]]:
@@ -40,10 +41,12 @@ def in_process(jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tel
             if stop.is_set():
                 raise KeyboardInterrupt
             try:
-                state = execute(run, metrics, store, machine, Watch(tell, stop.is_set))
+                end: End = execute(run, metrics, store, machine, Watch(tell, stop.is_set))
+            except LeftAsItIs as left:
+                end = left
             except Interrupted:
                 raise KeyboardInterrupt from None
-            yield run, state
+            yield run, end
 
 
 def local_processes(workers: int) -> Executor:
@@ -90,6 +93,8 @@ def _end_of(future: Future[End | None]) -> End | None:
         return future.result()
     except BrokenProcessPool:  # a worker was killed, and all jobs of the pool with it; what they saved is there
         return "lost"
+    except LeftAsItIs as left:
+        return left
 
 
 def _kill_frozen(runs: list[str], store: RunStore) -> None:

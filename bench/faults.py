@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ADVICE = {
     "out_of_memory": "lower train.batch_size or --workers, or use a device with more memory",
     "disk_full": "make room where the run store lies (or in BENCH_CACHE), then give the same command",
     "read_only": "make the run store writable, or name another with --runs",
+    "unreadable": "nothing was changed: have the file that is named made readable for you, then give the same command",
+    "no_right": "you lack a right to the file that is named: ask its owner for it, or name another store with --runs",
     "data_changed": "bring the images back as they were, then give the same command; `bench plan` shows the runs of "
     "the images as they are now",
     "hung": "the stack at that moment is in hang.txt; if a step only takes long, raise --hang-after",
@@ -20,6 +24,8 @@ SAID = {
     "out_of_memory": "out of memory",
     "disk_full": "disk full",
     "read_only": "cannot be written",
+    "unreadable": "cannot be read",
+    "no_right": "not permitted",
     "data_changed": "the data changed",
     "hung": "hung",
     "lost": "its process was killed",
@@ -27,7 +33,42 @@ SAID = {
 }
 """Name -> how reports say it."""
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-NO_RIGHT = (errno.EROFS, errno.EACCES, errno.EPERM)
+NO_RIGHT = (errno.EACCES, errno.EPERM)
+OF_THIS_PROCESS = (*NO_RIGHT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""What one process lacks (a right, a file descriptor, memory) and another may have: it says nothing of the disk."""
+
+
+class Unreadable(OSError):
+    """A file is there and cannot be read now, which says nothing of what it holds: no right to it, no file descriptor
+    left, a disk or a server that does not answer. Whoever meets it leaves the file and its run as they are."""
+
+    @classmethod
+    def of(cls, path: Path, error: OSError) -> Unreadable:
+        """The error of an attempt to read `path`."""
+        return cls(error.errno, error.strerror or str(error), str(error.filename or path))
+
+    def __str__(self) -> str:
+        return f"{self.filename}: cannot be read ({self.strerror})"
+
+
+class Unwritable(OSError):
+    """A file of a run cannot be written; the message names it."""
+
+    @classmethod
+    def of(cls, path: Path, error: OSError) -> Unwritable:
+        """The error of an attempt to write `path`."""
+        return cls(error.errno, error.strerror or str(error), str(path))
+
+    def __str__(self) -> str:
+        return f"{self.filename}: cannot be written ({self.strerror})"
+
+
+class LeftAsItIs(Exception):
+    """A command could not do its part of a run, and what the store says of the run stays: the reason is for people."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class DataChanged(Exception):
@@ -55,6 +96,12 @@ def with_kind(error: BaseException) -> str:
     return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
 
 
+def with_name(error: BaseException) -> str:
+    """An error's name in words where it has one, its kind, and what it says first."""
+    name = name_of(error)
+    return with_kind(error) if name == "error" else f"{SAID[name]}: {with_kind(error)}"
+
+
 def name_of(error: BaseException) -> str:
     """A key of ADVICE for an exception of a run."""
     words = str(error)
@@ -63,6 +110,44 @@ def name_of(error: BaseException) -> str:
     number = error.errno if isinstance(error, OSError) else None
     if number in NO_ROOM or "No space left on device" in words or "Disk quota exceeded" in words:
         return "disk_full"
-    if number in NO_RIGHT or "Read-only file system" in words:
+    if isinstance(error, Unreadable):
+        return "unreadable"
+    if isinstance(error, Unwritable) or number == errno.EROFS or "Read-only file system" in words:
         return "read_only"
+    if number in NO_RIGHT:
+        return "no_right"
     return "data_changed" if isinstance(error, DataChanged) else "error"
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Reads `path` in the block: a file that is not there raises FileNotFoundError, any other failure Unreadable."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileNotFoundError(error.errno, error.strerror, str(path)) from None
+    except Unreadable:
+        raise
+    except OSError as error:
+        raise Unreadable.of(path, error) from error
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Writes `path` in the block: what the file system refuses is raised as Unwritable, which names it."""
+    try:
+        yield
+    except (Unreadable, Unwritable):
+        raise
+    except OSError as error:
+        raise Unwritable.of(path, error) from error
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file or folder exists. Raises Unreadable where that cannot be told, which pathlib takes for a no."""
+    try:
+        with reading(path):
+            path.stat()
+    except FileNotFoundError:
+        return False
+    return True

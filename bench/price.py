@@ -15,6 +15,7 @@ from baselines.weights import base_of, weights_path
 from bench.checkpoint_header import training_state
 from bench.config import BUDGETS, RunConfig, TrainConfig
 from bench.executors import Job
+from bench.faults import Unreadable
 from bench.machine import Machine
 from bench.measure.metrics import METRICS
 from bench.probe import Probe, all_remembered, probe_apart, probe_file, recall, remember
@@ -109,11 +110,15 @@ class Pricing:
         for job, made in zip(jobs, made_of_all(run for run, _ in jobs), strict=True):
             seedless = job[0].config.model_copy(update={"seed": 0})
             seeds[seedless] += 1
-            found.append(self._planned(job, made, is_timed=seeds[seedless] <= MEASURED))
+            try:
+                found.append(self._planned(job, made, is_timed=seeds[seedless] <= MEASURED))
+            except Unreadable as error:
+                found.append(_left_alone(job, error))
         return found
 
     def _planned(self, job: Job, made: Made, is_timed: bool) -> Planned:
         run, metrics = job
+        self.store.check_readable(run.id)
         state = self.store.state(run.id)
         to_score = unscored(job, self.store) if state == "done" else []
         has_ended = state == "diverged" or (state == "unavailable" and not _has_weights(run.config.method))
@@ -157,6 +162,12 @@ class Pricing:
         known = made.provenance
         threads = self.machine.device != "cpu" or known.get("threads") == self.machine.threads
         return known.get("device") == self.device_name and threads
+
+
+def _left_alone(job: Job, error: Unreadable) -> Planned:
+    """A run that `bench run` leaves as it is, since it cannot be read; nothing of it is left to do."""
+    run, metrics = job
+    return Planned(run, metrics, "unreadable", [], 0.0, True, True, None, str(error), Path())
 
 
 def _of_store(timings: list[dict[str, Any]], found: Probe | None, start: float) -> Price | None:

@@ -19,6 +19,7 @@ MARKS = {
     "diverged": "[yellow]diverged[/]",
     "pruned": "[yellow]pruned[/]",
     "failed": "[red]failed[/]",
+    "left as it is": "[red]left as it is[/]",
 }
 TRAINING_SHARE = 0.85  # of a run's time, roughly; the rest is measuring and scoring
 

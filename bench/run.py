@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +13,19 @@ import torch
 
 from baselines.weights import WeightsMissing
 from bench.damage import set_back
-from bench.faults import SAID, StoreLost, name_of, with_kind
+from bench.faults import (
+    OF_THIS_PROCESS,
+    SAID,
+    LeftAsItIs,
+    StoreLost,
+    Unreadable,
+    Unwritable,
+    name_of,
+    with_kind,
+    with_name,
+)
 from bench.machine import Machine as Machine
+from bench.measure.metrics import METRICS
 from bench.measure.process import peak_resident_bytes
 from bench.stages import Watch as Watch
 from bench.stages import Work
@@ -29,7 +41,8 @@ def execute(run: Run, metrics: Sequence[str], store: RunStore, machine: Machine,
     """Train the run if it is not trained, score what is not scored, and say how it ended.
 
     `running` means that another process has it. A failure is recorded, and tried again the next time it is asked
-    for; a divergence is a result. Raises trainer.Interrupted when told to stop, StoreLost.
+    for; a divergence is a result. Raises trainer.Interrupted when told to stop, LeftAsItIs where the run stays what it
+    was, StoreLost.
     """
 
     def to_its_end() -> State:
@@ -42,7 +55,8 @@ def execute(run: Run, metrics: Sequence[str], store: RunStore, machine: Machine,
 def measure(run: Run, store: RunStore, machine: Machine, watch: Watch) -> State:
     """Count the cost of a finished run and measure its speed and memory; nothing else should be at work meanwhile.
 
-    A failure leaves the run done and its scores as they are; it is tried again the next time.
+    A failure leaves the run done and its scores as they are; it is tried again the next time. Raises LeftAsItIs and
+    StoreLost.
     """
 
     def measured() -> State:
@@ -52,7 +66,7 @@ def measure(run: Run, store: RunStore, machine: Machine, watch: Watch) -> State:
             with work.timed("measure"):
                 work.measure()
             work.write_timing()
-        except TakenOver:
+        except (TakenOver, Unreadable):
             raise
         except Exception as error:
             reason = {"reason": with_kind(error), "traceback": traceback.format_exc()}
@@ -64,28 +78,34 @@ def measure(run: Run, store: RunStore, machine: Machine, watch: Watch) -> State:
 
 
 def _under_its_lease(run: Run, store: RunStore, stages: Callable[[], State]) -> State:
-    """How the stages end; `running` where another process has the run, or takes it meanwhile."""
-    with store.claim(run.id) as mine:
-        if not mine:
-            return "running"
-        try:
-            return stages()
-        except TakenOver:
-            return "running"
-        except OSError as error:  # not even the failure could be written
-            raise StoreLost(store.root, error) from None
+    """How the stages end; `running` where another process has the run, or takes it meanwhile. Raises LeftAsItIs where
+    this process may not read or write the run, StoreLost where the store's disk is full or gone."""
+    try:
+        store.check_readable(run.id)
+        with store.claim(run.id) as mine:
+            return stages() if mine else "running"
+    except TakenOver:
+        return "running"
+    except Unreadable as error:
+        raise LeftAsItIs(str(error)) from error
+    except Unwritable as error:
+        if error.errno in OF_THIS_PROCESS:
+            raise LeftAsItIs(str(error)) from error
+        raise StoreLost(store.root, error) from None
+    except OSError as error:
+        raise StoreLost(store.root, error) from None
 
 
 def _to_its_end(run: Run, metrics: Sequence[str], store: RunStore, machine: Machine, watch: Watch) -> State:
-    """Raises Interrupted, TakenOver, and OSError where the end cannot be written."""
-    work: Work | None = None
+    """Raises Interrupted, TakenOver, Unreadable, LeftAsItIs, and Unwritable where the end cannot be written."""
+    work, before = None, "new"
     try:
+        set_back(store, run.id)
+        before = (store.read(run.id, "outcome") or {"state": "new"})["state"]
+        if before == "diverged":
+            return "diverged"
         if holder := store.taken_from(run.id):
             store.note(run.id, "taken over", f"from {holder}, which was dead or silent")
-        set_back(store, run.id)
-        outcome = store.read(run.id, "outcome") or {"state": "new"}
-        if outcome["state"] == "diverged":
-            return "diverged"
         work = Work(run, store, machine, watch)
         work.train()
         with work.timed("score"):
@@ -98,18 +118,30 @@ def _to_its_end(run: Run, metrics: Sequence[str], store: RunStore, machine: Mach
         state: State = "diverged" if isinstance(error, Diverged) else "pruned"
         step = error.step if isinstance(error, Diverged) else error.state.step
         return _finish(store, run, state, str(error), step=step)
-    except (Interrupted, TakenOver):
+    except (Interrupted, TakenOver, Unreadable):
         raise
-    except WeightsMissing as error:
-        return _finish(store, run, "unavailable", str(error))
     except Exception as error:  # whatever went wrong in this run, the others go on
+        if before == "done":
+            raise _unscored(store, run, metrics, error) from error
+        if isinstance(error, WeightsMissing):
+            return _finish(store, run, "unavailable", str(error))
         return _failed(store, run, error)
-    return "done" if outcome["state"] == "done" else _finish(store, run, "done", "")
+    return "done" if before == "done" else _finish(store, run, "done", "")
+
+
+def _unscored(store: RunStore, run: Run, metrics: Sequence[str], error: Exception) -> LeftAsItIs:
+    """Why a run that is done did not get all the scores it was asked for; kept with the metrics that it lacks."""
+    reason = with_name(error)
+    with suppress(OSError):  # it is told all the same
+        for metric in metrics:
+            if store.read_rows(run.id, METRICS[metric].records) is None:
+                content = {"reason": reason, "traceback": traceback.format_exc()}
+                store.write(run.id, f"{METRICS[metric].records}.missing", content)
+    return LeftAsItIs(f"is done, but was not scored: {reason}")
 
 
 def _failed(store: RunStore, run: Run, error: Exception) -> State:
-    name, more = name_of(error), {}
-    reason = f"{SAID[name]}: {with_kind(error)}" if name != "error" else with_kind(error)
+    name, reason, more = name_of(error), with_name(error), {}
     if name == "out_of_memory":
         more = {"batch_size": run.config.train.batch_size, "peak_bytes": _peak_bytes()}
         reason += f" (batch {more['batch_size']}, at most {more['peak_bytes'] / 2**30:.2f} GiB at once until then)"
@@ -123,8 +155,8 @@ def _peak_bytes() -> int:
 
 
 def _finish(store: RunStore, run: Run, state: State, reason: str, **more: Any) -> State:
-    store.write(run.id, "outcome", {"state": state, "reason": reason, **more})
-    if state not in ("failed", "pruned"):
+    is_new = store.end(run.id, state, reason, **more)
+    if is_new and state not in ("failed", "pruned"):
         for name in CHECKPOINTS:
             (store.folder(run.id) / name).unlink(missing_ok=True)
     return state

@@ -13,7 +13,7 @@ from rich.console import Console
 from baselines.weights import base_of, weights_path
 from bench.config import RunConfig
 from bench.executors import End, Executor, Job, Tell, in_process, local_processes
-from bench.faults import SAID
+from bench.faults import SAID, LeftAsItIs, Unreadable
 from bench.machine import Machine, resolve_device
 from bench.measure.metrics import METRICS, Unavailable, load
 from bench.progress import Display
@@ -41,7 +41,7 @@ def jobs_of(studies: Sequence[Study]) -> list[Job]:
 
 
 def unscored(job: Job, store: RunStore) -> list[str]:
-    """Metrics that the run has no records of, but for those that it can never have."""
+    """Metrics that the run has no records of, but for those that it can never have. Raises Unreadable."""
     run, metrics = job
     has_hole, side = run.config.task.name == "inpainting", run.config.data.image_size
     possible = [m for m in metrics if (has_hole or METRICS[m].needs != "mask") and METRICS[m].min_side <= side]
@@ -49,21 +49,26 @@ def unscored(job: Job, store: RunStore) -> list[str]:
 
 
 def missing_jobs(jobs: Sequence[Job], store: RunStore) -> list[Job]:
-    """Jobs with something left to train or to score. A metric that was found unavailable is looked for again, once
-    for all runs, since its weights may have arrived."""
-    found = []
-    for job in jobs:
-        run, _ = job
-        state = store.state(run.id)
-        base = base_of(run.config.method)
-        if state == "diverged" or (state == "unavailable" and base and not weights_path(base).exists()):
-            continue
+    """Jobs with something left to train or to score, and those that cannot be read, for whoever takes them says so."""
+    return [job for job in jobs if _is_missing(job, store)]
+
+
+def _is_missing(job: Job, store: RunStore) -> bool:
+    """A metric that was found unavailable is looked for again, once for all runs, since its weights may have
+    arrived."""
+    run, _ = job
+    state, base = store.state(run.id), base_of(run.config.method)
+    if state == "diverged" or (state == "unavailable" and base and not weights_path(base).exists()):
+        return False
+    if state != "done":
+        return True
+    try:
         metrics = unscored(job, store)
-        if state == "done" and all(store.read(run.id, f"{METRICS[m].records}.missing") for m in metrics):
+        if all(store.read(run.id, f"{METRICS[m].records}.missing") for m in metrics):
             metrics = [metric for metric in metrics if _is_available(metric)]
-        if state != "done" or metrics:
-            found.append(job)
-    return found
+    except Unreadable:
+        return True
+    return bool(metrics)
 
 
 def _is_available(metric: str) -> bool:
@@ -87,10 +92,11 @@ def run_jobs(
 
     machine: its device may still be auto. workers: None takes as many as there are cores for on the CPU, one on CUDA.
     With a `cluster` its nodes do the work, as many runs at a time as they bear; without `measures` the speed is left to
-    another command. Waits for runs that other processes hold, and takes them over if those processes die. Raises
-    KeyboardInterrupt when told to stop, InputError for a bad device, StoreLost.
+    another command. Waits for runs that other processes hold, and takes them over if those processes die. What cannot
+    be read or written is left as it is and counts as failed here. Raises KeyboardInterrupt when told to stop,
+    InputError for a bad device, StoreLost.
     """
-    missing = missing_jobs(jobs, store)
+    missing, left_alone = missing_jobs(jobs, store), set[str]()
     left = {run.id for run, _ in missing} | {run.id for run in unmeasured(jobs, store) if measures}
     console.print(f"{len(jobs)} runs: {len(jobs) - len(left)} cached, {len(left)} to do", highlight=False)
     if left:
@@ -99,11 +105,12 @@ def run_jobs(
             if missing:
                 workers = workers or default_workers(machine, len(missing))
                 executor = in_process if workers == 1 else local_processes(workers)
-                _train(missing, store, machine, cluster.execute if cluster else executor, display)
+                left_alone |= _train(missing, store, machine, cluster.execute if cluster else executor, display)
             if measures:
                 measurer = cluster.measure if cluster else measured_here
-                _measure(unmeasured(jobs, store), store, machine, measurer, display)
-    return {run.id: store.state(run.id) for run, _ in jobs}
+                to_measure = [run for run in unmeasured(jobs, store) if run.id not in left_alone]
+                left_alone |= _measure(to_measure, store, machine, measurer, display)
+    return {run.id: "failed" if run.id in left_alone else store.state(run.id) for run, _ in jobs}
 
 
 def default_workers(machine: Machine, jobs: int) -> int:
@@ -112,9 +119,11 @@ def default_workers(machine: Machine, jobs: int) -> int:
     return max(1, min(cores // machine.threads, jobs, MOST_WORKERS)) if machine.device == "cpu" else 1
 
 
-def _train(missing: list[Job], store: RunStore, machine: Machine, executor: Executor, display: Display) -> None:
-    """Until every job has ended here or in another process; those that are lost go again, from where they got to."""
+def _train(missing: list[Job], store: RunStore, machine: Machine, executor: Executor, display: Display) -> set[str]:
+    """Until every job has ended here or in another process; those that are lost go again, from where they got to. Gives
+    the runs that were left as they are."""
     display.begin("runs", len(missing))
+    left_alone: set[str] = set()
     losses, noted = Losses(store), {run.id: len(_events(store, run)) for run, _ in missing}
     waiting: list[Job] = []
     while missing or waiting:
@@ -126,7 +135,10 @@ def _train(missing: list[Job], store: RunStore, machine: Machine, executor: Exec
             for event in events[noted[run.id] :]:
                 display.note(run, event["text"])
             noted[run.id] = len(events)
-            if state == "running":
+            if isinstance(state, LeftAsItIs):
+                left_alone.add(run.id)
+                display.end(run, "left as it is", state.reason)
+            elif state == "running":
                 waiting.append(job_of[run.id])
             elif state == "lost" and (store.read(run.id, "outcome") or {}).get("fault") != "hung":
                 lost.append(run)
@@ -136,8 +148,11 @@ def _train(missing: list[Job], store: RunStore, machine: Machine, executor: Exec
         for run in lost:
             if run.id in given_up:
                 reason = f"{SAID['lost']} again and again (out of memory?)"
-                store.write(run.id, "outcome", {"state": "failed", "reason": reason, "fault": "lost"})
-                _end(run, store, display)
+                if store.end(run.id, "failed", reason, fault="lost"):
+                    _end(run, store, display)
+                else:
+                    left_alone.add(run.id)
+                    display.end(run, "left as it is", f"is done, but was not scored: {reason}")
         free = [job for job in waiting if store.state(job[0].id) != "running"]
         waiting = [job for job in waiting if job not in free]
         missing = [job_of[run.id] for run in lost if run.id not in given_up] + missing_jobs(free, store)
@@ -146,6 +161,7 @@ def _train(missing: list[Job], store: RunStore, machine: Machine, executor: Exec
                 _end(run, store, display)
         if not missing and waiting:
             time.sleep(POLL_SECONDS)
+    return left_alone
 
 
 def _end(run: Run, store: RunStore, display: Display) -> None:
@@ -153,7 +169,10 @@ def _end(run: Run, store: RunStore, display: Display) -> None:
 
 
 def _events(store: RunStore, run: Run) -> list[dict[str, str]]:
-    return store.read(run.id, "events") or []
+    try:
+        return store.read(run.id, "events") or []
+    except Unreadable:
+        return []
 
 
 class Losses:
@@ -184,19 +203,33 @@ def unmeasured(jobs: Sequence[Job], store: RunStore) -> list[Run]:
     for run, _ in jobs:
         seedless = run.config.model_copy(update={"seed": 0})
         seeds[seedless] = seeds.get(seedless, 0) + 1
-        if seeds[seedless] <= MEASURED and store.state(run.id) == "done" and store.read(run.id, "throughput") is None:
+        if seeds[seedless] <= MEASURED and store.state(run.id) == "done" and not _is_measured(run, store):
             found.append(run)
     return found
 
 
-def _measure(missing: list[Run], store: RunStore, machine: Machine, measurer: Executor, display: Display) -> None:
+def _is_measured(run: Run, store: RunStore) -> bool:
+    """True too for what cannot be read: measuring it would write over it."""
+    try:
+        return store.read(run.id, "throughput") is not None
+    except Unreadable:
+        return True
+
+
+def _measure(missing: list[Run], store: RunStore, machine: Machine, measurer: Executor, display: Display) -> set[str]:
+    """Gives the runs that were left as they are."""
+    left_alone: set[str] = set()
     if not missing:
-        return
+        return left_alone
     display.begin("measuring speed", len(missing))
     losses = 0
     while missing:
         left = []
         for run, state in measurer([(run, ()) for run in missing], store, machine, display.tell):
+            if isinstance(state, LeftAsItIs):
+                left_alone.add(run.id)
+                display.end(run, "not measured", state.reason)
+                continue
             losses += state == "lost"
             if state == "running" or (state == "lost" and losses <= MOST_LOSSES):
                 left.append(run)
@@ -206,6 +239,7 @@ def _measure(missing: list[Run], store: RunStore, machine: Machine, measurer: Ex
         missing = left
         if missing:
             time.sleep(POLL_SECONDS)
+    return left_alone
 
 
 def measured_here(jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tell) -> Iterator[tuple[Run, End]]:
@@ -213,4 +247,8 @@ def measured_here(jobs: Sequence[Job], store: RunStore, machine: Machine, tell: 
     from bench.run import Watch, measure
 
     for run, _ in jobs:
-        yield run, measure(run, store, machine, Watch(tell))
+        try:
+            end: End = measure(run, store, machine, Watch(tell))
+        except LeftAsItIs as left:
+            end = left
+        yield run, end

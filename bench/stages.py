@@ -29,7 +29,7 @@ from bench.data.batches import (
 )
 from bench.data.dataset import Dataset
 from bench.data.tasks import Batch, build_task
-from bench.faults import DataChanged
+from bench.faults import DataChanged, is_there
 from bench.machine import Machine
 from bench.measure.cost import count_cost
 from bench.measure.metrics import METRICS, Unavailable, load
@@ -83,7 +83,7 @@ class Work:
         return with_graphs(method) if self.machine.cuda_graphs and self.device.type == "cuda" else method
 
     def _is_there(self, name: str) -> bool:
-        return (self.folder / name).exists()
+        return is_there(self.folder / name)
 
     def check_data(self) -> Dataset:
         """The data set. Raises DataChanged where it is not the one that the run was planned with."""

@@ -14,16 +14,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.checksums import NAME, Checksums, fsync_file
-from bench.config import InputError, RunConfig
+from bench.config import RunConfig
+from bench.faults import Unreadable, is_there, reading, writing
 from bench.lease import Lease
 
 SCHEMA = 2  # raise it when the same config comes to mean other numbers
 RUN_ID = re.compile(r"[0-9a-f]{16}")
+ASIDE = "damaged"
+"""The folder in a run's where damaged files go: nothing is deleted."""
 GRACE = 60.0  # seconds without a sign of life after which a holder on another machine is taken for dead
 
-State = Literal["new", "running", "resumable", "failed", "pruned", "unavailable", "diverged", "done"]
+State = Literal["new", "running", "resumable", "failed", "pruned", "unavailable", "diverged", "done", "unreadable"]
 """pruned: a search saw enough of it; it goes on from there if a study asks for it. unavailable: it needs a file that is
-not on this machine."""
+not on this machine. unreadable: something of it is there that this process cannot read now."""
+ENDED: tuple[State, ...] = ("done", "diverged")
+"""Outcomes that stay: there is nothing left to train."""
 BAD_ENDS = ("diverged", "failed")
 """States of runs that count as worst in comparisons."""
 CHECKPOINTS = ("checkpoint.safetensors", "checkpoint.previous.safetensors")
@@ -61,7 +66,8 @@ def schema_and_code(
 class RunStore:
     """One folder a run: run.json (config), checkpoints and curve while it trains, then weights, cost, throughput,
     samples, scores/METRIC.vVERSION.csv, and outcome.json, written last. SHA256SUMS says what each file has to be; one
-    that is something else is as good as absent, and named by `damage`."""
+    that is something else is as good as absent, and named by `damage`. One that cannot be read is neither: whatever
+    reads it raises Unreadable, and nothing of its run is changed."""
 
     def __init__(self, root: Path, grace: float = GRACE) -> None:
         self.root, self.grace = root, grace
@@ -86,12 +92,10 @@ class RunStore:
         return sorted(path.name for path in self.root.iterdir() if RUN_ID.fullmatch(path.name) and path.is_dir())
 
     def prepare(self, run: str) -> Path:
-        """Make the run's folder. Raises InputError if the store cannot be written."""
+        """Make the run's folder. Raises Unwritable."""
         folder = self.folder(run)
-        try:
+        with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{self.root}: cannot write the run store ({error.strerror}); use --runs DIR") from None
         return folder
 
     def sums(self, run: str) -> Checksums:
@@ -100,29 +104,62 @@ class RunStore:
 
     def state(self, run: str) -> State:
         """What is known of a run. `running` means that a living process has its lease."""
+        try:
+            return self._state(run)
+        except Unreadable:
+            return "unreadable"
+
+    def _state(self, run: str) -> State:
         folder = self.folder(run)
         outcome = self.read(run, "outcome")
-        if outcome is not None and outcome["state"] in ("done", "diverged"):
+        if outcome is not None and outcome["state"] in ENDED:
             state: State = outcome["state"]
             return state
-        if (folder / "lease").exists() and self._is_held(run):
+        if is_there(folder / "lease") and self._is_held(run):
             return "running"
         if outcome is not None:
             known: dict[str, State] = {"unavailable": "unavailable", "pruned": "pruned"}
             return known.get(outcome["state"], "failed")
-        if any((folder / name).exists() for name in (*CHECKPOINTS, "weights.safetensors")):
+        if any(is_there(folder / name) for name in (*CHECKPOINTS, "weights.safetensors")):
             return "resumable"
         return "new"
 
+    def end(self, run: str, state: State, reason: str, **more: Any) -> bool:
+        """Record how a run ended, unless it has come to its end before: no later stage changes that. Says whether it
+        was recorded."""
+        if (self.read(run, "outcome") or {}).get("state") in ENDED:
+            return False
+        self.write(run, "outcome", {"state": state, "reason": reason, **more})
+        return True
+
+    def unreadable(self, run: str) -> dict[str, Unreadable]:
+        """File name -> why it cannot be opened, of all in the run's folder; "." is the folder itself."""
+        folder, found = self.folder(run), dict[str, Unreadable]()
+
+        def failed(error: OSError, path: Path) -> None:
+            if not isinstance(error, FileNotFoundError):  # renamed by its writer, or a lease that was given back
+                found[path.relative_to(folder).as_posix()] = Unreadable.of(path, error)
+
+        for here, below, names in os.walk(folder, onerror=lambda error: failed(error, Path(error.filename))):
+            below[:] = [name for name in below if name != ASIDE]
+            for path in (Path(here, name) for name in names if not name.startswith(".")):
+                try:
+                    os.close(os.open(path, os.O_RDONLY))
+                except OSError as error:
+                    failed(error, path)
+        return found
+
+    def check_readable(self, run: str) -> None:
+        """Raises Unreadable for the first file of the run that this process cannot open."""
+        for error in self.unreadable(run).values():
+            raise error
+
     @contextmanager
     def claim(self, run: str) -> Iterator[bool]:
-        """Hold the run's lease; gives False if another process has it. Raises InputError if the store cannot be
-        written."""
+        """Hold the run's lease; gives False if another process has it. Raises Unwritable."""
         folder, lease = self.prepare(run), self._lease(run)
-        try:
+        with writing(folder):
             is_mine = run not in self._held and lease.acquire()
-        except OSError as error:
-            raise InputError(f"{self.root}: cannot write the run store ({error.strerror}); use --runs DIR") from None
         if not is_mine:
             yield False
             return
@@ -157,8 +194,8 @@ class RunStore:
         return self._lease(run).silent_holder()
 
     def was_at_work(self, run: str) -> bool:
-        """Whether a process had the run when it died."""
-        return (self.folder(run) / "lease").exists()
+        """Whether a process had the run when it died. Raises Unreadable."""
+        return is_there(self.folder(run) / "lease")
 
     def got_to(self, run: str) -> tuple[int, int]:
         """Something that changes whenever a run gets on: its checkpoint, what is stored of it."""
@@ -188,16 +225,17 @@ class RunStore:
         """A path to write to; when the block ends well, what lies there becomes the run's file `name`, whole and with
         its checksum, or else is removed. Raises TakenOver."""
         path = self.prepare(run) / name
-        path.parent.mkdir(exist_ok=True)
         temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-        try:
-            yield temporary
-            fsync_file(temporary)
-            self.check_held(run)
-            self.sums(run).enter(name, temporary)  # first, so that no whole file is ever without its sum
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with writing(path):
+            path.parent.mkdir(exist_ok=True)
+            try:
+                yield temporary
+                fsync_file(temporary)
+                self.check_held(run)
+                self.sums(run).enter(name, temporary)  # first, so that no whole file is ever without its sum
+                os.replace(temporary, path)
+            finally:
+                temporary.unlink(missing_ok=True)
 
     def write(self, run: str, name: str, content: Any) -> None:
         """Write NAME.json of a run."""
@@ -205,7 +243,7 @@ class RunStore:
             path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
     def read(self, run: str, name: str) -> Any | None:
-        """Read NAME.json of a run, None if there is none, or it is damaged."""
+        """Read NAME.json of a run, None if there is none, or it is damaged. Raises Unreadable."""
         content = self.sums(run).read(f"{name}.json")
         try:
             return None if content is None else json.loads(content)
@@ -224,7 +262,7 @@ class RunStore:
             path.write_text(text.getvalue(), encoding="utf-8", newline="")
 
     def read_rows(self, run: str, name: str) -> list[dict[str, str]] | None:
-        """Read NAME.csv of a run, None if there is none, or it is damaged."""
+        """Read NAME.csv of a run, None if there is none, or it is damaged. Raises Unreadable."""
         content = self.sums(run).read(f"{name}.csv")
         try:
             return None if content is None else list(csv.DictReader(io.StringIO(content.decode(), newline="")))
@@ -237,10 +275,11 @@ class RunStore:
 
 
 def read_text(path: Path) -> str | None:
-    """A file's text; None if it is not there or no text."""
+    """A file's text; None if it is not there or no text. Raises Unreadable."""
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, ValueError):
+        with reading(path):
+            return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, ValueError):
         return None
 
 

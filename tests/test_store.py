@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.config import InputError
+from bench.faults import Unwritable
 from bench.store import RunStore, write_atomically
 
 
@@ -68,5 +68,5 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_a_store_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file")
-    with pytest.raises(InputError, match=r"runs: cannot write the run store .* use --runs DIR"):
+    with pytest.raises(Unwritable, match=r"runs/a: cannot be written \(Not a directory\)"):
         RunStore(tmp_path / "runs").prepare("a")

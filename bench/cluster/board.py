@@ -9,6 +9,7 @@ import re
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
+from bench.faults import reading
 from bench.store import RUN_ID, RunStore, TakenOver
 
 PIECE = 16 << 20  # bytes of a file that travel at once
@@ -63,8 +64,9 @@ class Board:
             self.claims.pop(run)[1].close()
 
     def read(self, run: str, holder: str, name: str, offset: int) -> bytes:
-        """A piece of a file, empty behind its end."""
-        with open(self._path(run, holder, name), "rb") as file:
+        """A piece of a file, empty behind its end. Raises Unreadable."""
+        path = self._path(run, holder, name)
+        with reading(path), open(path, "rb") as file:
             file.seek(offset)
             return file.read(PIECE)
 

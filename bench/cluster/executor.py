@@ -17,7 +17,7 @@ from bench.cluster import tasks
 from bench.cluster.asks import Ask, ask_for, whole
 from bench.cluster.tasks import ClusterLost, Driver
 from bench.executors import End, Job, Tell, signals_set
-from bench.faults import StoreLost, name_of, with_kind
+from bench.faults import LeftAsItIs, StoreLost, Unreadable, Unwritable, name_of, with_kind
 from bench.inputs import InputError
 from bench.machine import Machine
 from bench.store import RunStore, TakenOver
@@ -128,18 +128,25 @@ class Cluster:
             return "lost"
 
     def _end(self, ref: Any, run: Run, store: RunStore, record: str) -> End | None:
-        """How a run's task ended, None if it was told to before the run's end; a failure goes into the run's `record`.
-        Raises InputError and StoreLost."""
+        """How a run's task ended, None if it was told to before the run's end; a failure goes into the run's `record`,
+        unless the run is left as it is. Raises InputError and StoreLost."""
         try:
             state: End | None = self.result(ref)
         except InputError:
             raise
         except TakenOver:
             return "running"
+        except LeftAsItIs as left:
+            return left
+        except (Unreadable, Unwritable) as error:
+            return LeftAsItIs(str(error))
         except Exception as error:  # of a store, mostly: what else goes wrong in a run is recorded there
-            content = {"state": "failed", "reason": with_kind(error), "traceback": str(error.__cause__)}
+            reason, more = with_kind(error), {"traceback": str(error.__cause__), "fault": name_of(error)}
             try:
-                store.write(run.id, record, content | {"fault": name_of(error)})
+                if record == "outcome":
+                    store.end(run.id, "failed", reason, **more)
+                else:
+                    store.write(run.id, record, {"reason": reason, **more})
             except OSError as lost:
                 raise StoreLost(store.root, lost) from None
             return "failed"

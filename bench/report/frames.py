@@ -92,11 +92,13 @@ class Results:
 
 
 def collect(study: Study, store: RunStore) -> Results:
-    """Read the study's runs from the store."""
+    """Read the study's runs from the store. Raises Unreadable: a report without what one reader may not read would not
+    be that of the store."""
     runs, records, curves = [], [], []
     references: list[dict[str, Any]] = []
     for run in study.runs():
         at = {"label": run.label, "seed": run.config.seed}
+        store.check_readable(run.id)
         rows = _rows(store, run.id, study.metrics)
         state = store.state(run.id)
         missing = {m: _reason(store, run.id, state, m) for m in study.metrics if m not in rows}

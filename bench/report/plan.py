@@ -24,6 +24,7 @@ from bench.study import Study
 HEADINGS = ("variant", "seed", "run", "state", "time", "memory", "from")
 WIDTHS = {"variant": 8, "seed": 4, "state": 11, "time": 6, "memory": 6, "from": 7}
 """At least, so that words stay whole where the terminal is narrow."""
+SHOWN = 3  # of the runs that cannot be read, with the file and the reason
 
 
 def print_plan(study: Study, planned: Sequence[Planned], console: Console) -> None:
@@ -48,6 +49,8 @@ def print_plan(study: Study, planned: Sequence[Planned], console: Console) -> No
             markup=False,
             soft_wrap=True,
         )
+    for one in [one for one in planned if one.state == "unreadable"][:SHOWN]:
+        console.print(f"unreadable: {one.reason}", highlight=False, markup=False, soft_wrap=True)
 
 
 def state_text(one: Planned) -> str:

@@ -13,6 +13,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from bench.config import InputError, RunConfig
+from bench.faults import LeftAsItIs
 from bench.measure.metrics import METRICS
 from bench.search.load import Search
 from bench.search.signs import Signs
@@ -226,10 +227,13 @@ class Worker:
             goes_on,
         )
         began = time.perf_counter()
-        while (state := execute(run, self.search.metrics, self.store, self.orders.machine, watch)) == "running":
-            if self.told_to_stop():
-                raise KeyboardInterrupt
-            time.sleep(POLL_SECONDS)  # another search or study trains the same run
+        try:
+            while (state := execute(run, self.search.metrics, self.store, self.orders.machine, watch)) == "running":
+                if self.told_to_stop():
+                    raise KeyboardInterrupt
+                time.sleep(POLL_SECONDS)  # another search or study trains the same run
+        except LeftAsItIs as left:
+            raise Ended("failed", f"seed {run.config.seed}: {left.reason}") from None
         record.work_seconds += time.perf_counter() - began
         if state != "done":
             reason = (self.store.read(run.id, "outcome") or {}).get("reason", "")

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
+from bench.checkpoint_header import MALFORMED, header
 from bench.checksums import fsync_file, tensors_sum
+from bench.faults import is_there, reading, writing
 from bench.training.method import Method
 
 
 class Damaged(Exception):
-    """A file of weights that cannot be read; the message names it."""
+    """A file of weights that was read and is not what was written; the message names it."""
 
 
 def save_checkpoint(path: Path, method: Method, state: dict[str, Any]) -> None:
     """Write weights, optimiser moments and `state` (JSON) so that `load_checkpoint` gives them back bit by bit."""
-    with _written(path, method, state) as temporary:
+    with writing(path), _written(path, method, state) as temporary:
         os.replace(temporary, path)
 
 
@@ -39,7 +43,7 @@ def _written(path: Path, method: Method, state: dict[str, Any]) -> Iterator[Path
                 tensors[f"optimizers/{name}/{index}/{key}"] = value.detach().cpu().contiguous()
     words, temporary = json.dumps(state), path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file(tensors, temporary, {"state": words, "sha256": _digest(tensors, words)})
+        save_tensors(tensors, temporary, {"state": words, "sha256": _digest(tensors, words)})
         fsync_file(temporary)
         yield temporary
     finally:
@@ -47,8 +51,8 @@ def _written(path: Path, method: Method, state: dict[str, Any]) -> Iterator[Path
 
 
 def load_checkpoint(path: Path, method: Method) -> dict[str, Any]:
-    """Fill the method in place and give back the state. Raises Damaged."""
-    tensors, metadata = _load(path)
+    """Fill the method in place and give back the state. Raises Damaged and Unreadable."""
+    tensors, metadata = load_tensors(path)
     words = metadata.get("state", "")
     if "sha256" in metadata and metadata["sha256"] != _digest(tensors, words):
         raise Damaged(f"{path} is damaged (SHA-256)")
@@ -68,21 +72,22 @@ class Checkpoints:
 
     def save(self, method: Method, state: dict[str, Any]) -> None:
         """The newest becomes the previous one."""
-        with _written(self.newest, method, state) as temporary:
-            if self.newest.exists():
+        with writing(self.newest), _written(self.newest, method, state) as temporary:
+            if is_there(self.newest):
                 os.replace(self.newest, self.previous)
             os.replace(temporary, self.newest)
 
     def load(self, method: Method, fell_back: Callable[[str], None] = lambda text: None) -> dict[str, Any] | None:
         """`load_checkpoint` of the newest that is whole; None if there is none. `fell_back` is told of each that is
-        damaged, which is removed: the next that is saved may not push a good one out for it."""
+        damaged, which is removed: the next that is saved may not push a good one out for it. Raises Unreadable, with
+        both left as they are."""
         for path in (self.newest, self.previous):
-            if path.exists():
+            if is_there(path):
                 try:
                     return load_checkpoint(path, method)
                 except Damaged:
                     path.unlink()
-                    is_left = path == self.newest and self.previous.exists()
+                    is_left = path == self.newest and is_there(self.previous)
                     instead = "the one before it is used" if is_left else "training begins anew"
                     fell_back(f"{path.name} is damaged; {instead}")
         return None
@@ -97,12 +102,22 @@ def _digest(tensors: dict[str, Tensor], words: str) -> str:
 
 def save_weights(path: Path, method: Method) -> None:
     """Write the networks alone."""
-    save_file(_network_tensors(method), path)
+    save_tensors(_network_tensors(method), path)
+
+
+def save_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write a safetensors file with the mode that any new file has here; safetensors itself gives it 0600, which shuts
+    out a colleague on a shared store."""
+    path.touch()
+    mode = stat.S_IMODE(path.stat().st_mode)
+    save_file(tensors, path, metadata)
+    path.chmod(mode)
 
 
 def load_weights(path: Path, method: Method) -> None:
-    """Fill the networks in place. Raises Damaged, and RuntimeError with the name of a missing or misshapen tensor."""
-    _load_networks(method, _load(path)[0])
+    """Fill the networks in place. Raises Damaged, Unreadable, and RuntimeError with the name of a missing or misshapen
+    tensor."""
+    _load_networks(method, load_tensors(path)[0])
 
 
 def _network_tensors(method: Method) -> dict[str, Tensor]:
@@ -129,9 +144,12 @@ def _load_optimizer(optimizer: Optimizer, moments: dict[str, Tensor]) -> None:
         optimizer.state[parameter][name] = like.detach().copy_(value)
 
 
-def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors and the metadata of a safetensors file. Raises Damaged and Unreadable."""
+    # All bytes are read before any is understood: a failure to read says nothing of what the file holds.
     try:
-        with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+        with reading(path):
+            content = path.read_bytes()
+        return load(content), header(io.BytesIO(content)).get("__metadata__", {})
+    except (FileNotFoundError, SafetensorError, *MALFORMED) as error:
         raise Damaged(f"{path} is damaged ({error})") from error
