@@ -28,17 +28,6 @@ def head(results: Results) -> str:
     return json.dumps({"study": results.study, "runs": results.runs}, indent=1) + "\n"
 
 
-def make_folder(folder: Path) -> None:
-    """A report's folder. Raises InputError if it cannot be made, or its figures would be written elsewhere."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot write the report ({error.strerror}); use --reports DIR") from None
-    for below in (folder / "figures", folder / "figures" / "pictures"):
-        if below.is_symlink():
-            raise InputError(f"{below}: is a link, so that what lies there would be replaced; remove the link")
-
-
 def save(results: Results, folder: Path) -> None:
     """Write the archive that the report can be made from again."""
     write_atomically(folder / ARCHIVE, head(results))
@@ -48,8 +37,7 @@ def save(results: Results, folder: Path) -> None:
 
 def _save_frame(frame: pd.DataFrame, path: Path) -> None:
     text = frame.to_csv(index=False, lineterminator="\n", na_rep="nan")
-    path.unlink(missing_ok=True)  # not the file that a link leads to
-    path.write_bytes(gzip.compress(text.encode(), mtime=0))
+    write_atomically(path, gzip.compress(text.encode(), mtime=0))
 
 
 def load(folder: Path) -> Results:

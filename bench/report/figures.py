@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import textwrap
 from collections.abc import Sequence
@@ -168,4 +169,6 @@ def save_figure(figure: Any, path: Path) -> None:
 def save_png(figure: Any, path: Path) -> None:
     """Save without what differs from day to day."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, metadata={"Software": None})
+    content = io.BytesIO()
+    figure.savefig(content, metadata={"Software": None})
+    write_atomically(path, content.getvalue())

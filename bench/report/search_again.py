@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.report.archive import ARCHIVE, load
+from bench.report.folder import rewritten
 from bench.report.search_confirmed import confirmed
 from bench.report.search_page import check_search, write_search
 from bench.report.search_results import BEST, SearchResults
@@ -21,10 +22,11 @@ def confirmed_in(results: SearchResults, folder: Path) -> Confirmed | None:
 
 
 def write_again(results: SearchResults, folder: Path, pictures: bool) -> None:
-    """Both reports from their archives. Raises InputError."""
-    if (folder / BEST / ARCHIVE).exists():
-        write_report(load(folder / BEST), folder / BEST, None, pictures)
-    write_search(results, folder, confirmed_in(results, folder))
+    """Both reports from their archives, or neither. Raises InputError."""
+    with rewritten(folder) as beside:
+        if (beside / BEST / ARCHIVE).exists():
+            write_report(load(beside / BEST), beside / BEST, None, pictures)
+        write_search(results, beside, confirmed_in(results, beside))
 
 
 def stale(results: SearchResults, folder: Path) -> list[Path]:

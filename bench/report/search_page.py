@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report.archive import make_folder
+from bench.report.folder import rewritten
 from bench.report.quantities import parse
 from bench.report.render import TextTable, code, escape_markdown, fenced, latex, markdown, titled
 from bench.report.search_figures import draw_search
@@ -64,13 +64,13 @@ PICTURES = {  # file below figures/: heading, text
 
 
 def write_search(results: SearchResults, folder: Path, confirmed: Confirmed | None) -> None:
-    """Write or rewrite the folder; best.yaml and best/ are linked if they are there already."""
-    make_folder(folder)
-    for name in PICTURES:  # pictures of other trials are worse than none
-        (folder / "figures" / name).unlink(missing_ok=True)
-    draw_search(results, folder / "figures")
-    for name, text in search_texts(results, folder, confirmed).items():
-        write_atomically(folder / name, text)
+    """Write or rewrite the folder, whole or not at all; best.yaml and best/ are linked if they are there already."""
+    with rewritten(folder) as beside:
+        for name in PICTURES:  # pictures of other trials are worse than none
+            (beside / "figures" / name).unlink(missing_ok=True)
+        draw_search(results, beside / "figures")
+        for name, text in search_texts(results, beside, confirmed).items():
+            write_atomically(beside / name, text)
 
 
 def check_search(results: SearchResults, folder: Path, confirmed: Confirmed | None) -> list[str]:

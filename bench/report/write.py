@@ -9,9 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from bench.measure.metrics.registry import ALL_IMAGES
-from bench.report.archive import ARCHIVE, head, make_folder, save
+from bench.report.archive import ARCHIVE, head, save
 from bench.report.effects import draw_effects, effects
 from bench.report.figures import draw_curves, draw_samples, sample_grid, validation_curves
+from bench.report.folder import rewritten
 from bench.report.frames import Results
 from bench.report.levels import levels
 from bench.report.methods import methods_table, published_table
@@ -61,9 +62,13 @@ CURVES = {"curves.png": "step", "curves_seconds.svg": "seconds"}
 
 
 def write_report(results: Results, folder: Path, store: RunStore | None, samples: bool = True) -> None:
-    """Write or rewrite the folder. Without a store (a committed archive) the pictures stay as they are; without
-    `samples` there are none."""
-    make_folder(folder)
+    """Write or rewrite the folder, whole or not at all. Without a store (a committed archive) the pictures stay as they
+    are; without `samples` there are none."""
+    with rewritten(folder) as beside:
+        _write(results, beside, store, samples)
+
+
+def _write(results: Results, folder: Path, store: RunStore | None, samples: bool) -> None:
     for name in PICTURES:  # pictures of other runs are worse than none
         if store or not samples or name != "samples.png":
             (folder / "figures" / name).unlink(missing_ok=True)

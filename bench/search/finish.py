@@ -11,6 +11,7 @@ from optuna.study import Study as OptunaStudy
 from bench.executors import Job
 from bench.measure.metrics import METRICS
 from bench.report.archive import ARCHIVE
+from bench.report.folder import rewritten
 from bench.report.frames import Results, collect
 from bench.report.search_again import confirmed_in
 from bench.report.search_page import BEST as BEST_FILE
@@ -52,7 +53,6 @@ def best_study(search: Search, results: SearchResults, folder: Path) -> Study | 
     where that is the default."""
     won = next((trial for trial in results.trials if trial.number == results.winner), None)
     if won is None or results.search["winner_is_default"]:
-        (folder / BEST_FILE).unlink(missing_ok=True)
         return None
     folder.mkdir(parents=True, exist_ok=True)
     known = results.default["costs"]
@@ -74,8 +74,12 @@ def write_all(
         results = replace(results, search=results.search | {"best_runs": [run.id for run in runs]})
         if all(store.state(run.id) in ENDED for run in runs):
             best = collect(study, store)
-            write_report(best, folder / BEST, store, pictures)
-    if confirmed_in(results, folder) is None and (folder / BEST / ARCHIVE).exists():
-        shutil.rmtree(folder / BEST)  # of another winner
-    write_search(results, folder, confirmed_in(results, folder))
+    with rewritten(folder) as beside:
+        if study is None:
+            (beside / BEST_FILE).unlink(missing_ok=True)
+        if best is not None:
+            write_report(best, beside / BEST, store, pictures)
+        if confirmed_in(results, beside) is None and (beside / BEST / ARCHIVE).exists():
+            shutil.rmtree(beside / BEST)  # of another winner
+        write_search(results, beside, confirmed_in(results, beside))
     return results, best

@@ -94,8 +94,10 @@ def _search(folder: Path, results: SearchResults) -> Entry:
 
 
 def _elsewhere(reports: Path) -> list[Path]:
-    """Folders of reports below this one; a study or a search with the comparison at its end is none."""
+    """Folders of reports below this one; a study or a search with the comparison at its end is none, nor is one that a
+    report is being written in."""
     found = {path.parent.parent for name in (ARCHIVE, TRIALS) for path in reports.glob(f"*/*/{name}")}
+    found = {folder for folder in found if not folder.name.startswith(".")}
     return sorted(folder for folder in found if not any((folder / name).exists() for name in (ARCHIVE, TRIALS)))
 
 

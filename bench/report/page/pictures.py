@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from dataclasses import asdict, dataclass
@@ -116,7 +117,9 @@ def _write_row(results: Results, folder: Path, found: list[Sample], index: int, 
 def _write_png(path: Path, pixels: np.ndarray) -> None:
     from PIL import Image
 
-    Image.fromarray(pixels).save(path, optimize=True)
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG", optimize=True)
+    write_atomically(path, content.getvalue())
 
 
 def _grids(results: Results) -> dict[str, int]:
