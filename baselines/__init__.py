@@ -23,8 +23,8 @@ METHODS: dict[str, str] = {
 }
 
 CODE_VERSIONS: dict[str, int] = {"zhang2016": 2}
-"""Version of a method's code where it is not the first. It is part of the ids of the method's runs, so raise it when the
-same config comes to mean other numbers. 2 of zhang2016: its loss is a sum over pixels, before it was their mean."""
+"""Version of a method's code where it is not the first. It is part of the ids of the method's runs: raise it when the
+same config comes to mean other numbers. zhang2016: in 2 its loss is a sum over pixels, in 1 it was their mean."""
 
 PARAMETER_FREE = frozenset(
     {"identity", "gray", "mean_color", "mean_fill", "telea", "navier_stokes", "biharmonic", "patchmatch"}

@@ -112,7 +112,7 @@ def test_the_loss_by_hand() -> None:
 
 
 def test_the_gradient_is_that_of_the_authors_layers() -> None:
-    """Softmax minus code, times the nearest bin's weight (ClassRebalanceMult), by the batch (SoftmaxCrossEntropyLoss)."""
+    """Softmax minus code, by the batch (SoftmaxCrossEntropyLoss), times the nearest weight (ClassRebalanceMult)."""
     noise = np.random.default_rng(0)
     logits, ab = noise.normal(size=(2, 313, 3, 4)), noise.uniform(-80, 80, size=(2, 2, 3, 4))
     weights, centres = noise.uniform(0.5, 10, 313), CENTRES.double().numpy()
