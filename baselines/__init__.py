@@ -22,6 +22,10 @@ METHODS: dict[str, str] = {
     "patchmatch": "baselines.patchmatch:PatchMatch",
 }
 
+CODE_VERSIONS: dict[str, int] = {"zhang2016": 2}
+"""Version of a method's code where it is not the first. It is part of the ids of the method's runs: raise it when the
+same config comes to mean other numbers. zhang2016: in 2 its loss is a sum over pixels, in 1 it was their mean."""
+
 PARAMETER_FREE = frozenset(
     {"identity", "gray", "mean_color", "mean_fill", "telea", "navier_stokes", "biharmonic", "patchmatch"}
 )

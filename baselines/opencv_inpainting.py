@@ -17,9 +17,10 @@ class Telea(ParameterFree):
     """Fills from the rim inwards with weighted means of what is known near by (`cv2.INPAINT_TELEA`).
 
     Telea, "An Image Inpainting Technique Based on the Fast Marching Method", Journal of Graphics Tools 9(1), 2004.
-    Deviations: OpenCV scales the paper's gradient term to 1.4 grey levels at the most, and with 8 bits it rounds
-    odd values up, so that a flat image drifts by up to 16 levels of 255 (OpenCV 5.0, hole of 64 px). So it gets 16
-    bits a channel here, where the drift is 0.06 levels and the gradient term is nothing.
+    Deviations: OpenCV scales the paper's gradient term to 1.4 grey levels at the most, and with 8 bits its rounding
+    adds up on the way inwards: in a hole of 64 px a flat image gets brighter by up to 7 levels of 255 if the hole is
+    in the middle, by up to 14 in a corner, whether its value is odd or even (OpenCV 5.0). So it gets 16 bits a channel
+    here, where the drift is 0.06 levels at the most and the gradient term is nothing.
     """
 
     def predict(self, batch: Batch) -> Tensor:

@@ -37,8 +37,10 @@ class Yu2018:
     Where paper and release differ this follows the release, with which the authors' weights were trained: zeros pad
     the convolutions, not mirrored pixels (their issue 40). Deviations: an iteration's five critic updates see one
     batch, with new mixtures, not five; the local critic sees a square of half the image's side (128 at 256 px, as
-    published) around the hole, whose side is task.hole, where the release draws holes of 96 to 128 px. Every image has
-    a hole of its own. G is the same at all sizes; the critics' linear layers shrink with the image.
+    published) around the hole, whose side is task.hole, where the release draws holes of 96 to 128 px; the discounted
+    L1 is of the hole, counted from its own rim and divided by its pixels, where the release's is of that whole square,
+    so the two are one where the hole is half the side, and a smaller hole is discounted less here. Every image has a
+    hole of its own. G is the same at all sizes; the critics' linear layers shrink with the image.
     """
 
     def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:

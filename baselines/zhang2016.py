@@ -89,22 +89,25 @@ class Colorizer(nn.Module):
 
 
 def rebalanced_cross_entropy(logits: Tensor, ab: Tensor, centres: Tensor, weights: Tensor) -> Tensor:
-    """Eq. 2, as the mean over pixels.
+    """Eq. 2: the sum over the pixels of an image, averaged over the batch.
 
-    logits: (B, Q, h, w); ab: (B, 2, h, w) and centres: (Q, 2), in ab units; weights: (Q,). Images without a colour
-    count as zero, as in the released training net (its layer NonGrayMask).
+    logits: (B, Q, h, w); ab: (B, 2, h, w) and centres: (Q, 2), in ab units; weights: (Q,). The released training net
+    divides likewise: its layer SoftmaxCrossEntropyLoss by the images of the batch, and by nothing else. Images without
+    a colour count as zero there (its layer NonGrayMask), but do count as images.
     """
     index, share = soft_encode(ab, centres)
     entropy = -(share * logits.log_softmax(dim=1).gather(1, index)).sum(dim=1)  # (B, h, w)
     colourful = (ab.abs() > COLOURFUL).flatten(1).any(dim=1)  # (B,)
-    return (weights[index[:, 0]] * entropy * colourful[:, None, None]).mean()
+    return (weights[index[:, 0]] * entropy * colourful[:, None, None]).sum() / len(logits)
 
 
 class Zhang2016:
     """Cross-entropy with soft codes and rare colours upweighted, by the prior of this run's training photographs.
 
-    Learning rates go by the share of the budget. Deviations: He's initialisation, where the paper has a k-means one
-    that looks at data; the loss is the mean over pixels, where eq. 2 is a sum; five neighbours as in the paper.
+    Learning rates go by the share of the budget. Adam's step does not depend on the loss's scale, but the share of the
+    weight decay in it does: the decay is the authors', and so the loss has to be of their scale, which grows with the
+    image (1,936 predictions a crop of 176 px, theirs). Deviations: He's initialisation, where the paper has a k-means
+    one that looks at data; five neighbours as in the paper, where the release has ten.
     """
 
     def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:

@@ -18,7 +18,7 @@ from bench.training.method import Progress
 from bench.training.trainable import autocast
 
 # scripts/train_siggraph.sh of github.com/richzhang/colorization-pytorch: 15 epochs of classification, 10 and 5 of
-# regression, each stage with its own rate.
+# regression, each stage with its own rate. The 100 epochs before them, on ten classes of ImageNet, are left out.
 STAGES = ((0, 1e-4), (15 / 30, 1e-5), (25 / 30, 1e-6))
 CLASSIFICATION = STAGES[1][0]
 BETAS = (0.9, 0.999)  # its options
@@ -105,8 +105,11 @@ class Zhang2017:
     from the trunk's features and do not move the trunk; after it the class head learns likewise and moves nothing.
 
     Deviations: no hints, in training as in use; batch size and the number of steps are the run's; the retraining's L1
-    is the paper's Huber loss, which differs from it below 1 ab unit. The two losses share no parameter in either
-    stage, so that Adam needs no weight between them.
+    is the paper's Huber loss, which differs from it below 1 ab unit. The retraining has a stage before these, 100
+    epochs of classification at the first rate on ten classes of ImageNet; a run's photographs have no classes to pick
+    ten from, so it has none. Each of their stages is a command of its own with a fresh Adam; here one Adam goes
+    through all, and keeps its moments where the rate falls. The two losses share no parameter in either stage, so that
+    Adam needs no weight between them.
     """
 
     def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:

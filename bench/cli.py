@@ -91,7 +91,8 @@ def run(
     ] = None,
 ) -> None:
     """Train what is missing, score it, and report."""
-    from bench.machine import Machine
+    from bench.bf16 import bf16_warning
+    from bench.machine import Machine, processor_flags
     from bench.report.claims import archives
     from bench.report.frames import collect
     from bench.report.overview import write_overview
@@ -112,6 +113,8 @@ def run(
     archives(reports, without={study.name for study in loaded})  # a broken one is said before the work
     jobs = jobs_of(loaded)[place::shards]
     machine = Machine(known_device(device), threads, checkpoint_every, cuda_graphs, hang_after, given_command())
+    if executor == "local" and (warning := bf16_warning(jobs, store, machine, processor_flags())):
+        say(warning)
     with said_if_it_ends_early(), cluster_at(executor, address, store) as cluster:
         states = run_jobs(jobs, store, console, machine, workers, cluster, measures=shard is None)
     for study in loaded if shard is None else ():

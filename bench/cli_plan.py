@@ -39,7 +39,8 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Runs, prices and totals as JSON.")] = False,
 ) -> None:
     """Say what would run, what it takes, and how each variant differs from its control."""
-    from bench.machine import Machine, device_and_name
+    from bench.bf16 import bf16_warning
+    from bench.machine import Machine, device_and_name, processor_flags
     from bench.outlook import outlook
     from bench.price import Pricing, probe_unknown
     from bench.report.plan import plan_json, print_outlook, print_plan
@@ -61,6 +62,8 @@ def plan(
             say("interrupted; what was probed is remembered")
             raise typer.Exit(INTERRUPTED) from None
         planned = pricing.plan(jobs)
+    if warning := bf16_warning(jobs, pricing.store, machine, processor_flags()):
+        say(warning)
     used = workers or default_workers(machine, max(1, sum(not one.is_scored for one in planned)))
     found = outlook(planned, used)
     if as_json:

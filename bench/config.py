@@ -14,7 +14,12 @@ from bench.inputs import InputError as InputError
 
 BUDGETS = ("steps", "images", "seconds", "flops")
 """What a run's length can be given in."""
-LATER = (("data", "score_on"), ("train", "flops"))
+LATER = (
+    ("data", "score_on"),
+    ("generator", "norm_first"),
+    ("discriminator", "norm_first"),
+    ("train", "flops"),
+)
 """Fields that came after the first runs were stored."""
 
 
@@ -83,7 +88,10 @@ class GeneratorConfig(Section):
     downsample: Literal["strided_conv", "max_pool"] = "strided_conv"
     """How a layer halves its input: a stride of 2, or the same convolution at stride 1 and a 2x2 max pooling."""
     norm: Literal["batch", "instance", "none"] = "batch"
-    """Normalisation after every convolution but the first and the last."""
+    """Normalisation after every convolution but the last, and the first without `norm_first`."""
+    norm_first: bool = False
+    """Whether the first down-sampling layer is normalised too. Section 3.1 says that each one is; with it the paper's
+    model would have 128 parameters more, and not the total of table 1."""
     depth: Annotated[int, Field(ge=1, le=10)] = 3
     """Number of down-sampling layers."""
     width: Annotated[int, Field(ge=1)] = 64
@@ -119,7 +127,9 @@ class DiscriminatorConfig(Section):
     activation: Literal["leaky_relu", "relu"] = "leaky_relu"
     """leaky_relu has slope 0.2."""
     norm: Literal["batch", "instance", "none"] = "batch"
-    """Normalisation after every convolution but the first and the last."""
+    """Normalisation after every convolution but the last, and the first without `norm_first`."""
+    norm_first: bool = False
+    """Whether the first layer is normalised too, as section 3.1 says of each; 128 parameters, as in the generator."""
     context: bool = True
     """Whether D sees the shrunk whole image beside each sub-image, whatever G is told; never where tiling.grid is 1."""
 
@@ -250,6 +260,9 @@ class RunConfig(Section):
                 "generator.norm = batch has nothing to normalise over in one latent of 1x1; "
                 "lower generator.depth, or raise train.batch_size or tiling.grid"
             )
+        for name in ("generator", "discriminator"):
+            if getattr(self, name).norm_first and getattr(self, name).norm == "none":
+                raise ValueError(f"{name}.norm_first has no effect where {name}.norm is none; remove it, or set a norm")
         down = self.discriminator.depth
         if down != "full" and self.tile_size >> down < 4:
             raise ValueError(

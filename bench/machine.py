@@ -13,6 +13,7 @@ from bench.inputs import InputError
 
 MAKE = ("torch", "cuda", "device", "threads", "determinism")
 """Of a run's provenance: where two runs differ in one of these, their last bits may, and their speeds do."""
+CPUINFO = Path("/proc/cpuinfo")
 GPU_FILES = ("nvidia*", "nvhost*", "kfd", "dxg")
 """Under /dev, without which torch finds no GPU on Linux: NVIDIA's, Jetson's, AMD's, and that of WSL."""
 
@@ -69,10 +70,19 @@ def device_and_name(name: str) -> tuple[str, str]:
     return device, torch.cuda.get_device_name(device)
 
 
+def processor_flags(file: Path | None = None) -> frozenset[str] | None:
+    """What an x86 processor can do, in Linux's words; None where Linux does not say, or it is no Linux."""
+    try:
+        lines = (file or CPUINFO).read_text().splitlines()
+        return frozenset(next(line.split(":", 1)[1] for line in lines if line.startswith("flags")).split())
+    except (OSError, StopIteration):
+        return None
+
+
 def processor_name() -> str:
     """The processor's name, with its number of cores."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = CPUINFO.read_text().splitlines()
         model = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         model = platform.processor() or platform.machine()

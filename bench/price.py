@@ -123,8 +123,7 @@ class Pricing:
         to_score = unscored(job, self.store) if state == "done" else []
         has_ended = state == "diverged" or (state == "unavailable" and not _has_weights(run.config.method))
         not_to_be_had = (self.store.read(run.id, f"{METRICS[m].records}.missing") for m in to_score)
-        seedless = identity_hash(made.config | {"seed": 0}, made.fingerprint, made.code or "")
-        file = probe_file(seedless, metrics, self.machine, self.device_name)
+        file = self._probe_file(made, metrics)
         price, reason = self._price(run, made, file)
         return Planned(
             run=run,
@@ -138,6 +137,15 @@ class Pricing:
             reason=reason,
             probe_file=file,
         )
+
+    def price(self, run: Run, metrics: Sequence[str]) -> Price | None:
+        """Of any run, planned or not; None if it is not known. Opens the data set."""
+        (made,) = made_of_all([run])
+        return self._price(run, made, self._probe_file(made, metrics))[0]
+
+    def _probe_file(self, made: Made, metrics: Sequence[str]) -> Path:
+        seedless = identity_hash(made.config | {"seed": 0}, made.fingerprint, made.code or "")
+        return probe_file(seedless, metrics, self.machine, self.device_name)
 
     def _is_stale(self, made: Made) -> bool:
         return any(other.data.get("name") == made.data["name"] for other in self._finished.get(made.key, ()))

@@ -31,6 +31,7 @@ from bench.data.dataset import Dataset
 from bench.data.tasks import Batch, build_task
 from bench.faults import DataChanged, is_there
 from bench.machine import Machine
+from bench.measure import PEAK_VERSION
 from bench.measure.cost import count_cost
 from bench.measure.metrics import METRICS, Unavailable, load
 from bench.measure.metrics.registry import ALL_IMAGES
@@ -234,6 +235,7 @@ class Work:
             "device": device_name(self.device),
             "threads": torch.get_num_threads(),
             "precision": train.precision,
+            "peak_version": PEAK_VERSION,
         }
         self.store.write(self.run.id, "throughput", record)
 

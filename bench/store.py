@@ -40,7 +40,7 @@ class TakenOver(Exception):
 
 
 def run_id(config: RunConfig, fingerprint: str, code: str = "") -> str:
-    """16 hex digits that stand for everything that changes a run's numbers; code: of a method from outside."""
+    """16 hex digits that stand for everything that changes a run's numbers; code: `method_code`."""
     return identity_hash(config.identity(), fingerprint, code)
 
 

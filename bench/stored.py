@@ -25,7 +25,7 @@ class Made:
     schema: int | None
     """None: not known."""
     code: str | None
-    """Of a method from outside, or its authors' weights; empty for the others; None: not known."""
+    """`method_code` of the time; None: not known."""
     provenance: dict[str, Any]
 
     @property

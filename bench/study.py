@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from baselines import PARAMETER_FREE
+from baselines import CODE_VERSIONS, PARAMETER_FREE
 from baselines.cards import CARDS
 from baselines.outside import fingerprint, is_outside
 from baselines.weights import base_of
@@ -106,12 +106,14 @@ class Study:
 
 
 def method_code(method: str) -> str:
-    """What of a method lies outside the repository: the file that defines it, or its authors' weights."""
+    """What of a method is part of its runs' ids besides their config: the content of the file that defines it, where
+    that lies outside the repository; its authors' weights; or the version of its code, from the second on."""
     if is_outside(method):
         return fingerprint(method)
     base = base_of(method)
-    weights = CARDS[base].weights if base else None
-    return weights.sha256 if weights else ""
+    if base and (weights := CARDS[base].weights):
+        return weights.sha256
+    return str(CODE_VERSIONS[method]) if method in CODE_VERSIONS else ""
 
 
 def load_study(

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from baselines.outside import is_outside
+from baselines.weights import base_of
 from bench.config import RunConfig
 from bench.inputs import InputError
 from bench.merging import flatten
@@ -73,10 +74,18 @@ def differences(old: Made, new: Made) -> list[Difference]:
         found.append(Difference(f"code of {method}", "unknown", new.code))
     elif old.schema != new.schema:
         found.append(Difference("schema version", old.schema or "unknown", new.schema or "unknown"))
-    if None not in (old.code, new.code) and old.code != new.code:
-        what = f"code of {method}" if is_outside(method) else "authors' weights"
-        found.append(Difference(what, old.code or "none", new.code or "none"))
+    same_method = old.config.get("method") == new.config.get("method")
+    if None not in (old.code, new.code) and old.code != new.code and same_method:
+        found.append(_of_code(method, str(old.code), str(new.code)))
     return found
+
+
+def _of_code(method: str, old: str, new: str) -> Difference:
+    if is_outside(method):
+        return Difference(f"code of {method}", old or "none", new or "none")
+    if base_of(method):
+        return Difference("authors' weights", old or "none", new or "none")
+    return Difference(f"version of the code of {method}", old or "1", new or "1")
 
 
 def _found(name: str, runs: Sequence[Run], stored: Mapping[str, Made], store: RunStore) -> str:

@@ -18,7 +18,7 @@ FLOORS = [  # from the roof down; a module may import from its own line or from 
     ["bench.profile"],
     ["bench.search"],
     ["bench.report"],
-    ["bench.outlook", "bench.why"],
+    ["bench.outlook", "bench.why", "bench.bf16"],
     ["bench.price"],
     ["bench.verify"],
     ["bench.runner"],

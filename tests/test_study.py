@@ -7,15 +7,27 @@ from pathlib import Path
 import pytest
 from harness import STUDIES, WriteStudy
 
+from baselines import CODE_VERSIONS, METHODS
+from baselines.weights import base_of
 from bench.config import InputError, RunConfig
 from bench.merging import difference
 from bench.store import run_id
-from bench.study import load_study
+from bench.study import load_study, method_code
 
 
 def test_the_id_of_the_default_run_is_this_one() -> None:
     """It changes only with what a run's numbers mean; then bench.store.SCHEMA goes up, and this value with it."""
     assert run_id(RunConfig(), "0123456789abcdef") == "006b4c517b760ecb"
+
+
+def test_the_version_of_a_methods_code_is_in_the_ids_of_its_runs_alone() -> None:
+    def id_of(method: str) -> str:
+        return run_id(RunConfig(method=method), "0123456789abcdef", method_code(method))
+
+    assert id_of("zhang2016") == "ad8fcc950db6a1af" != "7112cccfd8bb203d"  # that of version 1
+    assert (id_of("zhang2017"), id_of("zhang2016_published")) == ("0e0cf54b70f39a35", "ec88d0eb4fd91eaf")  # as before
+    assert {method for method in METHODS if method_code(method).isdigit()} == set(CODE_VERSIONS)
+    assert all(version > 1 and base_of(method) is None for method, version in CODE_VERSIONS.items())
 
 
 @pytest.mark.parametrize(

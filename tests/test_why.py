@@ -12,6 +12,8 @@ import pytest
 from harness import ROOT, Bench, WriteStudy
 from PIL import Image
 
+from bench.damage import has_its_id
+from bench.data.dataset import open_dataset
 from bench.inputs import InputError
 from bench.store import SCHEMA, RunStore, identity_hash
 from bench.study import Run, load_study
@@ -94,6 +96,20 @@ def test_a_method_of_ones_own_that_was_changed(bench: Bench, write_study: WriteS
     said = bench("why", "mine:Mine, seed 0", study, *TINY).stdout.splitlines()
     assert len(said) == 3
     assert said[2].startswith("  code of mine:Mine: ")
+
+
+def test_a_method_whose_code_has_another_version(stored: tuple[Path, RunStore], write_study: WriteStudy) -> None:
+    _, store = stored
+    trained = next(r for r in _runs(write_study(baselines=["zhang2016"])) if r.config.method == "zhang2016")
+    made, fingerprint = trained.config.identity(), open_dataset(trained.config.data).fingerprint
+    first = identity_hash(made, fingerprint)
+    content = {"config": made, "data": {"fingerprint": fingerprint}, "schema": SCHEMA, "provenance": {}}
+    for code in ({}, {"method_code": ""}):  # of before it was noted, and of after
+        store.write(first, "run", content | code)
+        assert has_its_id(first, content | code)
+        assert why("zhang2016, seed 0", [trained], store)[2:] == ["  version of the code of zhang2016: 1 -> 2"]
+    assert not has_its_id(first, content | {"method_code": "2"})
+    assert has_its_id(trained.id, content | {"method_code": "2"})
 
 
 def test_data_that_changed(bench: Bench, write_study: WriteStudy, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 
 def peak_bytes(call: Callable[[], Any], alive: Iterable[Tensor], device: torch.device) -> int:
-    """Most bytes held at once while `call` runs, `alive` (weights, moments, batch) included.
+    """Most bytes held at once while `call` runs, `alive` (weights, gradients, moments, batch) included.
 
     On CUDA: what the allocator's peak adds to `alive`, whatever else the process keeps there. Elsewhere: the storages
     of all tensors that operators return, which leaves out the scratch memory inside an operator.
@@ -24,12 +24,17 @@ def peak_bytes(call: Callable[[], Any], alive: Iterable[Tensor], device: torch.d
         before = torch.cuda.memory_allocated(device)
         call()
         torch.cuda.synchronize(device)
-        kept = {storage.data_ptr(): storage.nbytes() for storage in (tensor.untyped_storage() for tensor in alive)}
-        return int(torch.cuda.max_memory_allocated(device)) - before + sum(kept.values())
+        return int(torch.cuda.max_memory_allocated(device)) - before + storage_bytes(alive)
     tracker = _Tracker(alive)
     with tracker:
         call()
     return tracker.peak
+
+
+def storage_bytes(tensors: Iterable[Tensor]) -> int:
+    """What they hold together; views of one storage hold it once."""
+    storages = (tensor.untyped_storage() for tensor in tensors)
+    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
 
 
 class _Tracker(TorchDispatchMode):

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from bench.data.tasks import Batch
-from bench.measure.memory import peak_bytes
+from bench.measure.memory import peak_bytes, storage_bytes
 from bench.training.method import Method, Progress
 
 Clock = Callable[[Callable[[], Any], int], float]
@@ -38,7 +39,7 @@ class Rate:
 def measure_training(
     method: Method, ring: Sequence[Batch], step: int, device: torch.device, window_seconds: float
 ) -> tuple[Rate, int]:
-    """Rate of whole updates over a ring of batches that lie on the device, and the peak bytes of one update.
+    """Rate of whole updates over a ring of batches that lie on the device, and the peak bytes of one, with its batch.
 
     Give it a method of its own: its weights move. `step` lies behind pretraining, so that D is at work.
     """
@@ -49,7 +50,7 @@ def measure_training(
         method.update(next(batches), progress)
 
     rate = _measure(update, len(ring[0]), device, window_seconds)
-    return rate, peak_bytes(update, alive(method, ring), device)
+    return rate, peak_bytes(update, alive(method, ring), device) - spare_bytes(ring)
 
 
 def measure_inference(method: Method, ring: Sequence[Batch], device: torch.device, window_seconds: float) -> Rate:
@@ -107,12 +108,24 @@ def cuda_clock(call: Callable[[], Any], times: int) -> float:
     return start.elapsed_time(end) / 1000  # type: ignore[no-any-return]
 
 
-def alive(method: Method, ring: Sequence[Batch]) -> Iterator[torch.Tensor]:
-    """All tensors that a method and its batches hold."""
+def alive(method: Method, ring: Sequence[Batch]) -> Iterator[Tensor]:
+    """All tensors that a method and its batches hold between two calls."""
     for network in method.networks.values():
         yield from itertools.chain(network.parameters(), network.buffers())
+        yield from (p.grad for p in network.parameters() if p.grad is not None)
     for optimizer in method.optimizers.values():
         for moments in optimizer.state.values():
-            yield from (value for value in moments.values() if isinstance(value, torch.Tensor))
+            yield from (value for value in moments.values() if isinstance(value, Tensor))
+    yield from _tensors(ring)
+
+
+def spare_bytes(ring: Sequence[Batch]) -> int:
+    """Bytes of all batches of a ring but one. They lie on the device so that a timing does not wait for data; a call
+    needs one. They are of one size, so that it does not matter which."""
+    held = storage_bytes(_tensors(ring))
+    return held - held // max(len(ring), 1)
+
+
+def _tensors(ring: Sequence[Batch]) -> Iterator[Tensor]:
     for batch in ring:
         yield from (tensor for tensor in (batch.input, batch.target, batch.mask) if tensor is not None)

@@ -19,7 +19,8 @@ class Discriminator(nn.Module):
     """Convolution-norm-LeakyReLU until 1x1, or fewer layers and the mean of what is left.
 
     With 1 input and 2 output channels, sub-images of 64x64 with context and the default config it has 2,767,553
-    parameters.
+    parameters. Section 3.1 has BatchNorm in each module; the first has none here, for the total of table 1
+    (`norm_first`: +128).
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class Discriminator(nn.Module):
         for i, width in enumerate(widths):
             layers += [
                 nn.Conv2d(features, width, 4, stride=2, padding=1),
-                norm_layer(discriminator.norm if i else "none", width),
+                norm_layer(discriminator.norm if i or discriminator.norm_first else "none", width),
                 nn.LeakyReLU(0.2) if discriminator.activation == "leaky_relu" else nn.ReLU(),
             ]
             features = width

@@ -58,7 +58,7 @@ class UNet(nn.Module):
         super().__init__()
         widths = channels(config.width, config.max_multiplier, config.depth)
         self.down = nn.ModuleList(
-            Down(a, b, config.downsample, config.norm if i else "none")
+            Down(a, b, config.downsample, config.norm if i or config.norm_first else "none")
             for i, (a, b) in enumerate(zip([c_in, *widths], widths, strict=False))
         )
         self.extra = nn.ModuleList(  # none in the paper's model
@@ -96,7 +96,11 @@ class UNet(nn.Module):
 class Generator(nn.Module):
     """Cut, U-Net on every sub-image, merge, tanh: (B, C_in, H, W) -> (B, C_out, H, W) in [-1, 1].
 
-    With 1 input and 2 output channels and the default config it has 1,313,474 parameters.
+    With 1 input and 2 output channels and the default config it has 1,313,474 parameters, with which the paper's total
+    (table 1) comes out. To do so it contradicts the text in three places, each of which a config field follows:
+    BatchNorm in each down-sampling module (section 3.1; `norm_first`, +128), a learned concatenating layer (section 1;
+    `tiling.merge`, +152), and the rescaled image as a second input channel (section 4.1.1; `tiling.context`, -261,120),
+    where section 3.3 has its vector concatenated before the decoder, as here.
     """
 
     def __init__(self, c_in: int, c_out: int, generator: GeneratorConfig, tiling: TilingConfig) -> None:

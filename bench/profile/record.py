@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import asdict, replace
 from typing import Any
 
+from bench.measure import PEAK_VERSION
 from bench.profile.case import Case, Settings
 from bench.profile.compare import Row, Tell, compare, latency
 from bench.profile.subject import OutOfMemory, Subject, SubjectFailed
@@ -28,6 +29,7 @@ def measure_plan(
         "title": plan.title,
         "command": command,
         "settings": asdict(settings),
+        "peak_version": PEAK_VERSION,
         "machine": _machine(first, settings),
         "data": first.config.data.name,
         "tables": [],

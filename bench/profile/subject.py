@@ -180,22 +180,24 @@ class _Served:
         return {"data": drawing, **split_step(self.loaded.method, self.loaded.call, calls, self.device)}
 
     def memory(self) -> dict[str, int | None]:
-        """Peak bytes of one call: allocated (tensors) and reserved (by CUDA's allocator); of the process in RAM."""
+        """Peak bytes of one call with one batch: allocated (tensors) and reserved (by CUDA's allocator, with the whole
+        ring); of the process in RAM."""
         import torch
 
         from bench.measure.memory import peak_bytes
         from bench.measure.process import peak_resident_bytes
-        from bench.measure.throughput import alive
+        from bench.measure.throughput import alive, spare_bytes
 
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
             self.loaded.call()
             torch.cuda.synchronize()
-            allocated, reserved = torch.cuda.max_memory_allocated(), int(torch.cuda.max_memory_reserved())
+            allocated, reserved = int(torch.cuda.max_memory_allocated()), int(torch.cuda.max_memory_reserved())
         else:
             held = alive(self.loaded.method, self.loaded.ring)
             allocated, reserved = peak_bytes(self.loaded.call, held, self.device), None
-        return {"allocated": int(allocated), "reserved": reserved, "resident": peak_resident_bytes()}
+        allocated -= spare_bytes(self.loaded.ring)
+        return {"allocated": allocated, "reserved": reserved, "resident": peak_resident_bytes()}
 
     def costs(self) -> dict[str, Any]:
         """Parameters, MACs of one image, and what one call computes and moves."""

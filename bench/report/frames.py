@@ -111,7 +111,7 @@ def collect(study: Study, store: RunStore) -> Results:
         curves += [at | row for row in store.read_rows(run.id, "curve") or []]
     return Results(
         describe(study),
-        runs,
+        with_one_peak(runs),
         to_frame(records + references, ["label", "seed", "metric", "image", "photograph", "value"]),
         to_frame(curves, ["label", "seed", "step", "images", "seconds", "name", "value"]),
     )
@@ -122,6 +122,16 @@ def _read(store: RunStore, run: str, parts: tuple[str, ...]) -> dict[str, Any]:
     if found["outcome"]:
         found["outcome"].pop("traceback", None)
     return found
+
+
+def with_one_peak(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without the peak memory of runs that were measured before others, when it meant something else."""
+    measured = [run["throughput"] for run in runs if (run["throughput"] or {}).get("training_peak_bytes") is not None]
+    newest = max((record.get("peak_version", 1) for record in measured), default=1)
+    for record in measured:
+        if record.get("peak_version", 1) < newest:
+            record["training_peak_bytes"] = None
+    return runs
 
 
 def _rows(store: RunStore, run: str, metrics: list[str]) -> dict[str, list[dict[str, str]]]:

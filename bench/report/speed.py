@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bench.labels import MISSING
+from bench.measure import PEAK_VERSION
 from bench.report.render import TextTable, code, escape_markdown, titled
 from bench.report.words import number
 
@@ -50,21 +51,22 @@ HOW = """\
   fits into a cache moves faster than the floor knows.
 - The time of a step by part: data is the drawing of a batch (which the ring of the other columns leaves out), D and G
   hold their losses and gradients, optimiser the steps of all.
-- Memory is the peak of all tensors in one call (on CUDA as its allocator says), and in brackets what that allocator
-  reserved, or the peak of the whole process.
+- Memory is the peak of all tensors in one call, with one batch (on CUDA as its allocator says), and in brackets what
+  that allocator reserved, or the peak of the whole process, both with the whole ring.
 - A GPU's clock, power, temperature and reasons for a lower clock are read 5 times a second. A round in which it was
   held back, or its clock drifted by more than 2%, is taken again, three times at the most. No setting is changed.
 """
 
 
 def machine_words(record: Record) -> str:
-    """The machine, its software, threads, data."""
+    """The machine, its software, threads, data; and of a record of before, what its memory means."""
     machine = record["machine"]
     threads = "" if record["settings"]["device"].startswith("cuda") else f", {record['settings']['threads']} thread"
     plural = "s" if threads and record["settings"]["threads"] > 1 else ""
+    older = "" if record.get("peak_version") == PEAK_VERSION else " Memory counts all batches of the ring."
     return (
         f"{machine['device']}{threads}{plural}; torch {machine['torch']}, Python {machine['python']}; "
-        f"data: {record['data']}; code {machine['code']}."
+        f"data: {record['data']}; code {machine['code']}.{older}"
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from bench.labels import MISSING
+from bench.measure import PEAK_VERSION
 from bench.merging import flatten
 from bench.report.columns import Column, columns
 from bench.report.frames import Results
@@ -134,6 +135,12 @@ def _runs_cell(results: Results, label: str) -> str:
     return text + "".join(f", {count} {state} ({count / len(states):.0%})" for state, count in others.items())
 
 
+def _held(measured: list[dict[str, Any]]) -> str:
+    """What a peak counts, by the version that the records have."""
+    is_new = any(record.get("peak_version", 1) >= PEAK_VERSION for record in measured)
+    return "weights, gradients, moments, one batch, activations" if is_new else "weights, moments, activations"
+
+
 def _speed_notes(results: Results) -> list[str]:
     measured = [run["throughput"] for run in results.runs if run["throughput"]]
     trained = [m for m in measured if m["training"]]
@@ -150,9 +157,13 @@ def _speed_notes(results: Results) -> list[str]:
         f"img/s: images a second, median of {windows} windows after warm-up at batch {', '.join(map(str, batches))}, "
         f"on {'; '.join(places)}; the widest interquartile range within a run was {worst:.0%} of its median. A "
         "training step is all of an iteration after pretraining. Compare the ratios; the times are this machine's.",
-        "Memory is the peak of all tensors alive in a training step (weights, moments, activations); on CUDA the "
-        "allocator's peak.",
+        f"Memory is the peak of all tensors alive in a training step ({_held(trained)}); on CUDA the allocator's peak.",
     ]
+    if older := sum(m["training_peak_bytes"] is None for m in trained):
+        notes.append(
+            f"No memory is given of {older} of {len(trained)} measured runs: an earlier version measured it, with the "
+            "eight batches of a timing. Delete such a run's throughput.json, and `bench run` measures it again."
+        )
     if len(machines) > 1:
         notes.append("These runs were measured on different machines: their speeds do not compare.")
     return notes

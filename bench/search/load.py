@@ -17,6 +17,7 @@ from bench.axes import leaves_meet, merge_deep
 from bench.config import DataConfig, InputError, RunConfig
 from bench.data.dataset import open_dataset
 from bench.inputs import is_file
+from bench.measure import PEAK_VERSION
 from bench.measure.metrics import METRICS
 from bench.merging import Layer, check_top, merge, nested, parse_override
 from bench.search.file import FRESH, Pruner, SearchFile, SearchOverlay
@@ -105,6 +106,8 @@ class Search:
         }
         if code := method_code(self.default.method):
             content["code"] = code
+        if "training_peak_bytes" in {c.quantity for c in self.constraints} | {o.quantity for o in self.objectives}:
+            content["peak"] = PEAK_VERSION
         digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:8]
         return f"{self.name}-{self.scale}-{digest}"
 

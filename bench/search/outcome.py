@@ -13,6 +13,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from bench.data.dataset import open_dataset
+from bench.measure import PEAK_VERSION
 from bench.measure.metrics import METRICS
 from bench.report.search_results import SearchResults, Trial
 from bench.search.best import DEFAULT
@@ -116,7 +117,7 @@ def _value(store: RunStore, run: Run, quantity: str) -> float | None:
     training = store.read(run.id, "training") or {}
     found = {
         "training_seconds": training.get("seconds"),
-        "training_peak_bytes": speed.get("training_peak_bytes"),
+        "training_peak_bytes": speed.get("training_peak_bytes") if speed.get("peak_version") == PEAK_VERSION else None,
         "training_images_per_second": (speed.get("training") or {}).get("images_per_second"),
         "inference_images_per_second": (speed.get("inference") or {}).get("images_per_second"),
         **cost,

@@ -192,6 +192,20 @@ def test_telea_is_within_the_colours_around(config: dict[str, Any]) -> None:
     assert (filled.mean(dim=1).diff() > -0.02).all()
 
 
+@pytest.mark.parametrize(("place", "levels"), [(32, 7), (0, 14)], ids=["middle", "corner"])
+def test_telea_does_not_drift_on_a_flat_image_as_with_8_bits(config: dict[str, Any], place: int, levels: int) -> None:
+    hole = np.zeros((128, 128), np.uint8)
+    hole[place : place + 64, place : place + 64] = 1
+    drift = {
+        value: (cv2.inpaint(np.full((128, 128), value, np.uint8), hole, 3, cv2.INPAINT_TELEA).astype(int) - value).max()
+        for value in range(256)
+    }
+    assert max(drift[value] for value in range(0, 256, 2)) == max(drift[value] for value in range(1, 256, 2)) == levels
+    flat = torch.full((1, 3, 128, 128), 101 / 127.5 - 1)
+    filled = build("telea", config).predict(with_hole(flat, place, place, 64))
+    torch.testing.assert_close(filled, flat, rtol=0, atol=1e-6)
+
+
 def test_biharmonic_continues_a_ramp(config: dict[str, Any]) -> None:
     x = torch.linspace(-0.9, 0.9, 32).expand(32, 32)
     image = torch.stack([x, x.T, (x - 2 * x.T) / 3])[None]

@@ -103,11 +103,33 @@ def test_the_loss_by_hand() -> None:
     weights = torch.ones(313)
     weights[(torch.tensor([30.0, 40]) == CENTRES).all(dim=1)] = 4
     unsure = rebalanced_cross_entropy(torch.zeros(2, 313, 3, 3), ab, CENTRES, weights)
-    assert unsure.item() == pytest.approx(4 * math.log(313) / 2)
+    assert unsure.item() == pytest.approx(9 * 4 * math.log(313) / 2)  # the sum over 9 pixels, by 2 images
     index, share = soft_encode(ab, CENTRES)
     right = torch.full((2, 313, 3, 3), -1e4).scatter(1, index, share.log())
     entropy = -(share[0, :, 0, 0] * share[0, :, 0, 0].log()).sum().item()
-    assert rebalanced_cross_entropy(right, ab, CENTRES, weights).item() == pytest.approx(4 * entropy / 2, rel=1e-5)
+    loss = rebalanced_cross_entropy(right, ab, CENTRES, weights)
+    assert loss.item() == pytest.approx(9 * 4 * entropy / 2, rel=1e-5)
+
+
+def test_the_gradient_is_that_of_the_authors_layers() -> None:
+    """Softmax minus code, by the batch (SoftmaxCrossEntropyLoss), times the nearest weight (ClassRebalanceMult)."""
+    noise = np.random.default_rng(0)
+    logits, ab = noise.normal(size=(2, 313, 3, 4)), noise.uniform(-80, 80, size=(2, 2, 3, 4))
+    weights, centres = noise.uniform(0.5, 10, 313), CENTRES.double().numpy()
+    wanted, loss = np.zeros_like(logits), 0.0
+    for image, row, column in np.ndindex(2, 3, 4):
+        squared = ((ab[image, :, row, column] - centres) ** 2).sum(axis=1)
+        near = np.argsort(squared)[:5]
+        code = np.zeros(313)
+        code[near] = np.exp(-squared[near] / 50) / np.exp(-squared[near] / 50).sum()
+        softmax = np.exp(logits[image, :, row, column]) / np.exp(logits[image, :, row, column]).sum()
+        loss += weights[near[0]] * -(code * np.log(softmax)).sum() / 2
+        wanted[image, :, row, column] = weights[near[0]] * (softmax - code) / 2
+    ours = torch.tensor(logits, requires_grad=True)
+    found = rebalanced_cross_entropy(ours, torch.tensor(ab), CENTRES, torch.tensor(weights))
+    found.backward()
+    assert found.item() == pytest.approx(loss, rel=1e-5)
+    np.testing.assert_allclose(ours.grad, wanted, rtol=0, atol=1e-5)
 
 
 def test_what_learns_and_how(config: RunConfig) -> None:

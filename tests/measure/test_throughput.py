@@ -6,12 +6,13 @@ import itertools
 import math
 import time
 
+import pytest
 import torch
 
 from baselines.gray import Gray
 from bench.config import RunConfig
 from bench.data.tasks import Batch
-from bench.measure.throughput import WARM_UP_CALLS, WINDOWS, Rate, measure_inference, measure_training
+from bench.measure.throughput import WARM_UP_CALLS, WINDOWS, Rate, measure_inference, measure_training, spare_bytes
 from bench.training.gan import GAN
 from bench.training.method import Progress
 
@@ -63,6 +64,39 @@ def test_training_is_measured_in_whole_updates_of_the_given_method() -> None:
     assert all(torch.equal(a, b) for a, b in zip(weights(gan), weights(plain), strict=True))
     held = sum(p.numel() for network in gan.networks.values() for p in network.parameters())
     assert peak > 4 * 4 * held  # weights, gradients and two moments of 4 bytes, and what lies between the layers
+
+
+class Counted:
+    """400 bytes of weights, of gradients and of moments; an update makes 4,000 more out of its batch."""
+
+    def __init__(self) -> None:
+        layer = torch.nn.Linear(10, 10, bias=False)
+        self.networks = {"generator": layer}
+        self.optimizers = {"generator": torch.optim.SGD(layer.parameters(), lr=1e-3, momentum=0.9)}
+        layer.weight.grad = torch.zeros_like(layer.weight)
+        self.optimizers["generator"].step()
+
+    def update(self, batch: Batch, progress: Progress) -> dict[str, torch.Tensor]:
+        made = batch.input.expand(10, 100).clone()  # 4,000
+        del made
+        return {}
+
+    def predict(self, batch: Batch) -> torch.Tensor:
+        return batch.target
+
+
+@pytest.mark.parametrize("length", [1, 2, 8])
+def test_the_memory_of_training_is_that_of_one_batch(length: int) -> None:
+    separate = [Batch(torch.zeros(100), torch.zeros(50), torch.zeros(25)) for _ in range(length)]
+    assert measure_training(Counted(), separate, 4, CPU, ONCE)[1] == 3 * 400 + 4 * (100 + 50 + 25) + 4000
+    of_one_storage = [Batch(images[:100], images[100:]) for images in torch.zeros(length, 150)]
+    assert measure_training(Counted(), of_one_storage, 4, CPU, ONCE)[1] == 3 * 400 + 4 * 150 + 4000
+    assert spare_bytes(separate) == (length - 1) * 4 * (100 + 50 + 25)
+
+
+def test_a_gan_takes_as_much_memory_whatever_the_ring() -> None:
+    one, eight = (measure_training(GAN(CONFIG, 1, 2, CPU), ring(length), 4, CPU, ONCE)[1] for length in (1, 8))
+    assert one == eight
 
 
 def test_inference_leaves_the_method_as_it_was() -> None:

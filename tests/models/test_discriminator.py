@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from bench.config import DiscriminatorConfig, RunConfig, TilingConfig
+from bench.data.tasks import Batch
 from bench.models.discriminator import Discriminator, full_depth
 from bench.models.generator import Generator
 from bench.models.tiling import cut, cut_with_context
+from bench.study_file import SCALES
+from bench.training.gan import GAN
+from bench.training.method import Progress
 
 
 def parameters(network: nn.Module) -> int:
@@ -38,6 +44,51 @@ def test_the_default_model_has_2_767_553_parameters_and_with_the_generator_those
     ]
     assert sum(counts) == 2_767_553
     assert sum(counts) + parameters(Generator(1, 2, config.generator, config.tiling)) == 4_081_027
+
+
+@pytest.mark.parametrize(
+    ("changes", "more"),
+    [
+        ({"generator": {"norm_first": True}, "discriminator": {"norm_first": True}}, 2 * 128),  # section 3.1
+        ({"tiling": {"merge": "learned"}}, 152),  # section 1: 5 x 5 over ab and L, to ab
+        ({"tiling": {"context": "channel"}}, 64 * 16 - 128 * 128 * 16),  # section 4.1.1: an input channel, no latent
+    ],
+    ids=["norm_first", "learned", "channel"],
+)
+def test_what_the_papers_text_would_add_to_its_own_total(changes: dict[str, Any], more: int) -> None:
+    config = RunConfig.model_validate({**SCALES["paper"], **changes})
+    gan = GAN(config, 1, 2, torch.device("cpu"))
+    assert sum(map(parameters, gan.networks.values())) == 4_081_027 + more
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance"])
+@pytest.mark.parametrize(("size", "depth"), [(8, 1), (8, 2), (16, 3)])
+def test_the_first_layer_may_be_normalised_down_to_the_smallest_sub_image(norm: str, size: int, depth: int) -> None:
+    section = {"norm": norm, "norm_first": True, "width": 4}
+    config = RunConfig.model_validate(
+        {
+            "generator": section | {"depth": depth},
+            "discriminator": section,
+            "tiling": {"grid": 1},
+            "data": {"image_size": size},
+            "train": {"batch_size": 1, "pretrain_steps": 0},
+        }
+    )
+    gan = GAN(config, 1, 2, torch.device("cpu"))
+    kind = nn.BatchNorm2d if norm == "batch" else nn.InstanceNorm2d
+    assert isinstance(gan.generator.unet.down[0].norm, kind)
+    assert isinstance(gan.discriminator.layers[1], kind)
+    losses = gan.update(Batch(noise(1, 1, size, size), noise(1, 2, size, size)), Progress(0, 0.5))
+    assert all(torch.isfinite(loss) for loss in losses.values())
+
+
+@pytest.mark.parametrize("name", ["generator", "discriminator"])
+def test_a_first_norm_without_norms_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=rf"{name}.norm_first has no effect where {name}.norm is none; remove it"):
+        RunConfig.model_validate({name: {"norm": "none", "norm_first": True}})
+    default = RunConfig().identity()
+    assert "norm_first" not in default[name]  # the ids of before it came stay
+    assert RunConfig.model_validate({name: {"norm_first": True}}).identity()[name]["norm_first"] is True
 
 
 @pytest.mark.parametrize(("size", "depth"), [(8, 1), (16, 2), (32, 3), (48, 3), (64, 4), (256, 6)])

@@ -13,7 +13,7 @@ from scipy.stats import ttest_rel
 from bench.config import InputError
 from bench.report.archive import load, save
 from bench.report.columns import columns
-from bench.report.frames import Results
+from bench.report.frames import Results, with_one_peak
 from bench.report.methods import methods_table
 from bench.report.render import TextTable, latex, markdown
 from bench.report.tables import summary, wide
@@ -64,6 +64,23 @@ def test_costs_and_speeds_are_compared_as_ratios(results: Results) -> None:
     assert (row["low"], row["high"]) == (pytest.approx(0.5), pytest.approx(0.5))
     assert _row(summary(results), "b", "flops")["mean"] == 2.0  # millions
     assert _row(summary(results), "b", "parameters_total")["difference"] == pytest.approx(2 / 3)
+
+
+def test_memory_that_means_two_things_is_not_put_side_by_side(results: Results) -> None:
+    old, new = "(weights, moments, activations)", "(weights, gradients, moments, one batch, activations)"
+    assert _row(summary(results), "b", "training_peak_bytes")["mean"] == 2.0  # all as an earlier version has it
+    assert [old in note for note in cost_table(results).notes].count(True) == 1
+    mixed = made_results(PSNR, [])
+    for run in mixed.runs_of("b"):
+        if run["throughput"]:
+            run["throughput"] |= {"peak_version": 2, "training_peak_bytes": 1_500_000}
+    with_one_peak(mixed.runs)
+    assert [run["throughput"]["training_peak_bytes"] for run in mixed.runs_of("a")] == 3 * [None]
+    assert _row(summary(mixed), "b", "training_peak_bytes")["mean"] == 1.5
+    words = " ".join(cost_table(mixed).notes)
+    assert "No memory is given of 3 of 5 measured runs" in words
+    assert new in words
+    assert old not in words
 
 
 def test_the_wide_table_counts_what_became_of_every_run(results: Results) -> None:

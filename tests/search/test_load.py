@@ -140,6 +140,16 @@ def test_the_name_in_the_storage_is_of_what_makes_trials_comparable(write_search
     assert load_search(write_search(), "tiny", overrides=("train.steps=11",)).study_name != name
 
 
+def test_trials_whose_memory_an_earlier_version_measured_are_not_gone_on_with(
+    write_search: WriteSearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounds: list[dict[str, Any]] = [{}, {"constraints": {"training_peak_bytes": "<= 1e9"}}]
+    now = [load_search(write_search(**asked), "tiny").study_name for asked in bounds]
+    monkeypatch.setattr("bench.search.load.PEAK_VERSION", 3)
+    later = [load_search(write_search(**asked), "tiny").study_name for asked in bounds]
+    assert [a == b for a, b in zip(now, later, strict=True)] == [True, False]
+
+
 def test_a_command_line_cannot_set_what_the_space_does(write_search: WriteSearch) -> None:
     with pytest.raises(InputError, match=r"train\.learning_rate is in the space of .*; change it there"):
         load_search(write_search(), "tiny", overrides=("train.learning_rate=1",))
