@@ -19,7 +19,7 @@ from filelock import FileLock
 from PIL import Image, UnidentifiedImageError
 
 from bench.config import InputError
-from bench.data.decode import DecodedImage, Pixels, decode
+from bench.data.decode import DecodedImage, Pixels, decode, read_regular
 from bench.data.sources import ImageFile, Source, content_hashes
 
 CACHE_VERSION = 1  # raise it when the same file would decode to other pixels
@@ -191,7 +191,7 @@ def _write(building: Path, entries: list[_Entry], image_size: int, scales: Seque
 def _decode_entry(entry: _Entry, image_size: int, scales: Sequence[float]) -> DecodedImage | str:
     """An entry's levels, or the reason to skip it. Raises InputError where its content is no longer the hashed one."""
     try:
-        data = entry.path.read_bytes()
+        data = read_regular(entry.path)
     except OSError as error:
         raise InputError(f"{entry.path}: {error.strerror} while it was being decoded; run again") from error
     if hashlib.sha256(data).hexdigest() != entry.sha256:

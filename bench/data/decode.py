@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
+import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +61,33 @@ def decode(data: bytes, image_size: int, scales: Sequence[float]) -> DecodedImag
             resized = image if side == short else image.resize(size, Image.Resampling.LANCZOS)
             levels.append((scale, np.asarray(resized)))
     return DecodedImage(levels, content_hash(image), dhash(image), is_gray(image), "none")
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """The file opened for reading, links followed. Raises OSError, also where it is a pipe, a socket or a device.
+
+    What was opened is looked at too: the path may lead elsewhere by then. Nothing waits for the other end of a pipe.
+    """
+    no_waiting = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # the second is Windows'
+    _check_regular(os.stat(path), path)  # first: opening a device can already do something
+    file = os.fdopen(os.open(path, os.O_RDONLY | no_waiting), "rb")
+    try:
+        _check_regular(os.fstat(file.fileno()), path)
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+def read_regular(path: Path) -> bytes:
+    """All bytes of a file that `open_regular` opens. Raises OSError."""
+    with open_regular(path) as file:
+        return file.read()
+
+
+def _check_regular(found: os.stat_result, path: Path) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
 
 
 def content_hash(image: Image.Image) -> str:
