@@ -33,7 +33,10 @@ MAX_PIXELS = 300_000_000
 PIXELS_AT_ONCE = 100_000_000
 """How many all threads decode at a time, about 12 bytes each; an image of more is decoded alone."""
 NEAR_COPY_BITS = 6
-"""The most bits in which the `dhash` of two copies of one photograph should differ."""
+"""Two images whose `dhash` differ in no more bits are near copies.
+
+Of 374 crops from 197 photographs, 99% of the copies at half the size and JPEG quality 60 differ in at most 6 bits, and
+so do those without their outer 2 pixels. Crops of two photographs differ in at least 10."""
 
 NO_PHOTOGRAPHS = {
     *("EPS", "PDF", "WMF"),  # documents and drawings: they have no pixels of their own
@@ -93,7 +96,7 @@ class DecodedImage:
     """Whether it has no colour worth speaking of."""
     profile: Profile
     reading: str
-    """What makes the pixels others than those of the first version of this decoder, joined by +; empty: nothing does."""
+    """What makes these other pixels than the first version of the decoder gave, joined by +; empty: nothing does."""
 
 
 def decode(data: bytes, image_size: int, scales: Sequence[float]) -> DecodedImage:
