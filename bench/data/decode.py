@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from bench.data.likeness import content_hash, dhash, is_gray
 from bench.data.shown import Profile, as_shown
@@ -80,6 +80,7 @@ UNDECODABLE = {
 # Pillow's own limit warns, raises at twice as much, and is of the whole process. The limit here is MAX_PIXELS, which
 # `decode` checks before any pixel is decoded. It is lifted once, on import, as to set it around each call would race.
 Image.MAX_IMAGE_PIXELS = None
+PngImagePlugin.MAX_TEXT_CHUNK = 1 << 24  # unpacked; of 1 MiB, which is Pillow's, a scanner's profile can be more
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +117,7 @@ def decode(data: bytes, image_size: int, scales: Sequence[float]) -> DecodedImag
         if width * height > MAX_PIXELS:
             raise ValueError(f"{math.ceil(width * height / 1e6)} megapixels; the most is {MAX_PIXELS // 1_000_000}")
         with _room_for(width * height):
-            image, profile, reading = as_shown(opened)
+            image, profile, reading = as_shown(opened, data)
             levels = _levels(image, sides)
             return DecodedImage(levels, content_hash(image), dhash(image), is_gray(image), profile, reading)
 

@@ -20,13 +20,14 @@ for _order in (b"II", b"MM"):  # Pillow reads 12- and 16-bit gray; these orders 
         TiffImagePlugin.OPEN_INFO.setdefault((_order, _photometric, (1,), 1, (16,), ()), (_wide, _wide))
 
 
-def as_shown(opened: Image.Image) -> tuple[Image.Image, Profile, str]:
+def as_shown(opened: Image.Image, data: bytes) -> tuple[Image.Image, Profile, str]:
     """RGB; what became of the profile; and what makes it other pixels than the first version of the decoder gave.
 
-    Changes `opened`. Raises ValueError for 32-bit modes, of unknown range; whatever Pillow raises on a damaged file.
+    `data` are the file's bytes. Changes `opened`. Raises ValueError for 32-bit modes, of unknown range, and whatever
+    Pillow raises on a damaged file.
     """
-    declared, is_embedded = declared_profile(opened)
     colours, alpha, done = _colours(opened)
+    declared, is_embedded = declared_profile(opened, data)
     rgb = colours if colours.mode == "RGB" else colours.convert("RGB")
     plain = _over_white(rgb, alpha)
     if declared is None:
