@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageCms
 
 STRIP = 1 << 22  # pixels that are hashed at a time; bounds the memory
 CLEAR_STEP = 3
@@ -47,6 +48,13 @@ def is_gray(image: Image.Image) -> bool:
     5 is the bound of zhang2016's released network (NonGrayMaskLayer), which passes over images where no pixel exceeds
     it at a quarter of the size. Such means lose the noise of JPEG and of a sensor. Unlike there, a logo does not count.
     """
-    small = image.reduce(max(4, min(image.size) // 128)).convert("LAB")
+    small = _to_lab().apply(image.reduce(max(4, min(image.size) // 128)))
     ab = np.asarray(small)[:, :, 1:].view(np.int8).astype(np.int16)
     return float((np.abs(ab) > GRAY_AB).any(2).mean()) <= GRAY_SHARE
+
+
+@cache
+def _to_lab() -> ImageCms.ImageCmsTransform:
+    """Made once, as that takes longer than its use; without LittleCMS's own cache, threads can share it."""
+    srgb, lab = (ImageCms.ImageCmsProfile(ImageCms.createProfile(space)) for space in ("sRGB", "LAB"))
+    return ImageCms.ImageCmsTransform(srgb, lab, "RGB", "LAB", flags=ImageCms.Flags.NOCACHE)
