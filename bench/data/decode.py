@@ -44,7 +44,7 @@ NO_PHOTOGRAPHS = {
     *("FLI", "MPEG"),  # films
     *("BUFR", "FITS", "GRIB", "HDF5"),  # measurements, in no unit that can be shown
     *("BLP", "DDS", "FTEX", "GBR"),  # textures and brushes
-    *("IPTC", "MSP"),  # a wrapper; a drawing program's black and white
+    *("IM", "IPTC", "MSP"),  # Pillow's own, which it gives up; a wrapper; a drawing program's black and white
 }
 SUFFIXES = {
     suffix

@@ -43,6 +43,7 @@ def as_shown(opened: Image.Image, data: bytes) -> tuple[Image.Image, Profile, st
 
 def _colours(opened: Image.Image) -> tuple[Image.Image, Image.Image | None, list[str]]:
     """L, RGB, CMYK or LAB, upright; the opacity, of L; and what was done that Pillow does not do by itself."""
+    _check_planes(opened)
     rawmode, clear, done = _rawmode(opened), opened.info.get("transparency"), list[str]()
     if rawmode in ("L;2", "L;4") and isinstance(clear, int):  # Pillow compares PNG's value with pixels of 8 bits
         opened.info["transparency"] = clear * 255 // (3 if rawmode == "L;2" else 15)
@@ -70,6 +71,14 @@ def _rawmode(opened: Image.Image) -> str:
     tiles = getattr(opened, "tile", [])
     arguments = tiles[0].args if tiles else ""
     return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments)
+
+
+def _check_planes(opened: Image.Image) -> None:
+    """Raises ValueError where Pillow would read 8 of each 16 bits, and those of another pixel."""
+    if isinstance(opened, TiffImagePlugin.TiffImageFile) and opened.info.get("compression") == "raw":
+        tags = opened.tag_v2
+        if tags.get(ExifTags.Base.PlanarConfiguration) == 2 and max(tags.get(ExifTags.Base.BitsPerSample, (1,))) > 8:
+            raise ValueError("16 bits in a plane a channel, not compressed; save it with its channels interleaved")
 
 
 def _white_is_zero(opened: Image.Image) -> bool:
