@@ -172,7 +172,8 @@ def open_dataset(config: DataConfig) -> Dataset:
     if config.train_images is not None and config.name != "places365":  # which draws from its list of files
         train = _subset(train, wanted(config.train_images, len(train)), config.subset_seed, source.photographs)
         rule += f"; {len(train)} train images drawn with subset_seed {config.subset_seed}"
-    used = sorted((p.split, p.sha256) for p in train + val)
+    # what the bytes are read as counts only where that changed, so that all other ids stay what they were
+    used = sorted((p.split, p.sha256) + ((p.reading,) if p.reading else ()) for p in train + val)
     fingerprint = hashlib.sha256(repr(used).encode()).hexdigest()[:16]
     name = f"folder {Path(config.path).name}" if config.name == "folder" and config.path else config.name
     return Dataset(
