@@ -14,7 +14,7 @@ from bench.inputs import InputError as InputError
 
 BUDGETS = ("steps", "images", "seconds", "flops")
 """What a run's length can be given in."""
-LATER = (("data", "score_on"), ("train", "flops"))
+LATER = (("data", "score_on"), ("data", "skip_gray"), ("train", "flops"))
 """Fields that came after the first runs were stored."""
 
 
@@ -67,6 +67,8 @@ class DataConfig(Section):
     `validation` and confirms on `test`."""
     scales: tuple[Annotated[float, Field(ge=1)], ...] = Field(default=(1.0, 1.5, 2.0), min_length=1)
     """A crop comes from the photograph resized so that its short side is image_size times one of these."""
+    skip_gray: bool = False
+    """Leave gray images out of training, as the makers of zhang2017 and nazeri2018 did; they are still scored."""
     flip: bool = True
     """Mirror half of the training crops left to right."""
 

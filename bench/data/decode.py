@@ -10,7 +10,7 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -63,7 +63,7 @@ def decode(data: bytes, image_size: int, scales: Sequence[float]) -> DecodedImag
     return DecodedImage(levels, content_hash(image), dhash(image), is_gray(image), "none")
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> io.BufferedReader:
     """The file opened for reading, links followed. Raises OSError, also where it is a pipe, a socket or a device.
 
     What was opened is looked at too: the path may lead elsewhere by then. Nothing waits for the other end of a pipe.

@@ -53,6 +53,6 @@ def fit(dataset: Dataset, device: torch.device) -> bool:
 
 
 def _extent(dataset: Dataset) -> tuple[int, int]:
-    """Where the train photographs begin and end in the data set's pixels, which are sorted by split."""
+    """Where the train photographs begin and end in the data set's pixels, those of val between them."""
     last = dataset.train_levels[-1]
     return dataset.train_levels[0].offset, last.offset + last.height * last.width * 3
