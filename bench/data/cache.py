@@ -17,14 +17,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import PIL
 from filelock import FileLock
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 
 from bench.config import InputError
-from bench.data.copies import NEAR_COPY_BITS, kin_of
-from bench.data.decode import DecodedImage, Pixels, Profile, decode, read_regular
+from bench.data.copies import kin_of
+from bench.data.decode import NEAR_COPY_BITS, DecodedImage, Pixels, decode, read_regular
 from bench.data.files import ImageFile, Skipped, Split, content_hashes, unreadable
+from bench.data.shown import Profile
 
 CACHE_VERSION = 2  # raise it when the same file would decode to other pixels
+OF_CONTENT = ("content", "dhash", "is_gray", "profile", "reading")  # what a Photo has of its DecodedImage
 CHUNK = 32  # images that are decoded before they are written; bounds the memory
 
 
@@ -53,6 +55,7 @@ class Photo:
     dhash: int | None
     is_gray: bool
     profile: Profile
+    reading: str
     kin: int
 
 
@@ -170,7 +173,6 @@ def _write(building: Path, paths: dict[str, Path], image_size: int, scales: Sequ
         (building / "pixels.bin").open("wb") as file,
     ):
         warnings.simplefilter("ignore")  # Pillow's, about odd metadata
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
         for start in range(0, len(entries), CHUNK):
             chunk = entries[start : start + CHUNK]
             for (sha256, _), decoded in zip(chunk, pool.map(decode_entry, chunk), strict=True):
@@ -181,7 +183,7 @@ def _write(building: Path, paths: dict[str, Path], image_size: int, scales: Sequ
                 for scale, pixels in decoded.levels:
                     levels.append(Level(scale, offset, pixels.shape[0], pixels.shape[1]))
                     offset += file.write(pixels.tobytes())
-                known = {name: getattr(decoded, name) for name in ("content", "dhash", "is_gray", "profile")}
+                known = {name: getattr(decoded, name) for name in OF_CONTENT}
                 photos[sha256] = {"levels": levels, **known}
         file.flush()
         os.fsync(file.fileno())  # else a power cut could leave zeros of the right length

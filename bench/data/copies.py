@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from bench.data.decode import NEAR_COPY_BITS
 from bench.data.files import Skipped
 
 if TYPE_CHECKING:
     from bench.data.cache import Photo
 
-NEAR_COPY_BITS = 2
 BLOCK = 1 << 20  # pairs of hashes that are compared at once; bounds the memory
 
 

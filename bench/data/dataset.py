@@ -244,7 +244,12 @@ def _of_manifest(source: Source) -> str:
 
 
 def _fingerprint(train: list[Photo], val: list[Photo]) -> str:
-    used = sorted((split, photo.sha256) for split, photos in (("train", train), ("val", val)) for photo in photos)
+    # what the bytes are read as counts only where that changed, so that all other ids stay what they were
+    used = sorted(
+        (split, photo.sha256, *([photo.reading] if photo.reading else []))
+        for split, photos in (("train", train), ("val", val))
+        for photo in photos
+    )
     return hashlib.sha256(repr(used).encode()).hexdigest()[:16]
 
 

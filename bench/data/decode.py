@@ -3,25 +3,79 @@
 from __future__ import annotations
 
 import errno
-import hashlib
+import importlib
+import importlib.util
 import io
+import math
 import os
 import stat
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, UnidentifiedImageError
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+from bench.data.likeness import content_hash, dhash, is_gray
+from bench.data.shown import Profile, as_shown
+
+for _plugin, _module in (("pillow_heif", "pillow_heif.HeifImagePlugin"), ("pillow_jxl", "pillow_jxl")):
+    if importlib.util.find_spec(_plugin):
+        importlib.import_module(_module)  # where it is installed, it makes its formats known to Pillow
+
 Pixels = npt.NDArray[np.uint8]
-Profile = Literal["none", "converted", "broken"]
-"""What became of a colour profile: there was none, its colours were converted to sRGB, or it could not be used."""
-GRAY_SPREAD = 8
-"""The most that the channels of a pixel of a gray image differ, in levels of 0-255."""
+MAX_PIXELS = 300_000_000
+"""The most that an image may have; phones make 108 and 200 million."""
+PIXELS_AT_ONCE = 100_000_000
+"""How many all threads decode at a time, about 12 bytes each; an image of more is decoded alone."""
+NEAR_COPY_BITS = 6
+"""The most bits in which the `dhash` of two copies of one photograph should differ."""
+
+NO_PHOTOGRAPHS = {
+    *("EPS", "PDF", "WMF"),  # documents and drawings: they have no pixels of their own
+    *("CUR", "ICNS", "ICO", "XBM", "XPM"),  # icons and cursors
+    *("FLI", "MPEG"),  # films
+    *("BUFR", "FITS", "GRIB", "HDF5"),  # measurements, in no unit that can be shown
+    *("BLP", "DDS", "FTEX", "GBR"),  # textures and brushes
+    *("IPTC", "MSP"),  # a wrapper; a drawing program's black and white
+}
+SUFFIXES = {
+    suffix
+    for suffix, format in Image.registered_extensions().items()
+    if (format in Image.OPEN or format == "MPO") and format not in NO_PHOTOGRAPHS
+}
+"""Of the files that can be images here, in lower case, with the dot: what Pillow opens, but for NO_PHOTOGRAPHS. MPO, of
+two views, is opened as JPEG."""
+FORMATS = [format for format in Image.ID if format != "EPS"]  # which Pillow would have Ghostscript run
+
+_HEIC = "HEIC needs the plug-in pillow-heif (`pip install pillow-heif`)"
+_JXL = "JPEG XL needs the plug-in pillow-jxl-plugin (`pip install pillow-jxl-plugin`)"
+_RAW = "a camera's raw file; develop it, and save it as TIFF, PNG or JPEG"
+_RAWS = (
+    *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos"),
+    *(".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"),
+)
+UNDECODABLE = {
+    suffix: reason
+    for suffix, reason in {
+        ".avif": "AVIF needs Pillow 11.3 or later, built with libavif",
+        **dict.fromkeys([".heic", ".heics", ".heif", ".heifs", ".hif"], _HEIC),
+        ".jxl": _JXL,
+        **dict.fromkeys([".jxr", ".wdp", ".hdp"], "JPEG XR cannot be read; save it as PNG or JPEG"),
+        **dict.fromkeys([".exr", ".hdr"], "its brightness has no limit; map it to 8 bits, and save it as PNG or JPEG"),
+        **dict.fromkeys([".svg", ".svgz"], "a drawing, not a photograph; render it, and save it as PNG"),
+        **dict.fromkeys(_RAWS, _RAW),
+    }.items()
+    if suffix not in SUFFIXES
+}
+"""Suffix -> why files that have it, which are images too, cannot be decoded here."""
+
+# Pillow's own limit warns, raises at twice as much, and is of the whole process. The limit here is MAX_PIXELS, which
+# `decode` checks before any pixel is decoded. It is lifted once, on import, as to set it around each call would race.
+Image.MAX_IMAGE_PIXELS = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,27 +86,47 @@ class DecodedImage:
     """(scale, (height, width, 3) RGB), one for each size that the image has; never enlarged."""
     content: str
     """SHA-256 of the full-size upright pixels and their shape: equal for two encodings of the same pixels."""
-    dhash: int
-    """64-bit difference hash: near copies differ in few bits."""
+    dhash: int | None
+    """64-bit difference hash: near copies differ in at most NEAR_COPY_BITS. None: too flat for it to say anything."""
     is_gray: bool
-    """Whether no pixel has a colour worth speaking of."""
+    """Whether it has no colour worth speaking of."""
     profile: Profile
+    reading: str
+    """What makes the pixels others than those of the first version of this decoder, joined by +; empty: nothing."""
 
 
 def decode(data: bytes, image_size: int, scales: Sequence[float]) -> DecodedImage:
-    """The image at each scale whose short side it has.
+    """The image at each scale whose short side it has; the first one of an animation or of several pages.
 
-    Raises ValueError where the image is smaller than every level, and whatever Pillow raises on a damaged file.
+    Raises ValueError where the image is smaller than every level, or larger than MAX_PIXELS, before it is decoded; and
+    whatever Pillow raises on a damaged file.
     """
     sides: dict[int, float] = {}
     for scale in scales:
         sides.setdefault(round(image_size * scale), scale)
-    with Image.open(io.BytesIO(data)) as opened:
+    with _opened(data) as opened:
         width, height = opened.size
         if min(width, height) < min(sides):
             limit = "data.image_size" if min(sides) == image_size else "the smallest of data.scales"
             raise ValueError(f"smaller than {limit} ({width}x{height} < {min(sides)})")
-        image = to_rgb(ImageOps.exif_transpose(opened))
+        if width * height > MAX_PIXELS:
+            raise ValueError(f"{math.ceil(width * height / 1e6)} megapixels; the most is {MAX_PIXELS // 1_000_000}")
+        with _room_for(width * height):
+            image, profile, reading = as_shown(opened)
+            levels = _levels(image, sides)
+            return DecodedImage(levels, content_hash(image), dhash(image), is_gray(image), profile, reading)
+
+
+def _opened(data: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"):
+            raise ValueError(_HEIC) from None  # often under the name of a JPEG
+        raise
+
+
+def _levels(image: Image.Image, sides: dict[int, float]) -> list[tuple[float, Pixels]]:
     short = min(image.size)
     levels = []
     for side, scale in sides.items():
@@ -60,7 +134,25 @@ def decode(data: bytes, image_size: int, scales: Sequence[float]) -> DecodedImag
             size = (max(side, round(image.width * side / short)), max(side, round(image.height * side / short)))
             resized = image if side == short else image.resize(size, Image.Resampling.LANCZOS)
             levels.append((scale, np.asarray(resized)))
-    return DecodedImage(levels, content_hash(image), dhash(image), is_gray(image), "none")
+    return levels
+
+
+_turn = threading.Condition()
+_decoding: list[int] = []
+
+
+@contextmanager
+def _room_for(pixels: int) -> Iterator[None]:
+    """Waits until the images that other threads decode leave room for one of so many pixels."""
+    with _turn:
+        _turn.wait_for(lambda: not _decoding or sum(_decoding) + pixels <= PIXELS_AT_ONCE)
+        _decoding.append(pixels)
+    try:
+        yield
+    finally:
+        with _turn:
+            _decoding.remove(pixels)
+            _turn.notify_all()
 
 
 def open_regular(path: Path) -> io.BufferedReader:
@@ -88,34 +180,3 @@ def read_regular(path: Path) -> bytes:
 def _check_regular(found: os.stat_result, path: Path) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, "not a regular file", str(path))
-
-
-def content_hash(image: Image.Image) -> str:
-    """SHA-256 of an RGB image's shape and pixels, in hex."""
-    found = hashlib.sha256(repr(image.size).encode())
-    found.update(image.tobytes())
-    return found.hexdigest()
-
-
-def dhash(image: Image.Image) -> int:
-    """Whether each pixel of a 9 x 8 gray thumbnail is brighter than its left neighbour, as 64 bits, row by row."""
-    small = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.BOX), np.int16)
-    return int("".join("1" if bit else "0" for bit in (small[:, 1:] > small[:, :-1]).ravel()), 2)
-
-
-def is_gray(image: Image.Image) -> bool:
-    """Whether the channels of every pixel of an RGB image are alike."""
-    pixels = np.asarray(image)
-    return int((pixels.max(2) - pixels.min(2)).max()) <= GRAY_SPREAD
-
-
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Eight-bit RGB: alpha over white, 16-bit grey to 8. Raises ValueError for 32-bit modes, of unknown range."""
-    if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
-    if image.mode in ("I", "F"):
-        raise ValueError(f"32-bit pixels (mode {image.mode}); save it with 8 bits a channel")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image.convert("RGB")

@@ -38,7 +38,7 @@ def folder(config: DataConfig) -> Source:
 def _unsplit(root: Path) -> Source:
     found = images_below(root, root)
     check_deeper(root, found.files)
-    manifest = read_manifest(root, found.files, found.manifests)
+    manifest = read_manifest(root, found.files + found.undecodable, found.manifests)
     if manifest and any(row.split for row in manifest.rows.values()):
         return _split_by_column(root, found, manifest)
     if len(found.files) < 2:
@@ -61,7 +61,7 @@ def _split_by_folders(root: Path, given: SplitFolders) -> Source:
     used = found.files
     beside = images_below(root, root, without={os.path.realpath(train), os.path.realpath(val)})
     found += beside
-    manifest = read_manifest(root, found.files, found.manifests)
+    manifest = read_manifest(root, found.files + found.undecodable, found.manifests)
     for file in beside.files:
         top, slash, _ = file.name.partition("/")
         found.left_out[f"{top}/" if slash else BESIDE] += 1

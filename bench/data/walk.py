@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.data.decode import SUFFIXES
+from bench.data.decode import SUFFIXES, UNDECODABLE
 from bench.data.files import ImageFile, Skipped, Split, spelled
 
 NOT_PHOTOGRAPHS = {  # in small letters; besides all that begin with a dot
@@ -23,17 +23,18 @@ class Found:
     """What lies below a folder."""
 
     files: list[ImageFile] = field(default_factory=list)
-    """Sorted by name."""
+    """Sorted by name, and so are the next."""
+    undecodable: list[ImageFile] = field(default_factory=list)
+    """Images of a kind that cannot be decoded here."""
     left_out: Counter[str] = field(default_factory=Counter)
     """Name of a folder that is left out, wherever it lies, or HIDDEN -> how many image files it holds."""
     skipped: list[Skipped] = field(default_factory=list)
-    """Folders that cannot be listed."""
+    """Those, and folders that cannot be listed."""
     manifests: list[Path] = field(default_factory=list)
     """Files that are called manifest.csv in letters of either case."""
 
     def __add__(self, other: Found) -> Found:
-        left_out = self.left_out + other.left_out
-        return Found(self.files + other.files, left_out, self.skipped + other.skipped, self.manifests + other.manifests)
+        return Found(*(mine + theirs for mine, theirs in zip(vars(self).values(), vars(other).values(), strict=True)))
 
 
 def is_left_out(folder: str) -> bool:
@@ -69,14 +70,21 @@ def images_below(root: Path, below: Path, split: Split | None = None, without: C
             elif name.startswith("."):
                 found.left_out[HIDDEN] += 1
             else:
-                found.files.append(ImageFile(path[start:].replace(os.sep, "/"), Path(path), split))
-    found.files.sort(key=lambda file: file.name)
+                file = ImageFile(path[start:].replace(os.sep, "/"), Path(path), split)
+                (found.files if _suffix(name) in SUFFIXES else found.undecodable).append(file)
+    for some in (found.files, found.undecodable):
+        some.sort(key=lambda file: file.name)
+    found.skipped += [Skipped(file.name, UNDECODABLE[_suffix(file.name)]) for file in found.undecodable]
     found.left_out = +found.left_out  # without those that hold no image
     return found
 
 
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
+
+
 def _is_image(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in SUFFIXES
+    return _suffix(name) in SUFFIXES or _suffix(name) in UNDECODABLE
 
 
 def _count(folder: str) -> int:

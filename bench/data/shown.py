@@ -1,0 +1,113 @@
+"""An image that Pillow opened, as a viewer shows it: upright, over white, in 8-bit sRGB."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from PIL import ExifTags, Image, ImageChops, ImageOps, TiffImagePlugin
+
+from bench.data.srgb import converted, declared_profile
+
+Profile = Literal["none", "converted", "broken"]
+"""What became of a file's colour profile: it has none; its colours were converted to sRGB; it could not be used."""
+NEVER_INVERTED = {"I;12", "I;16", "I;16B", "I;16N", "I;16R"}
+"""Pillow's names for gray in TIFF that it reads as it stands, even where 0 is white; of 1 to 8 bits it inverts it."""
+for _order in (b"II", b"MM"):  # Pillow reads 12- and 16-bit gray; these orders and photometrics are not in its table
+    for _photometric in (0, 1):
+        _wide = "I;16" if _order == b"II" else "I;16B"
+        TiffImagePlugin.OPEN_INFO.setdefault((_order, _photometric, (1,), 1, (12,), ()), ("I;16", "I;12"))
+        TiffImagePlugin.OPEN_INFO.setdefault((_order, _photometric, (1,), 1, (16,), ()), (_wide, _wide))
+
+
+def as_shown(opened: Image.Image) -> tuple[Image.Image, Profile, str]:
+    """RGB; what became of the profile; and what makes it other pixels than the first version of the decoder gave.
+
+    Changes `opened`. Raises ValueError for 32-bit modes, of unknown range; whatever Pillow raises on a damaged file.
+    """
+    declared, is_embedded = declared_profile(opened)
+    colours, alpha, done = _colours(opened)
+    rgb = colours if colours.mode == "RGB" else colours.convert("RGB")
+    plain = _over_white(rgb, alpha)
+    if declared is None:
+        return plain, "none", "+".join(done)
+    srgb = converted(colours if is_embedded else rgb, declared)
+    if srgb is None:
+        return plain, "broken", "+".join(done)
+    shown = _over_white(srgb, alpha)
+    if ImageChops.difference(plain, shown).getbbox():
+        done.append("icc")
+    return shown, "converted", "+".join(done)
+
+
+def _colours(opened: Image.Image) -> tuple[Image.Image, Image.Image | None, list[str]]:
+    """L, RGB, CMYK or LAB, upright; the opacity, of L; and what was done that Pillow does not do by itself."""
+    rawmode, clear, done = _rawmode(opened), opened.info.get("transparency"), list[str]()
+    if rawmode in ("L;2", "L;4") and isinstance(clear, int):  # Pillow compares PNG's value with pixels of 8 bits
+        opened.info["transparency"] = clear * 255 // (3 if rawmode == "L;2" else 15)
+        done.append("transparency")
+    elif rawmode == "RGB;16B" and isinstance(clear, tuple):
+        opened.info["transparency"] = tuple(value >> 8 for value in clear)
+        done.append("transparency")
+    is_negative = rawmode in NEVER_INVERTED and _white_is_zero(opened)
+    _turn_upright(opened)
+    if opened.mode.startswith("I;16") or (opened.mode == "I" and opened.format == "PPM"):  # whose I is of 16 bits
+        bits = 12 if rawmode == "I;12" else 16
+        values = np.asarray(opened)
+        gray = (values >> (bits - 8)).astype(np.uint8)
+        done += [f"{bits} bits"] * (bits != 16) + ["negative"] * is_negative
+        opacity = None
+        if isinstance(clear, int):
+            opacity = Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8))
+            done.append("transparency")
+        return Image.fromarray(255 - gray if is_negative else gray), opacity, done
+    return _eight_bits(opened), _opacity(opened), done
+
+
+def _rawmode(opened: Image.Image) -> str:
+    """How the pixels lie in the file, in Pillow's words; known until they are loaded."""
+    tiles = getattr(opened, "tile", [])
+    arguments = tiles[0].args if tiles else ""
+    return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments)
+
+
+def _white_is_zero(opened: Image.Image) -> bool:
+    return (
+        isinstance(opened, TiffImagePlugin.TiffImageFile)
+        and opened.tag_v2.get(ExifTags.Base.PhotometricInterpretation) == 0
+    )
+
+
+def _turn_upright(opened: Image.Image) -> None:
+    opened.load()
+    try:
+        ImageOps.exif_transpose(opened, in_place=True)
+    except Exception:  # of EXIF that is damaged, which viewers pass over; Pillow raises nearly anything
+        return
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """L, RGB, CMYK or LAB. Raises ValueError for 32-bit modes."""
+    if image.mode in ("I", "F"):
+        raise ValueError(f"32-bit pixels (mode {image.mode}); save it with 8 bits a channel")
+    if image.mode in ("L", "RGB", "CMYK", "LAB"):
+        return image
+    if image.mode == "La":
+        image = image.convert("LA")
+    return image.convert("L" if image.mode in ("1", "LA") else "RGB")
+
+
+def _opacity(image: Image.Image) -> Image.Image | None:
+    if not image.has_transparency_data:
+        return None
+    if image.mode == "La":
+        image = image.convert("LA")
+    return (image if image.mode in ("LA", "RGBA") else image.convert("RGBA")).getchannel("A")
+
+
+def _over_white(image: Image.Image, opacity: Image.Image | None) -> Image.Image:
+    if opacity is None:
+        return image
+    image = image.convert("RGBA")
+    image.putalpha(opacity)
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")

@@ -1,0 +1,116 @@
+"""What a file says of its colours, and their conversion to sRGB."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ExifTags, Image, ImageCms
+
+Matrix = npt.NDArray[np.float64]
+SPACE_OF_MODE = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
+D50 = (0.9642, 1.0, 0.8249)  # the white of ICC's connection space
+D65 = (0.3127, 0.329)
+SRGB_PRIMARIES = (0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+ADOBE_RGB_PRIMARIES = (0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
+ADOBE_RGB_GAMMA = 563 / 256
+BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+GAMMA_TOLERANCE, CHROMATICITY_TOLERANCE = 0.05, 0.01  # libpng's, within which a PNG's colours count as sRGB
+
+
+def declared_profile(opened: Image.Image) -> tuple[bytes | None, bool]:
+    """The profile of a file's colours, and whether it is embedded; else it is made here, of RGB. None: sRGB is meant.
+
+    An embedded one comes first, b"" where Pillow could not put it together. Then PNG's sRGB, gAMA and cHRM chunks in
+    the order of its specification (section 12.5; within libpng's tolerance of sRGB they change nothing). Then EXIF's
+    Adobe RGB, which cameras write without a profile (DCF 2.0, interoperability index R03). Raises nothing.
+    """
+    if "icc_profile" in opened.info:
+        return opened.info["icc_profile"] or b"", True
+    if opened.format == "PNG" and not opened.info.keys().isdisjoint({"srgb", "gamma", "chromaticity"}):
+        return _of_png(opened.info), False
+    if opened.mode not in ("CMYK", "LAB") and _is_adobe_rgb(opened):
+        return matrix_profile(ADOBE_RGB_PRIMARIES, D65, ADOBE_RGB_GAMMA), False
+    return None, False
+
+
+def converted(image: Image.Image, profile: bytes) -> Image.Image | None:
+    """An L, RGB, CMYK or LAB image of that ICC profile in sRGB, with perceptual intent.
+
+    None where the profile is broken or of another colour space. Safe in threads: nothing is shared between calls.
+    """
+    try:
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if opened.profile.xcolor_space.strip() != SPACE_OF_MODE[image.mode]:
+            return None
+        srgb = ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(image, opened, srgb, ImageCms.Intent.PERCEPTUAL, "RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):  # whatever the bytes are
+        return None
+
+
+def matrix_profile(primaries: Sequence[float], white: Sequence[float], gamma: float | None) -> bytes:
+    """An ICC profile of RGB: x, y of red, green and blue; x, y of white; the gamma, or None for sRGB's curve.
+
+    Follows ICC.1:2010 (tables 18 and 65; annex E for the adaptation of white, by Bradford's matrix).
+    """
+    to_xyz = _adapted_to_d50(primaries, white)
+    curve = (0, gamma) if gamma is not None else (3, 2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+    parametric = struct.pack(">4sxxxxHxx", b"para", curve[0]) + _fixed(*curve[1:])
+    tags = {b"wtpt": b"XYZ \0\0\0\0" + _fixed(*D50)}
+    for name, column in zip(b"rgb", to_xyz.T.tolist(), strict=True):
+        tags[bytes([name]) + b"XYZ"] = b"XYZ \0\0\0\0" + _fixed(*column)
+        tags[bytes([name]) + b"TRC"] = parametric
+    table, body, start = struct.pack(">I", len(tags)), b"", 128 + 4 + 12 * len(tags)
+    for tag, content in tags.items():
+        table += struct.pack(">4sII", tag, start + len(body), len(content))
+        body += content
+    size = start + len(body)
+    header = struct.pack(">I4xI4s4s4s12x4s28x", size, 0x04200000, b"mntr", b"RGB ", b"XYZ ", b"acsp") + _fixed(*D50)
+    return header.ljust(128, b"\0") + table + body
+
+
+def _of_png(info: Mapping[Any, Any]) -> bytes | None:
+    if "srgb" in info:
+        return None
+    gamma, found = info.get("gamma"), info.get("chromaticity", (*D65, *SRGB_PRIMARIES))
+    usual = np.allclose(found, (*D65, *SRGB_PRIMARIES), rtol=0, atol=CHROMATICITY_TOLERANCE)
+    if usual and (not gamma or abs(gamma * 2.2 - 1) <= GAMMA_TOLERANCE):
+        return None
+    try:
+        return matrix_profile(found[2:], found[:2], 1 / gamma if gamma else None)
+    except (ArithmeticError, ValueError, struct.error):
+        return b""  # no colours, such as a white without luminance: as good as a broken profile
+
+
+def _is_adobe_rgb(opened: Image.Image) -> bool:
+    try:
+        exif = opened.getexif()
+        space = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace)
+        index = exif.get_ifd(ExifTags.IFD.Interop).get(1)
+    except Exception:  # of EXIF that is damaged, which says nothing then; Pillow raises nearly anything
+        return False
+    return space == 2 or (space == 0xFFFF and str(index).strip("\0 ") == "R03")
+
+
+def _adapted_to_d50(primaries: Sequence[float], white: Sequence[float]) -> Matrix:
+    """XYZ of linear RGB, (3, 3), whose white is D50."""
+    rgb = np.array([_xyz(x, y) for x, y in zip(primaries[::2], primaries[1::2], strict=True)]).T
+    given = _xyz(*white)
+    rgb = rgb * np.linalg.solve(rgb, given)
+    gain = (BRADFORD @ D50) / (BRADFORD @ given)
+    adapted: Matrix = np.linalg.solve(BRADFORD, gain[:, None] * (BRADFORD @ rgb))
+    return adapted
+
+
+def _xyz(x: float, y: float) -> Matrix:
+    return np.array([x / y, 1.0, (1 - x - y) / y])
+
+
+def _fixed(*values: float) -> bytes:
+    """ICC's s15Fixed16Number."""
+    return struct.pack(f">{len(values)}i", *(round(value * 65536) for value in values))
