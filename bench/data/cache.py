@@ -24,6 +24,7 @@ from bench.data.copies import kin_of
 from bench.data.decode import NEAR_COPY_BITS, DecodedImage, Pixels, decode, read_regular
 from bench.data.files import ImageFile, Skipped, Split, content_hashes, unreadable
 from bench.data.shown import Profile
+from bench.inputs import printable
 
 CACHE_VERSION = 2  # raise it when the same file would decode to other pixels
 OF_CONTENT = ("content", "dhash", "is_gray", "profile", "reading")  # what a Photo has of its DecodedImage
@@ -208,4 +209,4 @@ def _decode_entry(entry: tuple[str, Path], image_size: int, scales: Sequence[flo
     except UnidentifiedImageError:  # its own message holds a memory address
         return "not an image that Pillow can read"
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
-        return " ".join(str(error).split()) or type(error).__name__
+        return printable(" ".join(str(error).split())) or type(error).__name__

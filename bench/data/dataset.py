@@ -170,6 +170,7 @@ class Dataset:
             "skipped_by_reason": dict(Counter(skipped.kind for skipped in self.skipped).most_common()),
             "skipped_first": [{"name": s.name, "reason": s.reason} for s in self.skipped[:FIRST]],
             "left_out": dict(Counter(self.source.left_out).most_common(FIRST)),
+            "left_out_places": len(self.source.left_out),
             "left_out_images": sum(self.source.left_out.values()),
             "near_copies": len(self.near_copies),
             "near_copies_first": [copy._asdict() for copy in self.near_copies[:FIRST]],

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from bench.config import DataConfig, InputError
-from bench.data.decode import SUFFIXES
 from bench.data.files import ImageFile, Split
 from bench.data.manifest import Manifest, read_manifest
 from bench.data.sources import Source, root_of
@@ -58,17 +56,17 @@ def _split_by_folders(root: Path, given: SplitFolders) -> Source:
         if not part.files:
             raise InputError(f"data.path (--data): no image in {below}; {_looked_for(part)}")
         found += part
-    used = found.files
     beside = images_below(root, root, without={os.path.realpath(train), os.path.realpath(val)})
-    found += beside
-    manifest = read_manifest(root, found.files + found.undecodable, found.manifests)
-    for file in beside.files:
+    everything = found + beside
+    manifest = read_manifest(root, everything.files + everything.undecodable, everything.manifests)
+    found.left_out += beside.left_out
+    for file in beside.files + beside.undecodable:
         top, slash, _ = file.name.partition("/")
         found.left_out[f"{top}/" if slash else BESIDE] += 1
     if manifest:
-        _check_folders_agree(manifest, used)
-        _check_apart(manifest, used)
-    return _source(used, given.rule, found, manifest)
+        _check_folders_agree(manifest, found.files)
+        _check_apart(manifest, found.files)
+    return _source(found.files, given.rule, found, manifest)
 
 
 def _split_by_column(root: Path, found: Found, manifest: Manifest) -> Source:
@@ -139,7 +137,11 @@ def _check_apart(manifest: Manifest, used: Sequence[ImageFile]) -> None:
 
 
 def _looked_for(found: Found) -> str:
-    suffixes = " ".join(sorted(suffix[1:] for suffix in SUFFIXES))
-    left_out = Counter(found.left_out)
-    held = f"; {left_out.total()} in {', '.join(sorted(left_out))} left out" if left_out else ""
-    return f"looked for {suffixes}, at any depth, hidden ones left out{held}"
+    """What was looked for, and what was found of it that is no use."""
+    words = "looked at any depth for jpg, png, webp, tif and all else that Pillow opens, hidden ones left out"
+    if found.left_out:
+        words += f"; left out: {found.left_out.total()} in {', '.join(sorted(found.left_out))}"
+    if found.skipped:
+        first = found.skipped[0]
+        words += f"; skipped: {len(found.skipped)}, such as {first.name}: {first.reason}"
+    return words
