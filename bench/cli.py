@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from bench.cli_baselines import app as baselines
 from bench.cli_options import (
@@ -41,6 +40,7 @@ from bench.cli_options import (
     parse_shard,
     said_if_it_ends_early,
     say,
+    say_advice,
 )
 from bench.cli_plan import plan, why
 from bench.cli_profile import profile
@@ -112,6 +112,7 @@ def run(
     check_folder("--reports", reports)
     archives(reports, without={study.name for study in loaded})  # a broken one is said before the work
     jobs = jobs_of(loaded)[place::shards]
+    say_advice(line for study in loaded for line in study.advice())
     machine = Machine(known_device(device), threads, checkpoint_every, cuda_graphs, hang_after, given_command())
     if executor == "local" and (warning := bf16_warning(jobs, store, machine, processor_flags())):
         say(warning)
@@ -187,6 +188,7 @@ def describe_data(
     """Describe a data set: its photographs, split, fingerprint and what was skipped."""
     from bench.config import DataConfig
     from bench.data.dataset import open_dataset
+    from bench.report.data import described_table
 
     if download:
         if name != "places365":
@@ -199,9 +201,7 @@ def describe_data(
             raise InputError(f"--download: {error}") from None
     known = name in ("photos", "places365")
     config = DataConfig(name=name if known else "folder", path=None if known else name, image_size=image_size)  # type: ignore[arg-type]
-    described = open_dataset(config).describe()
-    for key, value in described.items():
-        Console(emoji=False).print(f"[bold]{key}[/]: {escape(str(value))}", highlight=False, soft_wrap=True)
+    Console(emoji=False).print(described_table(open_dataset(config).describe()), highlight=False)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -131,6 +131,12 @@ def given_command() -> str:
 def say(text: str) -> None:
     """To stderr."""
     Console(stderr=True, soft_wrap=True, emoji=False).print(text, markup=False, highlight=False)
+
+
+def say_advice(lines: Iterable[str]) -> None:
+    """What there is to know of the data, before anything is trained on them."""
+    for line in dict.fromkeys(lines):
+        say(f"note: {line}")
 
 
 def load_studies(

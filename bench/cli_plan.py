@@ -23,6 +23,7 @@ from bench.cli_options import (
     known_device,
     load_studies,
     say,
+    say_advice,
 )
 
 
@@ -51,6 +52,7 @@ def plan(
     check_readable("--runs", runs)
     on, name = device_and_name(known_device(device))
     machine, jobs = Machine(on, threads), jobs_of(loaded)
+    say_advice(line for study in loaded for line in study.advice())
     at_a_time = min(workers or default_workers(machine, len(jobs)), len(jobs))
     pricing = Pricing(RunStore(runs), machine, name, at_a_time)
     planned = pricing.plan(jobs)

@@ -32,6 +32,7 @@ from bench.cli_options import (
     known_device,
     said_if_it_ends_early,
     say,
+    say_advice,
 )
 from bench.inputs import InputError, ScaleName, is_file
 
@@ -79,6 +80,8 @@ def search(
 ) -> None:
     """Search with Optuna for the best config: its trials are runs like any other. The same command goes on, and on
     several machines with the same --storage shares the work."""
+    from bench.data.advice import advice
+    from bench.data.dataset import open_dataset
     from bench.search.load import load_search
 
     files = [Path(a) for a in arguments if "=" not in a or is_file(a)]
@@ -88,6 +91,7 @@ def search(
     loaded = load_search(files[0], scale, data, overrides, trials)
     check_folder("--runs", runs)
     check_folder("--reports", reports)
+    say_advice(advice(open_dataset(loaded.default.data), loaded.default.task))
     console = Console(emoji=False)
 
     from bench.machine import Machine, resolve_device

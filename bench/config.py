@@ -16,6 +16,7 @@ BUDGETS = ("steps", "images", "seconds", "flops")
 """What a run's length can be given in."""
 LATER = (
     ("data", "score_on"),
+    ("data", "skip_gray"),
     ("generator", "norm_first"),
     ("discriminator", "norm_first"),
     ("train", "flops"),
@@ -72,6 +73,8 @@ class DataConfig(Section):
     `validation` and confirms on `test`."""
     scales: tuple[Annotated[float, Field(ge=1)], ...] = Field(default=(1.0, 1.5, 2.0), min_length=1)
     """A crop comes from the photograph resized so that its short side is image_size times one of these."""
+    skip_gray: bool = False
+    """Leave gray images out of training, as the makers of zhang2017 and nazeri2018 did; they are still scored."""
     flip: bool = True
     """Mirror half of the training crops left to right."""
 

@@ -16,7 +16,8 @@ from baselines.outside import fingerprint, is_outside
 from baselines.weights import base_of
 from bench.axes import SEED, Axis, control_choices, read_axes
 from bench.config import DataConfig, InputError, RunConfig
-from bench.data.dataset import open_dataset
+from bench.data.advice import advice
+from bench.data.dataset import Dataset, open_dataset
 from bench.hypothesis import Hypothesis, Side, parse_hypotheses
 from bench.measure.metrics import METRICS
 from bench.merging import Layer, check_top, nested, parse_override
@@ -74,10 +75,23 @@ class Study:
             return 1
         return len(self.baseline_seeds if variant.is_baseline else self.seeds)
 
-    def _fingerprint(self, variant: Variant) -> str:
-        """Of its data. Raises InputError, with the variant's name where its own data is the trouble."""
+    def advice(self) -> list[str]:
+        """What to know of the data before training, a line each. Raises InputError where they do not fit a task."""
+        asked = dict.fromkeys((variant.config.data, variant.config.task) for variant in self.variants)
+        return [line for data, task in asked for line in advice(self._datasets[data], task)]
+
+    @cached_property
+    def _datasets(self) -> dict[DataConfig, Dataset]:
+        """The data sets of all variants, each opened once."""
+        first: dict[DataConfig, Variant] = {}
+        for variant in self.variants:
+            first.setdefault(variant.config.data, variant)
+        return {data: self._open(variant) for data, variant in first.items()}
+
+    def _open(self, variant: Variant) -> Dataset:
+        """Its data. Raises InputError, with the variant's name where its own data is the trouble."""
         try:
-            return open_dataset(variant.config.data).fingerprint
+            return open_dataset(variant.config.data)
         except InputError as error:
             if variant.config.data == self.control.config.data:
                 raise
@@ -92,15 +106,11 @@ class Study:
     @cached_property
     def _runs(self) -> list[Run]:
         found = []
-        first: dict[DataConfig, Variant] = {}
-        for variant in self.variants:
-            first.setdefault(variant.config.data, variant)
-        fingerprints = {data: self._fingerprint(variant) for data, variant in first.items()}
         for place, seed in enumerate(self.seeds):
             for variant in self.variants:
                 if place < self._count_seeds(variant):
                     config = variant.config.model_copy(update={"seed": seed if variant.is_trained else 0})
-                    data = fingerprints[config.data]
+                    data = self._datasets[config.data].fingerprint
                     found.append(Run(run_id(config, data, method_code(config.method)), variant.label, config))
         return found
 

@@ -7,27 +7,31 @@ import json
 import os
 import shutil
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import PIL
 from filelock import FileLock
 from PIL import UnidentifiedImageError
 
 from bench.config import InputError
-from bench.data.decode import DecodedImage, Pixels, decode, read_regular
-from bench.data.sources import ImageFile, Source, content_hashes
+from bench.data.copies import kin_of
+from bench.data.decode import NEAR_COPY_BITS, DecodedImage, Pixels, decode, read_regular
+from bench.data.files import ImageFile, Skipped, Split, content_hashes, unreadable
+from bench.data.shown import Profile
+from bench.inputs import printable
 
 CACHE_VERSION = 2  # raise it when the same file would decode to other pixels
+OF_CONTENT = ("content", "dhash", "is_gray", "profile", "reading")  # what a Photo has of its DecodedImage
 CHUNK = 32  # images that are decoded before they are written; bounds the memory
 
 
-@dataclass(frozen=True)
-class Level:
+class Level(NamedTuple):
     """A photograph at one size: (height, width, 3) bytes from `offset` in the pixel file."""
 
     scale: float
@@ -38,38 +42,41 @@ class Level:
 
 @dataclass(frozen=True)
 class Photo:
-    """A decoded photograph; `sha256` is of its file, `levels` follow data.scales and hold at least one."""
+    """A decoded photograph; `sha256` is of its file, `levels` follow data.scales and hold at least one.
+
+    The fields after them are those of a DecodedImage, but for `kin`: near copies, and near copies of those, have the
+    same number.
+    """
 
     name: str
-    split: str
+    split: Split | None
     sha256: str
     levels: tuple[Level, ...]
-    reading: str = ""
-    """DecodedImage.reading: not empty where the pixels are others than its bytes once gave."""
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A file that is left out, and why."""
-
-    name: str
-    reason: str
+    content: str
+    dhash: int | None
+    is_gray: bool
+    profile: Profile
+    reading: str
+    kin: int
 
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """Photos sorted by split, sha256 and name, and one flat read-only map of all their pixels."""
+    """What can be used of some files, sorted by sha256 and name, and one flat read-only map of all their pixels."""
 
     photos: list[Photo]
     skipped: list[Skipped]
     pixels: Pixels
 
 
-class _Entry(NamedTuple):
-    split: str
-    sha256: str
-    name: str
-    path: Path
+class _Index(NamedTuple):
+    """A cache entry: what is known of the files with these bytes, whatever they are called."""
+
+    photos: dict[str, dict[str, Any]]
+    """sha256 -> the fields of Photo that the bytes decide."""
+    skipped: dict[str, str]
+    """sha256 -> the reason."""
+    pixels: Pixels
 
 
 def cache_root() -> Path:
@@ -79,92 +86,87 @@ def cache_root() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "gan-bench"
 
 
-def open_decoded(source: Source, image_size: int, scales: Sequence[float]) -> Decoded:
-    """The decoded photographs of a source, from the cache, or built into it.
+def open_decoded(files: Sequence[ImageFile], image_size: int, scales: Sequence[float]) -> Decoded:
+    """The photographs in some files, from the cache, or built into it; what cannot be read or is too small is skipped.
 
-    A copy is skipped, and so is a train image whose content is also in val, as every file is that cannot be read or is
-    too small.
     Raises InputError where the cache cannot be written, or an image changes while it is read.
     """
-    entries, skipped = _entries(source)
-    identity = [CACHE_VERSION, image_size, list(scales), [e[:3] for e in entries]]
-    key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
-    folder = cache_root() / "data" / key
-    decoded = _load(folder)
-    if decoded is None:
+    hashes = dict(zip(files, content_hashes(files), strict=True))
+    paths = {sha256: file.path for file, sha256 in hashes.items() if isinstance(sha256, str)}
+    index = _indexed(dict(sorted(paths.items())), image_size, scales)
+    photos, skipped = [], []
+    for file, sha256 in hashes.items():
+        if isinstance(sha256, OSError):
+            skipped.append(unreadable(file, sha256))
+        elif sha256 in index.skipped:
+            skipped.append(Skipped(file.name, index.skipped[sha256]))
+        else:
+            photos.append(Photo(file.name, file.split, sha256, **index.photos[sha256]))
+    return Decoded(sorted(photos, key=lambda p: (p.sha256, p.name)), skipped, index.pixels)
+
+
+def _indexed(paths: dict[str, Path], image_size: int, scales: Sequence[float]) -> _Index:
+    """The entry of these contents; paths: sha256 -> a file with that content. Raises InputError."""
+    identity = [CACHE_VERSION, PIL.__version__, NEAR_COPY_BITS, image_size, list(scales), list(paths)]
+    folder = cache_root() / "data" / hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
+    index = _load(folder, paths)
+    if index is None:
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(folder.with_suffix(".lock")):  # a second process waits, then finds it done
-                decoded = _load(folder) or _build(folder, entries, image_size, scales)
+                index = _load(folder, paths) or _build(folder, paths, image_size, scales)
         except OSError as error:
             raise InputError(
                 f"cannot write the cache folder {cache_root()} ({error}); "
                 "make room there, or set BENCH_CACHE to a folder that can be written"
             ) from error
-    skipped = sorted(skipped + decoded.skipped, key=lambda s: (s.name, s.reason))
-    return Decoded(decoded.photos, skipped, decoded.pixels)
+    return index
 
 
-def _entries(source: Source) -> tuple[list[_Entry], list[Skipped]]:
-    """What is to be decoded, sorted by split, content and name; and what cannot be, or is in val too."""
-    files: list[tuple[str, ImageFile]] = [("train", f) for f in source.train] + [("val", f) for f in source.val]
-    hashes = content_hashes([f for _, f in files])
-    in_val = {h for (split, _), h in zip(files, hashes, strict=True) if split == "val"}
-    entries, skipped = [], []
-    seen: dict[tuple[str, str], str] = {}
-    for (split, file), sha256 in zip(files, hashes, strict=True):
-        if isinstance(sha256, OSError):
-            skipped.append(Skipped(file.name, f"cannot be read: {sha256.strerror}"))
-        elif split == "train" and sha256 in in_val:
-            skipped.append(Skipped(file.name, "the same content is in val"))
-        elif first := seen.get((split, sha256)):
-            skipped.append(Skipped(file.name, f"the same content as {first}"))
-        else:
-            seen[split, sha256] = file.name
-            entries.append(_Entry(split, sha256, file.name, file.path))
-    return sorted(entries), skipped
-
-
-def _load(folder: Path) -> Decoded | None:
+def _load(folder: Path, paths: Iterable[str]) -> _Index | None:
     """A cache entry, or None where there is none or it is damaged."""
     try:
         index = json.loads((folder / "index.json").read_text())
-        photos = [Photo(**{**p, "levels": tuple(Level(**lv) for lv in p["levels"])}) for p in index["photos"]]
-        skipped = [Skipped(**s) for s in index["skipped"]]
+        photos, skipped = index["photos"], index["skipped"]
+        if set(paths) != {*photos, *skipped}:
+            return None
         end = 0
-        for level in (level for photo in photos for level in photo.levels):
-            if level.offset != end:
-                return None
-            end += level.height * level.width * 3
+        for photo in photos.values():
+            photo["levels"] = tuple(Level(*level) for level in photo["levels"])
+            for level in photo["levels"]:
+                if level.offset != end:
+                    return None
+                end += level.height * level.width * 3
         if (folder / "pixels.bin").stat().st_size != end:
             return None
         mapped = np.memmap(folder / "pixels.bin", np.uint8, "r") if end else np.zeros(0, np.uint8)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return Decoded(photos, skipped, np.asarray(mapped))  # a plain view: slicing np.memmap itself is slow
+    return _Index(photos, skipped, np.asarray(mapped))  # a plain view: slicing np.memmap itself is slow
 
 
-def _build(folder: Path, entries: list[_Entry], image_size: int, scales: Sequence[float]) -> Decoded:
-    """Decode all entries into a sibling folder and move it into place; the caller holds the lock."""
+def _build(folder: Path, paths: dict[str, Path], image_size: int, scales: Sequence[float]) -> _Index:
+    """Decode all files into a sibling folder and move it into place; the caller holds the lock."""
     building = folder.with_suffix(".partial")
     for stale in (building, folder):  # of a build that was killed; damaged
         if stale.exists():
             shutil.rmtree(stale)
     building.mkdir()
     try:
-        _write(building, entries, image_size, scales)
+        _write(building, paths, image_size, scales)
         os.replace(building, folder)
     finally:
         shutil.rmtree(building, ignore_errors=True)
-    built = _load(folder)
+    built = _load(folder, paths)
     if built is None:
         raise OSError(f"{folder} reads back differently from what was written")
     return built
 
 
-def _write(building: Path, entries: list[_Entry], image_size: int, scales: Sequence[float]) -> None:
-    """pixels.bin and index.json of all entries, in their order, a chunk of images in memory at a time."""
-    photos, skipped, offset = [], [], 0
+def _write(building: Path, paths: dict[str, Path], image_size: int, scales: Sequence[float]) -> None:
+    """pixels.bin and index.json of all files, in their order, a chunk of images in memory at a time."""
+    photos: dict[str, dict[str, Any]] = {}
+    skipped, offset, entries = {}, 0, list(paths.items())
     decode_entry = partial(_decode_entry, image_size=image_size, scales=scales)
     with (
         warnings.catch_warnings(),
@@ -174,29 +176,32 @@ def _write(building: Path, entries: list[_Entry], image_size: int, scales: Seque
         warnings.simplefilter("ignore")  # Pillow's, about odd metadata
         for start in range(0, len(entries), CHUNK):
             chunk = entries[start : start + CHUNK]
-            for entry, decoded in zip(chunk, pool.map(decode_entry, chunk), strict=True):
+            for (sha256, _), decoded in zip(chunk, pool.map(decode_entry, chunk), strict=True):
                 if isinstance(decoded, str):
-                    skipped.append(Skipped(entry.name, decoded))
+                    skipped[sha256] = decoded
                     continue
                 levels = []
                 for scale, pixels in decoded.levels:
                     levels.append(Level(scale, offset, pixels.shape[0], pixels.shape[1]))
                     offset += file.write(pixels.tobytes())
-                photos.append(Photo(entry.name, entry.split, entry.sha256, tuple(levels), decoded.reading))
+                known = {name: getattr(decoded, name) for name in OF_CONTENT}
+                photos[sha256] = {"levels": levels, **known}
         file.flush()
         os.fsync(file.fileno())  # else a power cut could leave zeros of the right length
-    index = {"photos": [asdict(p) for p in photos], "skipped": [asdict(s) for s in skipped]}
-    (building / "index.json").write_text(json.dumps(index))
+    for photo, kin in zip(photos.values(), kin_of([p["dhash"] for p in photos.values()]), strict=True):
+        photo["kin"] = kin
+    (building / "index.json").write_text(json.dumps({"photos": photos, "skipped": skipped}))
 
 
-def _decode_entry(entry: _Entry, image_size: int, scales: Sequence[float]) -> DecodedImage | str:
-    """An entry's levels, or the reason to skip it. Raises InputError where its content is no longer the hashed one."""
+def _decode_entry(entry: tuple[str, Path], image_size: int, scales: Sequence[float]) -> DecodedImage | str:
+    """A file's image, or the reason to skip it. Raises InputError where its content is no longer the hashed one."""
+    sha256, path = entry
     try:
-        data = read_regular(entry.path)
+        data = read_regular(path)
     except OSError as error:
-        raise InputError(f"{entry.path}: {error.strerror} while it was being decoded; run again") from error
-    if hashlib.sha256(data).hexdigest() != entry.sha256:
-        raise InputError(f"{entry.path} changed while it was being decoded; run again")
+        raise InputError(f"{path}: {error.strerror} while it was being decoded; run again") from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise InputError(f"{path} changed while it was being decoded; run again")
     try:
         return decode(data, image_size, scales)
     except MemoryError:  # says nothing about the file
@@ -204,4 +209,4 @@ def _decode_entry(entry: _Entry, image_size: int, scales: Sequence[float]) -> De
     except UnidentifiedImageError:  # its own message holds a memory address
         return "not an image that Pillow can read"
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
-        return " ".join(str(error).split()) or type(error).__name__
+        return printable(" ".join(str(error).split())) or type(error).__name__

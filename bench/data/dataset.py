@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from bench.config import DataConfig, InputError
-from bench.data.cache import Decoded, Level, Photo, Skipped, open_decoded
+from bench.data.cache import Decoded, Level, Photo, open_decoded
+from bench.data.copies import NearCopy, near_copies, without_copies
 from bench.data.decode import Pixels
-from bench.data.sources import open_source, wanted
+from bench.data.files import Skipped, spelled
+from bench.data.sources import Source, open_source, wanted
+from bench.data.split import half, split_by_content, subset
 
+FIRST = 10  # of a list that are described one by one
 TRAIN_STREAM = 1  # keeps the crops' random numbers apart from others that are drawn from (seed, step)
 
 
@@ -54,8 +58,14 @@ class Dataset:
     val: list[Photo]
     skipped: list[Skipped]
     pixels: Pixels = field(repr=False)
-    photographs: dict[str, str] = field(default_factory=dict, repr=False)
-    """Image name -> the photograph it was cut from, where that is known."""
+    source: Source = field(repr=False)
+    near_copies: list[NearCopy]
+    """Train images that are nearly one in val."""
+
+    @property
+    def photographs(self) -> dict[str, str]:
+        """Image name -> the photograph it was cut from, where that is known."""
+        return self.source.photographs
 
     def level_pixels(self, level: Level) -> Pixels:
         """A read-only view of one level, (height, width, 3)."""
@@ -142,83 +152,119 @@ class Dataset:
                     yield index, rank, turn, p, r, c
 
     def describe(self) -> dict[str, object]:
-        """What the data are, in plain values; of the skipped files the first ten."""
+        """What the data are, in plain values; of what may be long the first ten."""
+        used = self.train + self.val
         return {
             "name": self.name,
             "fingerprint": self.fingerprint,
             "image_size": self.image_size,
             "train_images": len(self.train),
-            "train_photographs": len({self.photographs.get(p.name, p.name) for p in self.train}),
+            "train_photographs": self._count_photographs(self.train),
             "val_images": len(self.val),
-            "val_photographs": len({self.photographs.get(p.name, p.name) for p in self.val}),
+            "val_photographs": self._count_photographs(self.val),
             "split_rule": self.split_rule,
+            "train_gray": sum(photo.is_gray for photo in self.train),
+            "val_gray": sum(photo.is_gray for photo in self.val),
+            "profiles": {word: sum(photo.profile == word for photo in used) for word in ("converted", "broken")},
             "skipped": len(self.skipped),
-            "skipped_first": [{"name": s.name, "reason": s.reason} for s in self.skipped[:10]],
+            "skipped_by_reason": dict(Counter(skipped.kind for skipped in self.skipped).most_common()),
+            "skipped_first": [{"name": s.name, "reason": s.reason} for s in self.skipped[:FIRST]],
+            "left_out": dict(Counter(self.source.left_out).most_common(FIRST)),
+            "left_out_places": len(self.source.left_out),
+            "left_out_images": sum(self.source.left_out.values()),
+            "near_copies": len(self.near_copies),
+            "near_copies_first": [copy._asdict() for copy in self.near_copies[:FIRST]],
+            "not_in_manifest": self.source.not_listed,
+            "only_in_manifest": len(self.source.unmatched),
+            "only_in_manifest_first": self.source.unmatched[:FIRST],
         }
+
+    def _count_photographs(self, photos: list[Photo]) -> int:
+        return len({self.photographs.get(photo.name, photo.name) for photo in photos})
 
 
 def open_dataset(config: DataConfig) -> Dataset:
-    """The data of a config, decoded on first use. Raises InputError where an image is missing, or the cache fails."""
+    """The data of a config, decoded on first use. Raises InputError where an image is missing, or the cache fails.
+
+    What cannot be used is left out first; then what is left is split, so that a damaged file takes no one's place.
+    """
     source = open_source(config)
-    decoded = open_decoded(source, config.image_size, config.scales)
-    train, val = ([p for p in decoded.photos if p.split == split] for split in ("train", "val"))
+    decoded = open_decoded(source.files, config.image_size, config.scales)
+    train, val, rule = _split(config, source, decoded)
+    train, val, copies = without_copies(train, val)
+    skipped = source.skipped + decoded.skipped + copies
+    if config.skip_gray:
+        skipped += [Skipped(photo.name, "gray (data.skip_gray)") for photo in train if photo.is_gray]
+        train = [photo for photo in train if not photo.is_gray]
+    skipped.sort(key=lambda one: (one.name, one.reason))
     for split, photos in (("train", train), ("val", val)):
         if not photos:
-            raise InputError(_nothing_left(config, split, decoded))
-    rule = source.split_rule
+            raise InputError(_nothing_left(config, f"no {split} image is left", skipped))
     if config.score_on != "all":
-        val = _half(val, config, source.photographs)
+        val = half(val, config, source.photographs)
         rule += f"; scored on one half of the others, the {config.score_on} half"
     if config.train_images is not None and config.name != "places365":  # which draws from its list of files
-        train = _subset(train, wanted(config.train_images, len(train)), config.subset_seed, source.photographs)
+        train = subset(train, wanted(config.train_images, len(train)), config.subset_seed, source.photographs)
         rule += f"; {len(train)} train images drawn with subset_seed {config.subset_seed}"
-    # what the bytes are read as counts only where that changed, so that all other ids stay what they were
-    used = sorted((p.split, p.sha256) + ((p.reading,) if p.reading else ()) for p in train + val)
-    fingerprint = hashlib.sha256(repr(used).encode()).hexdigest()[:16]
-    name = f"folder {Path(config.path).name}" if config.name == "folder" and config.path else config.name
     return Dataset(
-        name,
-        config.image_size,
-        fingerprint,
-        rule,
-        train,
-        val,
-        decoded.skipped,
-        decoded.pixels,
-        source.photographs,
+        name=_name(config),
+        image_size=config.image_size,
+        fingerprint=_fingerprint(train, val),
+        split_rule=rule,
+        train=train,
+        val=val,
+        skipped=skipped,
+        pixels=decoded.pixels,
+        source=source,
+        near_copies=near_copies(train, val),
     )
 
 
-def _half(photos: list[Photo], config: DataConfig, photographs: dict[str, str]) -> list[Photo]:
-    """Every other photograph in the order of content, which is as good as a draw. Raises InputError below two."""
-    groups = list(dict.fromkeys(photographs.get(photo.name, photo.name) for photo in photos))
-    if len(groups) < 2:
-        raise InputError(
-            f"data.score_on is {config.score_on}, but {groups[0]} is the one photograph that is not trained on; "
-            "two halves need two: add photographs"
-        )
-    kept = set(groups[config.score_on == "test" :: 2])
-    return [photo for photo in photos if photographs.get(photo.name, photo.name) in kept]
+def _split(config: DataConfig, source: Source, decoded: Decoded) -> tuple[list[Photo], list[Photo], str]:
+    """The photos of train and val, sorted by content, and the rule. Raises InputError where there are not both."""
+    if source.split_rule is not None:
+        train, val = ([photo for photo in decoded.photos if photo.split == split] for split in ("train", "val"))
+        return train, val, source.split_rule + _of_manifest(source)
+    found = split_by_content(decoded.photos, source.photographs)
+    if found is None:
+        few = f"{len(decoded.photos)} of the {len(source.files)} images can be used, and they are of "
+        few += f"{min(1, len(decoded.photos))} different photograph(s), but train and val need one each"
+        raise InputError(_nothing_left(config, few, decoded.skipped))
+    what = f"by photograph, as {source.manifest} says" if source.manifest else "by content"
+    kept = ", and near copies share a split" if found.keeps_near_copies else ""
+    rule = f"{what}: sorted by sha256, the first tenth (at least one) is val{kept}"
+    return found.train, found.val, rule + _of_manifest(source)
 
 
-def _subset(photos: list[Photo], count: int, seed: int, photographs: dict[str, str]) -> list[Photo]:
-    """`count` images, sorted by content; the subsets of one seed are nested. All crops of a photograph come together,
-    so that fewer images are fewer photographs. Raises InputError."""
-    if count > len(photos):
-        raise InputError(f"data.train_images is {count}, but there are {len(photos)} train images; lower it")
-    groups: dict[str, list[int]] = {}
-    for i, photo in enumerate(photos):
-        groups.setdefault(photographs.get(photo.name, photo.name), []).append(i)
-    members = list(groups.values())
-    order = np.random.default_rng([seed]).permutation(len(members)).tolist()
-    picked = [i for group in order for i in members[group]][:count]
-    return [photos[i] for i in sorted(picked)]
+def _of_manifest(source: Source) -> str:
+    """Where a manifest does not list what is there, in words."""
+    if not source.not_listed:
+        return ""
+    listed = len(source.files) - source.not_listed
+    return f"; {source.manifest} lists {listed} of the {len(source.files)} images, the others count one by one"
 
 
-def _nothing_left(config: DataConfig, split: str, decoded: Decoded) -> str:
-    first = "; ".join(f"{s.name}: {s.reason}" for s in decoded.skipped[:3])
-    more = f"; and {len(decoded.skipped) - 3} more" if len(decoded.skipped) > 3 else ""
+def _fingerprint(train: list[Photo], val: list[Photo]) -> str:
+    # what the bytes are read as counts only where that changed, so that all other ids stay what they were
+    used = sorted(
+        (split, photo.sha256, *([photo.reading] if photo.reading else []))
+        for split, photos in (("train", train), ("val", val))
+        for photo in photos
+    )
+    return hashlib.sha256(repr(used).encode()).hexdigest()[:16]
+
+
+def _name(config: DataConfig) -> str:
+    """`folder` and the folder's own name, also where it is given as `.` or `..`."""
+    if config.name != "folder" or not config.path:
+        return config.name
+    folder = os.path.abspath(os.path.expanduser(config.path))
+    return f"folder {spelled(os.path.basename(folder) or folder)}"
+
+
+def _nothing_left(config: DataConfig, what: str, skipped: list[Skipped]) -> str:
+    first = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3])
+    more = f"; and {len(skipped) - 3} more" if len(skipped) > 3 else ""
+    were = f", {len(skipped)} files were skipped ({first}{more})" if skipped else ""
     where = f"data.path (--data) {config.path}" if config.path else f"data.name {config.name}"
-    return f"{where}: no {split} image is left, {len(decoded.skipped)} files were skipped ({first}{more}); " + (
-        "add larger or readable images, or lower data.image_size"
-    )
+    return f"{where}: {what}{were}; add larger or readable images, or lower data.image_size"

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -160,7 +159,7 @@ def _room_for(pixels: int) -> Iterator[None]:
             _turn.notify_all()
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> io.BufferedReader:
     """The file opened for reading, links followed. Raises OSError, also where it is a pipe, a socket or a device.
 
     What was opened is looked at too: the path may lead elsewhere by then. Nothing waits for the other end of a pipe.

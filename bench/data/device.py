@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import torch
 from torch import Tensor
 
 from bench.data.dataset import Crops, Dataset
+from bench.data.decode import Pixels
 
 SHARE = 0.25  # of the device's free memory that photographs may take
-PIECE = 1 << 26  # bytes that are copied at a time
+PIECE = 1 << 26  # bytes that are copied at a time, and up to a level more
 
 
 def upload(array: npt.NDArray[Any], device: torch.device) -> Tensor:
@@ -26,14 +28,13 @@ class Photographs:
 
     def __init__(self, dataset: Dataset, device: torch.device) -> None:
         self.size, self.device = dataset.image_size, device
-        first, end = _extent(dataset)
-        self.pixels = torch.empty(end - first, dtype=torch.uint8, device=device)
-        for start in range(first, end, PIECE):
-            piece = dataset.pixels[
-                start : min(start + PIECE, end)
-            ].copy()  # the cache is read-only, torch wants its own
-            self.pixels[start - first : start - first + len(piece)] = torch.from_numpy(piece)
-        self._start = np.array([(level.offset - first) // 3 for level in dataset.train_levels])
+        sizes = _sizes(dataset)
+        self.pixels = torch.empty(int(sizes.sum()), dtype=torch.uint8, device=device)
+        at = 0
+        for piece in _pieces(dataset):
+            self.pixels[at : at + len(piece)] = torch.from_numpy(piece)
+            at += len(piece)
+        self._start = (np.cumsum(sizes) - sizes) // 3
         self._width = np.array([level.width for level in dataset.train_levels])
 
     def cut(self, crops: Crops) -> Tensor:
@@ -48,11 +49,23 @@ class Photographs:
 
 def fit(dataset: Dataset, device: torch.device) -> bool:
     """Whether the train photographs may lie in the memory of a CUDA device."""
-    first, end = _extent(dataset)
-    return end - first <= SHARE * torch.cuda.mem_get_info(device)[0]
+    return int(_sizes(dataset).sum()) <= SHARE * torch.cuda.mem_get_info(device)[0]
 
 
-def _extent(dataset: Dataset) -> tuple[int, int]:
-    """Where the train photographs begin and end in the data set's pixels, which are sorted by split."""
-    last = dataset.train_levels[-1]
-    return dataset.train_levels[0].offset, last.offset + last.height * last.width * 3
+def _sizes(dataset: Dataset) -> npt.NDArray[np.int64]:
+    """Bytes of each level of the train photographs."""
+    return np.array([3 * level.height * level.width for level in dataset.train_levels], np.int64)
+
+
+def _pieces(dataset: Dataset) -> Iterator[Pixels]:
+    """The pixels of all these levels, one after the other, some levels at a time."""
+    held: list[Pixels] = []
+    size = 0
+    for level in dataset.train_levels:
+        held.append(dataset.level_pixels(level).reshape(-1))
+        size += len(held[-1])
+        if size >= PIECE:
+            yield np.concatenate(held)
+            held, size = [], 0
+    if held:
+        yield np.concatenate(held)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.report.data import data_words
 from bench.report.folder import rewritten
 from bench.report.quantities import parse
 from bench.report.render import TextTable, code, escape_markdown, fenced, latex, markdown, titled
@@ -134,7 +135,7 @@ def _setting(search: dict[str, Any]) -> list[str]:
         lines.append(
             f"Data {code(data['name'])} (fingerprint {code(data['fingerprint'])}): "
             f"{data['train_photographs']:,} photographs "
-            f"to train on, {data['val_photographs']:,} to validate; {data['skipped']} files skipped. Split: "
+            f"to train on, {data['val_photographs']:,} to validate; {data_words(data)}. Split: "
             f"{escape_markdown(str(data['split_rule']))}."
         )
     timeout = f", none begun after {search['timeout']:,g} seconds" if search["timeout"] else ""

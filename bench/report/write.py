@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench.measure.metrics.registry import ALL_IMAGES
 from bench.report.archive import ARCHIVE, head, save
+from bench.report.data import data_words
 from bench.report.effects import draw_effects, effects
 from bench.report.figures import draw_curves, draw_samples, sample_grid, validation_curves
 from bench.report.folder import rewritten
@@ -177,7 +178,7 @@ def _setting(results: Results) -> str:
             f"Data {code(str(data['name']))} (fingerprint {code(str(data['fingerprint']))}): "
             f"{data['train_photographs']:,} photographs "
             f"to train on, {data['val_photographs']:,} to validate, from which {images} crops are scored; "
-            f"{data['skipped']} files skipped. Split: {escape_markdown(str(data['split_rule']))}."
+            f"{data_words(data)}. Split: {escape_markdown(str(data['split_rule']))}."
         )
     return "\n\n".join(lines)
 

@@ -8,6 +8,7 @@ from collections import Counter
 from bench.labels import GROUND_TRUTH, MISSING
 from bench.measure.metrics.registry import ALL_IMAGES
 from bench.measure.statistics import SCREENING_BELOW
+from bench.report.data import data_words
 from bench.report.frames import Results
 from bench.report.verdicts import UNDECIDED, Answer, answers, conjunction, fewest_seeds
 from bench.report.words import budget_text, listed, new_text, p_text, seeds_text, these_text
@@ -113,6 +114,7 @@ def facts(results: Results) -> list[tuple[str, str]]:
         ("Data", data_text(results)),
         *([("Scored", _count(scored[scored != ALL_IMAGES].nunique(), "crop"))] if len(scored) else []),
         ("Split", str(data["split_rule"]) if data else MISSING),
+        *([("Of the data", data_words(data))] if data and "near_copies" in data else []),
         ("Device", f"{device_text(results)}; {train['precision']}"),
     ]
     if any(path.split(".")[0] in ("data", "tiling", "train") for v in study["variants"] for path in v["differences"]):

@@ -1,0 +1,86 @@
+"""The split by content, of sets that come without one, and the parts of a split that a config asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.config import DataConfig, InputError
+from bench.data.cache import Photo
+
+
+class ByContent(NamedTuple):
+    """Two splits, each in the order that the photos came in, and whether near copies had a say."""
+
+    train: list[Photo]
+    val: list[Photo]
+    keeps_near_copies: bool
+
+
+def split_by_content(photos: Sequence[Photo], photographs: dict[str, str]) -> ByContent | None:
+    """The first tenth of what is different, by sha256, is val; None where there is one thing only.
+
+    All of one photograph are one thing, and so are images with the same pixels. Near copies are too, where that leaves
+    two things or more, but as a thing that is val only if it is no larger than the tenth: many pictures of one kind
+    can be near copies of each other in a chain, and would be all of val else.
+    """
+    apart = _groups([(photo.content, ("photograph", photographs.get(photo.name, photo.name))) for photo in photos])
+    together = _groups([(group, ("kin", photo.kin)) for group, photo in zip(apart, photos, strict=True)])
+    groups = together if len(set(together)) > 1 else apart
+    held: dict[int, set[int]] = {}
+    for group, part in zip(groups, apart, strict=True):
+        held.setdefault(group, set()).add(part)
+    if len(held) < 2:
+        return None
+    order = dict.fromkeys(group for _, group in sorted(zip((p.sha256 for p in photos), groups, strict=True)))
+    tenth = max(1, len(set(apart)) // 10)
+    fit = [group for group in order if len(held[group]) <= tenth] or [min(order, key=lambda group: len(held[group]))]
+    chosen = set(fit[: max(1, len(held) // 10)])
+    train = [photo for photo, group in zip(photos, groups, strict=True) if group not in chosen]
+    val = [photo for photo, group in zip(photos, groups, strict=True) if group in chosen]
+    return ByContent(train, val, len(held) < len(set(apart)))
+
+
+def _groups(keys: Iterable[Sequence[Hashable]]) -> list[int]:
+    """A number for each item: items that share a key, directly or by way of others, have the same."""
+    parent: list[int] = []
+    first: dict[Hashable, int] = {}
+
+    def root(item: int) -> int:
+        while parent[item] != item:
+            parent[item] = item = parent[parent[item]]
+        return item
+
+    for item, own in enumerate(keys):
+        parent.append(item)
+        for key in own:
+            parent[root(item)] = root(first.setdefault(key, item))
+    return [root(item) for item in range(len(parent))]
+
+
+def half(photos: list[Photo], config: DataConfig, photographs: dict[str, str]) -> list[Photo]:
+    """Every other photograph in the order of content, which is as good as a draw. Raises InputError below two."""
+    groups = list(dict.fromkeys(photographs.get(photo.name, photo.name) for photo in photos))
+    if len(groups) < 2:
+        raise InputError(
+            f"data.score_on is {config.score_on}, but {groups[0]} is the one photograph that is not trained on; "
+            "two halves need two: add photographs"
+        )
+    kept = set(groups[config.score_on == "test" :: 2])
+    return [photo for photo in photos if photographs.get(photo.name, photo.name) in kept]
+
+
+def subset(photos: list[Photo], count: int, seed: int, photographs: dict[str, str]) -> list[Photo]:
+    """`count` images, sorted by content; the subsets of one seed are nested. All crops of a photograph come together,
+    so that fewer images are fewer photographs. Raises InputError."""
+    if count > len(photos):
+        raise InputError(f"data.train_images is {count}, but there are {len(photos)} train images; lower it")
+    groups: dict[str, list[int]] = {}
+    for i, photo in enumerate(photos):
+        groups.setdefault(photographs.get(photo.name, photo.name), []).append(i)
+    members = list(groups.values())
+    order = np.random.default_rng([seed]).permutation(len(members)).tolist()
+    picked = [i for group in order for i in members[group]][:count]
+    return [photos[i] for i in sorted(picked)]
