@@ -124,6 +124,7 @@ def test_zero_is_white_where_tiff_says_so(bits, order, compression):
 
 def _others() -> dict[str, tuple[bytes, Array]]:
     high = thrice(DEEP >> 8)
+    spaces = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
     lab = image_of("LAB", np.asarray(PHOTO.convert("LAB")))
     deep_rgb = np.dstack([DEEP, DEEP[::-1], DEEP[:, ::-1]])
     shared = [row.astype(">u2").tobytes() for row in deep_rgb]
@@ -167,7 +168,7 @@ def _others() -> dict[str, tuple[bytes, Array]]:
         "SGI": (encoded(PHOTO, "SGI"), RGB),
         "palette in GIF": (encoded(PALETTE, "GIF"), np.asarray(PALETTE.convert("RGB"))),
         "CMYK without a profile": (encoded(PHOTO.convert("CMYK"), "TIFF"), 255 - CMYK[..., :3].astype(int)),
-        "Lab": (encoded(lab, "TIFF"), in_srgb(lab, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes())),
+        "Lab": (encoded(lab, "TIFF"), np.asarray(ImageCms.profileToProfile(lab, *spaces, outputMode="RGB"))),
         "the first of an animated GIF": (
             encoded(PALETTE, "GIF", save_all=True, append_images=[PALETTE.rotate(180)]),
             np.asarray(PALETTE.convert("RGB")),
