@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from bench.data.likeness import content_hash, dhash, is_gray
 from bench.data.shown import Profile, as_shown
@@ -32,7 +32,10 @@ MAX_PIXELS = 300_000_000
 PIXELS_AT_ONCE = 100_000_000
 """How many all threads decode at a time, about 12 bytes each; an image of more is decoded alone."""
 NEAR_COPY_BITS = 6
-"""The most bits in which the `dhash` of two copies of one photograph should differ."""
+"""Two images whose `dhash` differ in no more bits are near copies.
+
+Of 374 crops from 197 photographs, 99% of the copies at half the size and JPEG quality 60 differ in at most 6 bits, and
+so do those without their outer 2 pixels. Crops of two photographs differ in at least 10."""
 
 NO_PHOTOGRAPHS = {
     *("EPS", "PDF", "WMF"),  # documents and drawings: they have no pixels of their own
@@ -40,7 +43,7 @@ NO_PHOTOGRAPHS = {
     *("FLI", "MPEG"),  # films
     *("BUFR", "FITS", "GRIB", "HDF5"),  # measurements, in no unit that can be shown
     *("BLP", "DDS", "FTEX", "GBR"),  # textures and brushes
-    *("IPTC", "MSP"),  # a wrapper; a drawing program's black and white
+    *("IM", "IPTC", "MSP"),  # Pillow's own, which it gives up; a wrapper; a drawing program's black and white
 }
 SUFFIXES = {
     suffix
@@ -76,6 +79,7 @@ UNDECODABLE = {
 # Pillow's own limit warns, raises at twice as much, and is of the whole process. The limit here is MAX_PIXELS, which
 # `decode` checks before any pixel is decoded. It is lifted once, on import, as to set it around each call would race.
 Image.MAX_IMAGE_PIXELS = None
+PngImagePlugin.MAX_TEXT_CHUNK = 1 << 24  # unpacked; of 1 MiB, which is Pillow's, a scanner's profile can be more
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +96,7 @@ class DecodedImage:
     """Whether it has no colour worth speaking of."""
     profile: Profile
     reading: str
-    """What makes the pixels others than those of the first version of this decoder, joined by +; empty: nothing."""
+    """What makes these other pixels than the first version of the decoder gave, joined by +; empty: nothing does."""
 
 
 def decode(data: bytes, image_size: int, scales: Sequence[float]) -> DecodedImage:
@@ -112,7 +116,7 @@ def decode(data: bytes, image_size: int, scales: Sequence[float]) -> DecodedImag
         if width * height > MAX_PIXELS:
             raise ValueError(f"{math.ceil(width * height / 1e6)} megapixels; the most is {MAX_PIXELS // 1_000_000}")
         with _room_for(width * height):
-            image, profile, reading = as_shown(opened)
+            image, profile, reading = as_shown(opened, data)
             levels = _levels(image, sides)
             return DecodedImage(levels, content_hash(image), dhash(image), is_gray(image), profile, reading)
 

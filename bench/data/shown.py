@@ -20,13 +20,14 @@ for _order in (b"II", b"MM"):  # Pillow reads 12- and 16-bit gray; these orders 
         TiffImagePlugin.OPEN_INFO.setdefault((_order, _photometric, (1,), 1, (16,), ()), (_wide, _wide))
 
 
-def as_shown(opened: Image.Image) -> tuple[Image.Image, Profile, str]:
+def as_shown(opened: Image.Image, data: bytes) -> tuple[Image.Image, Profile, str]:
     """RGB; what became of the profile; and what makes it other pixels than the first version of the decoder gave.
 
-    Changes `opened`. Raises ValueError for 32-bit modes, of unknown range; whatever Pillow raises on a damaged file.
+    `data` are the file's bytes. Changes `opened`. Raises ValueError for 32-bit modes, of unknown range, and whatever
+    Pillow raises on a damaged file.
     """
-    declared, is_embedded = declared_profile(opened)
     colours, alpha, done = _colours(opened)
+    declared, is_embedded = declared_profile(opened, data)
     rgb = colours if colours.mode == "RGB" else colours.convert("RGB")
     plain = _over_white(rgb, alpha)
     if declared is None:
@@ -42,6 +43,7 @@ def as_shown(opened: Image.Image) -> tuple[Image.Image, Profile, str]:
 
 def _colours(opened: Image.Image) -> tuple[Image.Image, Image.Image | None, list[str]]:
     """L, RGB, CMYK or LAB, upright; the opacity, of L; and what was done that Pillow does not do by itself."""
+    _check_planes(opened)
     rawmode, clear, done = _rawmode(opened), opened.info.get("transparency"), list[str]()
     if rawmode in ("L;2", "L;4") and isinstance(clear, int):  # Pillow compares PNG's value with pixels of 8 bits
         opened.info["transparency"] = clear * 255 // (3 if rawmode == "L;2" else 15)
@@ -69,6 +71,14 @@ def _rawmode(opened: Image.Image) -> str:
     tiles = getattr(opened, "tile", [])
     arguments = tiles[0].args if tiles else ""
     return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments)
+
+
+def _check_planes(opened: Image.Image) -> None:
+    """Raises ValueError where Pillow would read 8 of each 16 bits, and those of another pixel."""
+    if isinstance(opened, TiffImagePlugin.TiffImageFile) and opened.info.get("compression") == "raw":
+        tags = opened.tag_v2
+        if tags.get(ExifTags.Base.PlanarConfiguration) == 2 and max(tags.get(ExifTags.Base.BitsPerSample, (1,))) > 8:
+            raise ValueError("16 bits in a plane a channel, not compressed; save it with its channels interleaved")
 
 
 def _white_is_zero(opened: Image.Image) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageCms
+from PIL.Jpeg2KImagePlugin import BoxReader
 
 Matrix = npt.NDArray[np.float64]
 SPACE_OF_MODE = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
@@ -18,21 +19,33 @@ D65 = (0.3127, 0.329)
 SRGB_PRIMARIES = (0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
 ADOBE_RGB_PRIMARIES = (0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
 ADOBE_RGB_GAMMA = 563 / 256
+PRIMARIES_OF_CODE = {9: (0.708, 0.292, 0.17, 0.797, 0.131, 0.046), 12: (0.68, 0.32, 0.265, 0.69, 0.15, 0.06)}
+"""Of ITU-T H.273, table 2: BT.2020 and Display P3; others count as sRGB's, which are code 1."""
+GAMMA_OF_CODE = {4: 2.2, 5: 2.8, 8: 1.0}
+"""Of its table 3; others count as sRGB's curve, BT.709's (1, 6, 14, 15) as well, as browsers have it."""
+HDR_CODES = (16, 18)  # PQ and HLG: brighter than white, which no profile maps to sRGB
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 GAMMA_TOLERANCE, CHROMATICITY_TOLERANCE = 0.05, 0.01  # libpng's, within which a PNG's colours count as sRGB
 
 
-def declared_profile(opened: Image.Image) -> tuple[bytes | None, bool]:
+def declared_profile(opened: Image.Image, data: bytes) -> tuple[bytes | None, bool]:
     """The profile of a file's colours, and whether it is embedded; else it is made here, of RGB. None: sRGB is meant.
 
-    An embedded one comes first, b"" where Pillow could not put it together. Then PNG's sRGB, gAMA and cHRM chunks in
-    the order of its specification (section 12.5; within libpng's tolerance of sRGB they change nothing). Then EXIF's
-    Adobe RGB, which cameras write without a profile (DCF 2.0, interoperability index R03). Raises nothing.
+    The first of these that a file has: PNG's cICP chunk; an embedded profile, b"" where Pillow could not read it;
+    PNG's sRGB chunk; its gAMA and cHRM chunks, which change nothing within libpng's tolerance of sRGB (the order is of
+    PNG's third edition, 4.3); AVIF's code points; EXIF's Adobe RGB, which cameras write without a profile (DCF 2.0).
     """
-    if "icc_profile" in opened.info:
-        return opened.info["icc_profile"] or b"", True
-    if opened.format == "PNG" and not opened.info.keys().isdisjoint({"srgb", "gamma", "chromaticity"}):
-        return _of_png(opened.info), False
+    info = opened.info
+    if points := _code_points(data, b"\0\0\0\4cICP", ">BB", before=b"IDAT") if opened.format == "PNG" else None:
+        return _of_code_points(*points), False
+    if "icc_profile" in info:
+        return info["icc_profile"] or b"", True
+    if opened.format == "PNG" and not info.keys().isdisjoint({"srgb", "gamma", "chromaticity"}):
+        return _of_png(info), False
+    if opened.format == "JPEG2000" and (profile := _in_jp2(data)) is not None:
+        return profile, True
+    if points := _code_points(data, b"\0\0\0\x13colrnclx", ">HH", before=b"mdat") if opened.format == "AVIF" else None:
+        return _of_code_points(*points), False
     if opened.mode not in ("CMYK", "LAB") and _is_adobe_rgb(opened):
         return matrix_profile(ADOBE_RGB_PRIMARIES, D65, ADOBE_RGB_GAMMA), False
     return None, False
@@ -72,6 +85,36 @@ def matrix_profile(primaries: Sequence[float], white: Sequence[float], gamma: fl
     size = start + len(body)
     header = struct.pack(">I4xI4s4s4s12x4s28x", size, 0x04200000, b"mntr", b"RGB ", b"XYZ ", b"acsp") + _fixed(*D50)
     return header.ljust(128, b"\0") + table + body
+
+
+def _code_points(data: bytes, name: bytes, form: str, before: bytes) -> tuple[int, int] | None:
+    """The numbers for primaries and transfer that follow a length and a name in the head of a file."""
+    found = data.find(name, 0, data.find(before))
+    return struct.unpack_from(form, data, found + len(name)) if found > 0 else None
+
+
+def _of_code_points(primaries: int, transfer: int) -> bytes | None:
+    if transfer in HDR_CODES:
+        return b""
+    if primaries not in PRIMARIES_OF_CODE and transfer not in GAMMA_OF_CODE:
+        return None
+    return matrix_profile(PRIMARIES_OF_CODE.get(primaries, SRGB_PRIMARIES), D65, GAMMA_OF_CODE.get(transfer))
+
+
+def _in_jp2(data: bytes) -> bytes | None:
+    """The ICC profile in the header of a JP2 file, which Pillow passes over."""
+    boxes = BoxReader(io.BytesIO(data), len(data))
+    try:
+        while boxes.next_box_type() != b"jp2h":
+            pass
+        header = boxes.read_boxes()
+        while header.next_box_type() != b"colr":
+            pass
+        method = header.read_fields(">Bxx")[0]
+        profile = header.read_fields(f">{header.remaining_in_box}s")[0]
+    except (SyntaxError, OSError):  # there is no such box, as in a bare code stream
+        return None
+    return profile if method in (2, 3) and isinstance(profile, bytes) else None  # 1 is by number: sRGB, gray or YCC
 
 
 def _of_png(info: Mapping[Any, Any]) -> bytes | None:
