@@ -191,7 +191,7 @@ def open_dataset(config: DataConfig) -> Dataset:
     source = open_source(config)
     decoded = open_decoded(source.files, config.image_size, config.scales)
     train, val, rule = _split(config, source, decoded)
-    train, val, copies = without_copies(train, val)
+    train, val, copies = without_copies(train, val, source.photographs)
     skipped = source.skipped + decoded.skipped + copies
     if config.skip_gray:
         skipped += [Skipped(photo.name, "gray (data.skip_gray)") for photo in train if photo.is_gray]
@@ -265,6 +265,6 @@ def _name(config: DataConfig) -> str:
 def _nothing_left(config: DataConfig, what: str, skipped: list[Skipped]) -> str:
     first = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3])
     more = f"; and {len(skipped) - 3} more" if len(skipped) > 3 else ""
-    were = f", {len(skipped)} files were skipped ({first}{more})" if skipped else ""
+    were = f"; skipped: {len(skipped)} ({first}{more})" if skipped else ""
     where = f"data.path (--data) {config.path}" if config.path else f"data.name {config.name}"
     return f"{where}: {what}{were}; add larger or readable images, or lower data.image_size"
