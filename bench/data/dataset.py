@@ -227,9 +227,12 @@ def _split(config: DataConfig, source: Source, decoded: Decoded) -> tuple[list[P
         return train, val, source.split_rule + _of_manifest(source)
     found = split_by_content(decoded.photos, source.photographs)
     if found is None:
-        few = f"{len(decoded.photos)} of the {len(source.files)} images can be used, and they are of "
-        few += f"{min(1, len(decoded.photos))} different photograph(s), but train and val need one each"
-        raise InputError(_nothing_left(config, few, decoded.skipped))
+        usable, all_of_them = len(decoded.photos), len(source.files)
+        few = f"the {usable} usable images of {all_of_them} are of one photograph or all alike"
+        few = few if usable > 1 else f"{usable or 'none'} of the {all_of_them} images can be used"
+        raise InputError(
+            _nothing_left(config, f"{few}, and train and val need one each", source.skipped + decoded.skipped)
+        )
     what = f"by photograph, as {source.manifest} says" if source.manifest else "by content"
     kept = ", and near copies share a split" if found.keeps_near_copies else ""
     rule = f"{what}: sorted by sha256, the first tenth (at least one) is val{kept}"

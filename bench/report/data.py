@@ -45,7 +45,7 @@ def _rows(data: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "validation", _images(data["val_images"], data["val_photographs"])
     yield "split", data["split_rule"]
     yield "crops", f"{side} x {side} pixels"
-    yield "fingerprint", f"{data['fingerprint']} (of what the images show, and of the split)"
+    yield "fingerprint", f"{data['fingerprint']} (of the files' content, and of the split)"
     nothing = "; there is nothing to learn colours from" if data["train_gray"] == data["train_images"] else ""
     yield "gray", _gray(data) + nothing
     for word, what in PROFILES.items():

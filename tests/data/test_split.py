@@ -97,11 +97,11 @@ def test_a_large_kind_of_picture_does_not_fill_val(tmp_path, write_image, opened
 def test_a_split_needs_two_images_that_can_be_used(tmp_path, write_image, opened):
     for name in ("a.png", "b.png"):
         write_image(tmp_path / name)
-    words = r"2 of the 2 images can be used, and they are of 1 different photograph\(s\), but train and val need one"
+    words = "the 2 usable images of 2 are of one photograph or all alike, and train and val need one each; add"
     with pytest.raises(InputError, match=words):
         opened(tmp_path)
     (tmp_path / "b.png").write_text("broken")
-    with pytest.raises(InputError, match=r"1 of the 2 .*b.png: not an image that Pillow can read"):
+    with pytest.raises(InputError, match=r"1 of the 2 images can be used, .*b.png: not an image that Pillow can read"):
         opened(tmp_path)
 
 
