@@ -91,11 +91,11 @@ def open_decoded(files: Sequence[ImageFile], image_size: int, scales: Sequence[f
 
     Raises InputError where the cache cannot be written, or an image changes while it is read.
     """
-    hashes = dict(zip(files, content_hashes(files), strict=True))
-    paths = {sha256: file.path for file, sha256 in hashes.items() if isinstance(sha256, str)}
+    hashes = content_hashes(files)
+    paths = {sha256: file.path for file, sha256 in zip(files, hashes, strict=True) if isinstance(sha256, str)}
     index = _indexed(dict(sorted(paths.items())), image_size, scales)
     photos, skipped = [], []
-    for file, sha256 in hashes.items():
+    for file, sha256 in zip(files, hashes, strict=True):
         if isinstance(sha256, OSError):
             skipped.append(unreadable(file, sha256))
         elif sha256 in index.skipped:
