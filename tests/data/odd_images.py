@@ -1,4 +1,4 @@
-"""Files written byte by byte, which no library here writes, and colour profiles from published numbers."""
+"""Files written byte by byte, which no library here writes; colour profiles from published numbers; a photograph."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ import zlib
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
+import skimage.data
+from PIL import Image, ImageCms
+
+from bench.data.decode import DecodedImage, decode
+
+Array = np.ndarray
 
 Colorants = Sequence[tuple[float, float, float]]
 ADOBE_RGB: Colorants = [(0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457)]
@@ -123,3 +128,39 @@ def jp2_with_profile(jp2: bytes, profile: bytes) -> bytes:
     (size,) = struct.unpack_from(">I", jp2, outer)
     grown = struct.pack(">I", size + len(box) - 15)
     return jp2[:outer] + grown + jp2[outer + 4 : start] + box + jp2[start + 15 :]
+
+
+WIDTH, HEIGHT = 48, 40
+P3, ADOBE = rgb_profile(DISPLAY_P3, srgb_curve()), rgb_profile(ADOBE_RGB, gamma_curve(563 / 256))
+GRAY_18, INKS = gray_profile(1.8), cmyk_profile()
+PHOTO = Image.fromarray(skimage.data.astronaut()[20:220, 120:360]).resize((WIDTH, HEIGHT))
+RGB, GRAY, CMYK = np.asarray(PHOTO), np.asarray(PHOTO.convert("L")), np.asarray(PHOTO.convert("CMYK"))
+PALETTE = PHOTO.quantize(50)
+
+
+def read(data: bytes) -> DecodedImage:
+    return decode(data, HEIGHT, (1.0,))
+
+
+def pixels(data: bytes) -> Array:
+    return read(data).levels[0][1]
+
+
+def in_srgb(image: Image.Image | Array, profile: bytes) -> Array:
+    """By ImageCms, with perceptual intent."""
+    image = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    source, target = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+    return np.asarray(ImageCms.profileToProfile(image, source, target, ImageCms.Intent.PERCEPTUAL, "RGB"))
+
+
+def image_of(mode: str, array: Array) -> Image.Image:
+    return Image.frombytes(mode, (WIDTH, HEIGHT), array.tobytes())
+
+
+def as_loaded(data: bytes) -> Image.Image:
+    """What a lossy file's pixels are before its profile counts."""
+    return Image.open(io.BytesIO(data))
+
+
+def thrice(gray: Array) -> Array:
+    return np.repeat(gray[..., None], 3, 2)
