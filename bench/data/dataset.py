@@ -207,7 +207,7 @@ def open_dataset(config: DataConfig) -> Dataset:
         train = subset(train, wanted(config.train_images, len(train)), config.subset_seed, source.photographs)
         rule += f"; {len(train)} train images drawn with subset_seed {config.subset_seed}"
     return Dataset(
-        name=_name(config),
+        name=name_of(config),
         image_size=config.image_size,
         fingerprint=_fingerprint(train, val),
         split_rule=rule,
@@ -257,7 +257,7 @@ def _fingerprint(train: list[Photo], val: list[Photo]) -> str:
     return hashlib.sha256(repr(used).encode()).hexdigest()[:16]
 
 
-def _name(config: DataConfig) -> str:
+def name_of(config: DataConfig) -> str:
     """`folder` and the folder's own name, also where it is given as `.` or `..`."""
     if config.name != "folder" or not config.path:
         return config.name

@@ -23,7 +23,7 @@ def described_table(data: dict[str, Any]) -> Table:
 
 def data_words(data: dict[str, Any]) -> str:
     """What was left out, and what else a reader has to know; older records do not say all of it."""
-    found = [f"{data['skipped']} files skipped"]
+    found = [f"{_count(data['skipped'], 'file')} skipped"]
     if held := data.get("left_out_images"):
         found.append(f"{_count(held, 'image')} in other folders left out")
     if data.get("train_gray") or data.get("val_gray"):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.config import DataConfig, InputError
+from bench.data.dataset import name_of
 from bench.data.files import ImageFile
 from bench.data.sources import Source, open_source
 
@@ -197,3 +198,11 @@ def test_a_folder_is_called_by_its_own_name(tree, opened, monkeypatch, where, gi
     root = tree("deep/a.png", "b.png")
     monkeypatch.chdir(root.parent / where)
     assert opened(given).name == name
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("/", "folder /"), ("//", "folder //"), ("~", "folder home"), ("~/x", "folder x")]
+)
+def test_names_of_roots_and_homes(monkeypatch, path, name):
+    monkeypatch.setenv("HOME", "/some/home")
+    assert name_of(DataConfig(name="folder", path=path)) == name
