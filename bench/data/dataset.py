@@ -234,7 +234,7 @@ def _split(config: DataConfig, source: Source, decoded: Decoded) -> tuple[list[P
             _nothing_left(config, f"{few}, and train and val need one each", source.skipped + decoded.skipped)
         )
     what = f"by photograph, as {source.manifest} says" if source.manifest else "by content"
-    kept = ", and near copies share a split" if found.keeps_near_copies else ""
+    kept = ", and near copies share a split" if found.moved_near_copies else ""
     rule = f"{what}: sorted by sha256, the first tenth (at least one) is val{kept}"
     return found.train, found.val, rule + _of_manifest(source)
 

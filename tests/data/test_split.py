@@ -69,9 +69,8 @@ def test_near_copies_share_a_split(tmp_path, opened):
     for seed in range(10):
         smooth(seed).save(tmp_path / f"{seed}.png")
         smooth(seed).save(tmp_path / f"{seed}.jpg", quality=70)
-    smooth(3).resize((80, 72)).save(tmp_path / "3small.png")
     dataset = opened(tmp_path)
-    assert (len(dataset.train), len(dataset.val)) == (19, 2) or len(dataset.val) == 3  # with the small one
+    assert (len(dataset.train), len(dataset.val)) == (18, 2)
     assert {p.name[0] for p in dataset.train}.isdisjoint({p.name[0] for p in dataset.val})
     assert dataset.near_copies == []
     assert "near copies share a split" in dataset.split_rule
@@ -85,13 +84,37 @@ def test_a_set_of_one_kind_of_picture_is_split_all_the_same(tmp_path, opened):
     assert len(dataset.near_copies) == 18  # and it is said
 
 
+def test_near_copies_that_nothing_parts_change_nothing(tmp_path, write_image, opened):
+    files = [write_image(tmp_path / f"{i}.png", i) for i in range(20)]
+    files += [tmp_path / "a.png", tmp_path / "b.jpg"]
+    for seed in range(10):
+        for file in files[-2:]:
+            smooth(seed).save(file)
+        first = by_content(files)[:2]
+        if not {"a.png", "b.jpg"} & set(first):
+            break
+    dataset = opened(tmp_path)
+    assert names(dataset.val) == first
+    assert "near copies" not in dataset.split_rule
+
+
+def test_families_of_near_copies_fill_no_more_than_the_tenth(tmp_path, opened):
+    """As the frames of ten films: one film is the tenth, though a tenth of all frames would be of most of them."""
+    for film in range(10):
+        for quality in range(50, 80, 3):
+            smooth(film).save(tmp_path / f"{film}-{quality}.jpg", quality=quality)
+    dataset = opened(tmp_path)
+    assert (len(dataset.train), len(dataset.val)) == (90, 10)
+    assert len({p.name[0] for p in dataset.val}) == 1
+
+
 def test_a_large_kind_of_picture_does_not_fill_val(tmp_path, write_image, opened):
     for quality in range(50, 90, 2):
         smooth(0).save(tmp_path / f"{quality}.jpg", quality=quality)
     for seed in range(10):
         write_image(tmp_path / f"{seed}.png", seed)
     dataset = opened(tmp_path)
-    assert [p.name[-3:] for p in dataset.val] == ["png"]
+    assert [p.name[-3:] for p in dataset.val] == ["png", "png", "png"]
 
 
 def test_a_split_needs_two_images_that_can_be_used(tmp_path, write_image, opened):
