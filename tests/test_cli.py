@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from harness import ROOT, STUDIES, Bench, WriteStudy
+from PIL import Image
 
 TINY = ("--scale", "tiny")
 RUN = (*TINY, "--workers", "1")  # starting workers takes longer than such runs
@@ -286,6 +289,25 @@ def test_an_empty_folder_is_an_error_and_unreadable_files_are_counted(
     result = bench("run", write_study(), *RUN, "--data", "empty")
     assert result.returncode == 2
     assert "empty" in result.stderr
+
+
+def test_a_set_without_colours_is_said_before_training(bench: Bench, write_study: WriteStudy, tmp_path: Path) -> None:
+    for seed in range(6):
+        pixels = np.random.default_rng(seed).integers(0, 256, (80, 80), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{seed}.png")
+    for command in (["plan", write_study(), *TINY], ["run", write_study(), *RUN]):
+        result = bench(*command, "--data", ".")
+        assert result.returncode == 2
+        assert "all 5 training images are gray, and colorization learns from colours" in " ".join(result.stderr.split())
+    assert "nothing to learn colours from" in " ".join(bench("data", ".").stdout.split())
+    for seed in range(4):
+        pixels = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), np.uint8)
+        Image.fromarray(pixels).resize((80, 80)).save(tmp_path / f"colour{seed}.png")
+    result = bench("plan", write_study(), *TINY, "--data", ".")
+    assert result.returncode == 0
+    assert re.search(r"note: folder .* of the 9 training images are gray \(\d\d%\); data.skip_gray", result.stderr)
+    skipping = bench("plan", write_study(), *TINY, "--data", ".", "data.skip_gray=true")
+    assert "training images are gray" not in skipping.stderr
 
 
 def test_plan_says_what_would_run_and_writes_nothing(bench: Bench, write_study: WriteStudy, tmp_path: Path) -> None:

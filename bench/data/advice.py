@@ -18,35 +18,39 @@ def _of_gray(dataset: Dataset, task: TaskConfig) -> list[str]:
     if task.name != "colorization":
         return []
     found = []
-    for split, photos in (("training", dataset.train), ("validation", dataset.val)):
+    parts = (
+        ("training", dataset.train, "data.skip_gray=true leaves them out"),
+        ("validation", dataset.val, "they say little about colours"),
+    )
+    for split, photos, consequence in parts:
         gray = sum(photo.is_gray for photo in photos)
         if split == "training" and gray == len(photos):
+            all_of_them = "the only training image is" if gray == 1 else f"all {gray:,} training images are"
             raise InputError(
-                f"data ({dataset.name}): {'each of the ' if gray > 1 else 'the '}{gray} training image"
-                f"{'s' * (gray > 1)} is gray, and colorization learns from colours; give photographs in colour, or "
-                "another task with task.name=inpainting"
+                f"data.path (--data): {dataset.name}: {all_of_them} gray, and colorization learns from colours; give "
+                "photographs in colour"
             )
         if gray >= MANY * len(photos):
-            found.append(f"{gray:,} of the {len(photos):,} {split} images are gray ({gray / len(photos):.0%})")
-            found[-1] += "; data.skip_gray=true leaves them out" if split == "training" else ""
-            found[-1] += ", and say nothing about colours" if split == "validation" else ""
+            share = f"{gray:,} of the {len(photos):,} {split} images {_are(gray)} gray ({gray / len(photos):.0%})"
+            found.append(f"{share}; {consequence}")
     return found
 
 
 def _of_copies(dataset: Dataset) -> list[str]:
-    if not dataset.near_copies:
+    copies = dataset.near_copies
+    if not copies:
         return []
-    first = dataset.near_copies[0]
-    return [
-        f"{len(dataset.near_copies):,} of the training images look nearly like one in validation, such as "
-        f"{first.train} like {first.val}; if they are copies, scores are too good"
-    ]
+    look = f"{len(copies):,} of the {len(dataset.train):,} training images {'looks' if len(copies) == 1 else 'look'}"
+    first = f"{copies[0].train} like {copies[0].val}"
+    return [f"{look} nearly like one in validation, such as {first}; if they are copies, scores are too good"]
 
 
 def _of_rows(dataset: Dataset) -> list[str]:
-    source = dataset.source
-    if not source.unmatched:
+    rows, manifest = dataset.source.unmatched, dataset.source.manifest
+    if not rows:
         return []
-    return [
-        f"{len(source.unmatched):,} rows of {source.manifest} are of no image there, such as {source.unmatched[0]!r}"
-    ]
+    return [f"{len(rows):,} of the rows of {manifest} {_are(len(rows))} of no image there, such as {rows[0]}"]
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"

@@ -21,7 +21,7 @@ from PIL import UnidentifiedImageError
 
 from bench.config import InputError
 from bench.data.copies import kin_of
-from bench.data.decode import NEAR_COPY_BITS, DecodedImage, Pixels, decode, read_regular
+from bench.data.decode import NEAR_COPY_BITS, SUFFIXES, DecodedImage, Pixels, decode, read_regular
 from bench.data.files import ImageFile, Skipped, Split, content_hashes, unreadable
 from bench.data.shown import Profile
 from bench.inputs import printable
@@ -91,11 +91,11 @@ def open_decoded(files: Sequence[ImageFile], image_size: int, scales: Sequence[f
 
     Raises InputError where the cache cannot be written, or an image changes while it is read.
     """
-    hashes = dict(zip(files, content_hashes(files), strict=True))
-    paths = {sha256: file.path for file, sha256 in hashes.items() if isinstance(sha256, str)}
+    hashes = content_hashes(files)
+    paths = {sha256: file.path for file, sha256 in zip(files, hashes, strict=True) if isinstance(sha256, str)}
     index = _indexed(dict(sorted(paths.items())), image_size, scales)
     photos, skipped = [], []
-    for file, sha256 in hashes.items():
+    for file, sha256 in zip(files, hashes, strict=True):
         if isinstance(sha256, OSError):
             skipped.append(unreadable(file, sha256))
         elif sha256 in index.skipped:
@@ -107,7 +107,8 @@ def open_decoded(files: Sequence[ImageFile], image_size: int, scales: Sequence[f
 
 def _indexed(paths: dict[str, Path], image_size: int, scales: Sequence[float]) -> _Index:
     """The entry of these contents; paths: sha256 -> a file with that content. Raises InputError."""
-    identity = [CACHE_VERSION, PIL.__version__, NEAR_COPY_BITS, image_size, list(scales), list(paths)]
+    decoder = [CACHE_VERSION, PIL.__version__, sorted(SUFFIXES), NEAR_COPY_BITS]  # plug-ins add suffixes
+    identity = [decoder, image_size, list(scales), list(paths)]
     folder = cache_root() / "data" / hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
     index = _load(folder, paths)
     if index is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -24,24 +24,37 @@ class NearCopy(NamedTuple):
     val: str
 
 
-def without_copies(train: Sequence[Photo], val: Sequence[Photo]) -> tuple[list[Photo], list[Photo], list[Skipped]]:
-    """What is left when each content counts once, in val where it is in both; of copies the first stays."""
-    skipped = []
-    in_val: dict[str, Photo] = {}
-    in_train: dict[str, Photo] = {}
-    for photo in val:
-        if first := in_val.get(photo.content):
-            skipped.append(Skipped(photo.name, f"the same content as another image (as {first.name})"))
-        else:
-            in_val[photo.content] = photo
+def without_copies(
+    train: Sequence[Photo], val: Sequence[Photo], listed: Container[str]
+) -> tuple[list[Photo], list[Photo], list[Skipped]]:
+    """What is left when each content counts once, in their order: in val where it is in both, else the first.
+
+    Of copies in one split, one stays that is `listed`, as those are whose photograph is known.
+    """
+    skipped: list[Skipped] = []
+    in_val = _first_of_each(val, listed)
     for photo in train:
         if first := in_val.get(photo.content):
             skipped.append(Skipped(photo.name, f"the same content is in val (as {first.name})"))
-        elif first := in_train.get(photo.content):
-            skipped.append(Skipped(photo.name, f"the same content as another image (as {first.name})"))
-        else:
-            in_train[photo.content] = photo
-    return list(in_train.values()), list(in_val.values()), skipped
+    rest = [photo for photo in train if photo.content not in in_val]
+    in_train = _first_of_each(rest, listed)
+    left = []
+    for photos, firsts in ((rest, in_train), (val, in_val)):
+        left.append([photo for photo in photos if firsts[photo.content] is photo])
+        skipped += [
+            Skipped(photo.name, f"the same content as another image (as {first.name})")
+            for photo in photos
+            if (first := firsts[photo.content]) is not photo
+        ]
+    return left[0], left[1], skipped
+
+
+def _first_of_each(photos: Sequence[Photo], listed: Container[str]) -> dict[str, Photo]:
+    """Content -> the image that stays."""
+    found: dict[str, Photo] = {}
+    for photo in sorted(photos, key=lambda photo: photo.name not in listed):
+        found.setdefault(photo.content, photo)
+    return found
 
 
 def near_copies(train: Sequence[Photo], val: Sequence[Photo]) -> list[NearCopy]:

@@ -191,7 +191,7 @@ def open_dataset(config: DataConfig) -> Dataset:
     source = open_source(config)
     decoded = open_decoded(source.files, config.image_size, config.scales)
     train, val, rule = _split(config, source, decoded)
-    train, val, copies = without_copies(train, val)
+    train, val, copies = without_copies(train, val, source.photographs)
     skipped = source.skipped + decoded.skipped + copies
     if config.skip_gray:
         skipped += [Skipped(photo.name, "gray (data.skip_gray)") for photo in train if photo.is_gray]
@@ -207,7 +207,7 @@ def open_dataset(config: DataConfig) -> Dataset:
         train = subset(train, wanted(config.train_images, len(train)), config.subset_seed, source.photographs)
         rule += f"; {len(train)} train images drawn with subset_seed {config.subset_seed}"
     return Dataset(
-        name=_name(config),
+        name=name_of(config),
         image_size=config.image_size,
         fingerprint=_fingerprint(train, val),
         split_rule=rule,
@@ -227,11 +227,14 @@ def _split(config: DataConfig, source: Source, decoded: Decoded) -> tuple[list[P
         return train, val, source.split_rule + _of_manifest(source)
     found = split_by_content(decoded.photos, source.photographs)
     if found is None:
-        few = f"{len(decoded.photos)} of the {len(source.files)} images can be used, and they are of "
-        few += f"{min(1, len(decoded.photos))} different photograph(s), but train and val need one each"
-        raise InputError(_nothing_left(config, few, decoded.skipped))
+        usable, all_of_them = len(decoded.photos), len(source.files)
+        few = f"the {usable} usable images of {all_of_them} are of one photograph or all alike"
+        few = few if usable > 1 else f"{usable or 'none'} of the {all_of_them} images can be used"
+        raise InputError(
+            _nothing_left(config, f"{few}, and train and val need one each", source.skipped + decoded.skipped)
+        )
     what = f"by photograph, as {source.manifest} says" if source.manifest else "by content"
-    kept = ", and near copies share a split" if found.keeps_near_copies else ""
+    kept = ", and near copies share a split" if found.moved_near_copies else ""
     rule = f"{what}: sorted by sha256, the first tenth (at least one) is val{kept}"
     return found.train, found.val, rule + _of_manifest(source)
 
@@ -254,7 +257,7 @@ def _fingerprint(train: list[Photo], val: list[Photo]) -> str:
     return hashlib.sha256(repr(used).encode()).hexdigest()[:16]
 
 
-def _name(config: DataConfig) -> str:
+def name_of(config: DataConfig) -> str:
     """`folder` and the folder's own name, also where it is given as `.` or `..`."""
     if config.name != "folder" or not config.path:
         return config.name
@@ -265,6 +268,6 @@ def _name(config: DataConfig) -> str:
 def _nothing_left(config: DataConfig, what: str, skipped: list[Skipped]) -> str:
     first = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3])
     more = f"; and {len(skipped) - 3} more" if len(skipped) > 3 else ""
-    were = f", {len(skipped)} files were skipped ({first}{more})" if skipped else ""
+    were = f"; skipped: {len(skipped)} ({first}{more})" if skipped else ""
     where = f"data.path (--data) {config.path}" if config.path else f"data.name {config.name}"
     return f"{where}: {what}{were}; add larger or readable images, or lower data.image_size"

@@ -137,7 +137,8 @@ class _Known:
     def _spellings(self, text: str) -> Iterator[str]:
         """What a row says, as paths below the root with forward slashes and without `.` and `..`."""
         for written in (text, unquote(text.removeprefix("file://"))):
-            for path in (written, written.replace("\\", "/")):
+            slashes = written.replace("\\", "/")
+            for path in (written, slashes, slashes.strip().lstrip("/")):
                 for root in self.roots:
                     for start in (root, os.path.dirname(root)):
                         full, inside = os.path.normpath(os.path.join(start, path.strip())), os.path.join(root, "")

@@ -67,14 +67,14 @@ def _cells(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _row(path: Path, line: int, cells: list[str], places: dict[str, int]) -> Row:
-    said = {name: cells[place].strip() if place < len(cells) else None for name, place in places.items()}
     for name in NEEDED:
-        if said[name] is None:
+        if places[name] >= len(cells):
             raise _wrong(path, line, "lacks a column")
-        if not said[name]:
+        if not cells[places[name]].strip():
             raise _wrong(path, line, f"has nothing in the column {name!r}")
-    photo = spelled(unicodedata.normalize("NFC", said["photo"] or ""))
-    return Row(line, cells[places["file"]], photo, said.get("split") or "")
+    photo = spelled(unicodedata.normalize("NFC", cells[places["photo"]].strip()))
+    place = places.get("split", len(cells))
+    return Row(line, cells[places["file"]], photo, cells[place].strip() if place < len(cells) else "")
 
 
 def _header(path: Path, cells: list[str]) -> list[str]:

@@ -16,31 +16,44 @@ class ByContent(NamedTuple):
 
     train: list[Photo]
     val: list[Photo]
-    keeps_near_copies: bool
+    moved_near_copies: bool
 
 
 def split_by_content(photos: Sequence[Photo], photographs: dict[str, str]) -> ByContent | None:
     """The first tenth of what is different, by sha256, is val; None where there is one thing only.
 
-    All of one photograph are one thing, and so are images with the same pixels. Near copies are too, where that leaves
-    two things or more, but as a thing that is val only if it is no larger than the tenth: many pictures of one kind
-    can be near copies of each other in a chain, and would be all of val else.
+    All of one photograph are one thing, and so are images with the same pixels. Where that would part near copies, the
+    tenth is filled again, with whole families of them.
     """
-    apart = _groups([(photo.content, ("photograph", photographs.get(photo.name, photo.name))) for photo in photos])
-    together = _groups([(group, ("kin", photo.kin)) for group, photo in zip(apart, photos, strict=True)])
-    groups = together if len(set(together)) > 1 else apart
-    held: dict[int, set[int]] = {}
-    for group, part in zip(groups, apart, strict=True):
-        held.setdefault(group, set()).add(part)
-    if len(held) < 2:
+    things = _groups([(photo.content, ("photograph", photographs.get(photo.name, photo.name))) for photo in photos])
+    order = list(dict.fromkeys(thing for _, thing in sorted(zip((p.sha256 for p in photos), things, strict=True))))
+    if len(order) < 2:
         return None
-    order = dict.fromkeys(group for _, group in sorted(zip((p.sha256 for p in photos), groups, strict=True)))
-    tenth = max(1, len(set(apart)) // 10)
-    fit = [group for group in order if len(held[group]) <= tenth] or [min(order, key=lambda group: len(held[group]))]
-    chosen = set(fit[: max(1, len(held) // 10)])
-    train = [photo for photo, group in zip(photos, groups, strict=True) if group not in chosen]
-    val = [photo for photo, group in zip(photos, groups, strict=True) if group in chosen]
-    return ByContent(train, val, len(held) < len(set(apart)))
+    first = set(order[: max(1, len(order) // 10)])
+    kin = _groups([(thing, ("kin", photo.kin)) for thing, photo in zip(things, photos, strict=True)])
+    family_of = dict(zip(things, kin, strict=True))
+    families: dict[int, set[int]] = {family_of[thing]: set() for thing in order}
+    for thing, family in family_of.items():
+        families[family].add(thing)
+    chosen = first
+    if any(family & first and family - first for family in families.values()):
+        chosen = _filled(list(families.values()), len(first)) or first
+    train = [photo for photo, thing in zip(photos, things, strict=True) if thing not in chosen]
+    val = [photo for photo, thing in zip(photos, things, strict=True) if thing in chosen]
+    return ByContent(train, val, chosen != first)
+
+
+def _filled(families: Sequence[set[int]], room: int) -> set[int]:
+    """What is in the first families that have room together, else in the smallest; empty where that would be all.
+
+    One that is too large is left out: pictures of one kind can be near copies of each other in a chain.
+    """
+    chosen: set[int] = set()
+    for family in families:
+        if len(chosen) + len(family) <= room:
+            chosen |= family
+    chosen = chosen or min(families, key=len)
+    return chosen if len(families) > 1 else set()
 
 
 def _groups(keys: Iterable[Sequence[Hashable]]) -> list[int]:

@@ -47,8 +47,7 @@ def role_of(name: str) -> Role | None:
 
 def find_split(root: Path) -> SplitFolders | None:
     """The folders of a given split, or None where no name speaks of one. Raises InputError where it is not clear."""
-    with os.scandir(root) as entries:
-        folders = sorted(entry.name for entry in entries if entry.is_dir() and not is_left_out(entry.name))
+    folders = sorted(name for name in os.listdir(root) if os.path.isdir(root / name) and not is_left_out(name))
     if paired := [name for name in folders if PAIRED.fullmatch(name)]:
         raise _is_paired(root, paired)
     given: dict[Role, list[str]] = defaultdict(list)

@@ -63,15 +63,16 @@ def images_below(root: Path, below: Path, split: Split | None = None, without: C
             elif (real := os.path.realpath(path)) not in seen:  # a link can form a circle
                 seen.add(real)
                 folders.append(name)
+        folder, inside = Path(here), os.path.join(here, "")[start:].replace(os.sep, "/")
         for name in files:
-            path = os.path.join(here, name)
-            if not _is_image(name):
-                found.manifests += [Path(path)] if name.lower() == "manifest.csv" else []
+            suffix = _suffix(name)
+            if suffix not in SUFFIXES and suffix not in UNDECODABLE:
+                found.manifests += [folder / name] if name.lower() == "manifest.csv" else []
             elif name.startswith("."):
                 found.left_out[HIDDEN] += 1
             else:
-                file = ImageFile(path[start:].replace(os.sep, "/"), Path(path), split)
-                (found.files if _suffix(name) in SUFFIXES else found.undecodable).append(file)
+                file = ImageFile(inside + name, folder / name, split)
+                (found.files if suffix in SUFFIXES else found.undecodable).append(file)
     for some in (found.files, found.undecodable):
         some.sort(key=lambda file: file.name)
     found.skipped += [Skipped(file.name, UNDECODABLE[_suffix(file.name)]) for file in found.undecodable]
@@ -83,10 +84,7 @@ def _suffix(name: str) -> str:
     return os.path.splitext(name)[1].lower()
 
 
-def _is_image(name: str) -> bool:
-    return _suffix(name) in SUFFIXES or _suffix(name) in UNDECODABLE
-
-
 def _count(folder: str) -> int:
     """How many image files a folder holds, at any depth; none is opened."""
-    return sum(_is_image(name) for _, _, files in os.walk(folder) for name in files)
+    names = (name for _, _, files in os.walk(folder) for name in files)
+    return sum(suffix in SUFFIXES or suffix in UNDECODABLE for suffix in map(_suffix, names))

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.config import DataConfig
+from bench.data.dataset import Dataset, open_dataset
+
 WriteImage = Callable[..., Path]
 
 
@@ -30,3 +33,14 @@ def write_image() -> WriteImage:
         return path
 
     return write
+
+
+@pytest.fixture
+def opened() -> Callable[..., Dataset]:
+    """opened(folder, **fields): the folder as a data set of crops of 16 x 16 pixels, at one scale."""
+
+    def opened(folder: Path, **fields: object) -> Dataset:
+        given = {"name": "folder", "path": str(folder), "image_size": 16, "scales": (1.0,)}
+        return open_dataset(DataConfig.model_validate(given | fields))
+
+    return opened

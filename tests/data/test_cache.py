@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,15 +17,15 @@ from odd_images import png
 from PIL import Image
 
 from bench.config import InputError
-from bench.data.cache import Decoded, Skipped, cache_root, open_decoded
+from bench.data.cache import Decoded, cache_root, open_decoded
 from bench.data.decode import decode
-from bench.data.sources import ImageFile, Source
+from bench.data.files import ImageFile, Skipped
 
 REPOSITORY = Path(__file__).parents[2]
 
 
-def source(train: list[Path], val: list[Path]) -> Source:
-    return Source([ImageFile(p.name, p) for p in train], [ImageFile(p.name, p) for p in val], "by hand")
+def files(*paths: Path) -> list[ImageFile]:
+    return [ImageFile(path.name, path) for path in paths]
 
 
 def pixels_of(decoded: Decoded, name: str, level: int = 0) -> np.ndarray:
@@ -38,8 +40,8 @@ def encoded(image: Image.Image, **options: object) -> bytes:
 
 
 @pytest.fixture
-def pair(tmp_path, write_image) -> Source:
-    return source([write_image(tmp_path / "a.png", 1)], [write_image(tmp_path / "b.png", 2)])
+def pair(tmp_path, write_image) -> list[ImageFile]:
+    return files(write_image(tmp_path / "a.png", 1), write_image(tmp_path / "b.png", 2))
 
 
 def test_levels_have_the_short_sides_asked_for_and_are_never_enlarged(tmp_path, write_image):
@@ -77,32 +79,38 @@ def test_the_cameras_orientation_is_applied():
 
 
 def test_bad_files_are_skipped_with_their_reason(tmp_path, write_image):
-    good, val = write_image(tmp_path / "good.png", 1), write_image(tmp_path / "val.png", 2)
+    good = write_image(tmp_path / "good.png", 1)
     text, small, huge = tmp_path / "text.png", write_image(tmp_path / "small.png", 3, 9, 7), tmp_path / "huge.png"
     text.write_text("not an image")
     cut = tmp_path / "cut.png"
     cut.write_bytes(good.read_bytes()[:400])
-    copy, twin = Path(shutil.copy(val, tmp_path / "copy.png")), Path(shutil.copy(good, tmp_path / "twin.png"))
+    broken_link = tmp_path / "link.png"
+    broken_link.symlink_to("nowhere.png")
+    os.mkfifo(pipe := tmp_path / "pipe.png")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(bound_to := tmp_path / "s.png"))
     huge.write_bytes(png(25_000, 20_000, 8, 2, []))
-    files = source([good, text, small, huge, cut, copy, twin, tmp_path / "gone.png"], [val])
+    given = files(good, text, small, huge, cut, tmp_path / "gone.png", broken_link, pipe, bound_to, Path("/dev/zero"))
     for _ in range(2):  # decoded, then from the cache
-        decoded = open_decoded(files, 8, (1.0, 2.0))
-        assert [p.name for p in decoded.photos] == ["good.png", "val.png"]
+        decoded = open_decoded(given, 8, (1.0, 2.0))
+        assert [p.name for p in decoded.photos] == ["good.png"]
         reasons = {s.name: s.reason for s in decoded.skipped}
         assert "truncated" in reasons.pop("cut.png")
         assert reasons == {
-            "copy.png": "the same content is in val",
-            "gone.png": "cannot be read: No such file or directory",
+            "gone.png": "cannot be read (No such file or directory)",
+            "link.png": "cannot be read (a link to a file that is not there)",
+            "pipe.png": "cannot be read (not a regular file)",
+            "s.png": "cannot be read (not a regular file)",
+            "zero": "cannot be read (not a regular file)",
             "huge.png": "500 megapixels; the most is 300",
             "small.png": "smaller than data.image_size (9x7 < 8)",
             "text.png": "not an image that Pillow can read",
-            "twin.png": "the same content as good.png",
         }
 
 
 def test_no_level_fits(tmp_path, write_image):
-    files = source([write_image(tmp_path / "a.png", 1, 12, 10)], [write_image(tmp_path / "b.png", 2)])
-    assert open_decoded(files, 8, (1.5,)).skipped == [
+    given = files(write_image(tmp_path / "a.png", 1, 12, 10), write_image(tmp_path / "b.png", 2))
+    assert open_decoded(given, 8, (1.5,)).skipped == [
         Skipped("a.png", "smaller than the smallest of data.scales (12x10 < 12)")
     ]
 
@@ -119,17 +127,25 @@ def test_the_second_open_decodes_nothing(pair, cache):
     np.testing.assert_array_equal(pixels_of(second, "a.png", 0).shape, (8, 10, 3))
 
 
-def test_size_scales_split_and_content_have_entries_of_their_own(pair, cache, write_image):
+def test_size_scales_and_content_have_entries_of_their_own_names_and_splits_do_not(pair, cache, write_image):
     open_decoded(pair, 8, (1.0,))
+    open_decoded([ImageFile("other", file.path, "val") for file in reversed(pair)], 8, (1.0,))
+    assert len(list(cache.glob("data/*/pixels.bin"))) == 1
     open_decoded(pair, 9, (1.0,))
     open_decoded(pair, 8, (1.0, 2.0))
-    open_decoded(Source(pair.val, pair.train, ""), 8, (1.0,))
-    write_image(pair.val[0].path, 3)
-    open_decoded(source([pair.train[0].path], [pair.val[0].path]), 8, (1.0,))
-    assert len(list(cache.glob("data/*/pixels.bin"))) == 5
+    write_image(pair[1].path, 3)
+    open_decoded(files(*(file.path for file in pair)), 8, (1.0,))
+    assert len(list(cache.glob("data/*/pixels.bin"))) == 4
 
 
-@pytest.mark.parametrize("damage", ["json", "field", "short", "long", "gone"])
+def test_copies_of_a_file_are_decoded_once(pair, tmp_path):
+    shutil.copy(pair[0].path, tmp_path / "copy.png")
+    once, twice = open_decoded(pair, 8, (1.0,)), open_decoded([*pair, *files(tmp_path / "copy.png")], 8, (1.0,))
+    assert sorted(photo.name for photo in twice.photos) == ["a.png", "b.png", "copy.png"]
+    assert len(twice.pixels) == len(once.pixels)
+
+
+@pytest.mark.parametrize("damage", ["json", "field", "lacks", "short", "long", "gone"])
 def test_a_damaged_entry_is_rebuilt(pair, cache, damage):
     before = open_decoded(pair, 8, (1.0,))
     good = before.pixels.copy()
@@ -138,7 +154,9 @@ def test_a_damaged_entry_is_rebuilt(pair, cache, damage):
     if damage == "json":
         index.write_text(index.read_text()[:-5])
     elif damage == "field":
-        index.write_text(json.dumps({"photos": [{"name": "a"}], "skipped": []}))
+        index.write_text(json.dumps({"photos": {file.sha256: {"kin": 0} for file in pair}, "skipped": {}}))
+    elif damage == "lacks":
+        index.write_text(json.dumps({"photos": {}, "skipped": {}}))
     elif damage == "gone":
         pixels.unlink()
     else:
@@ -173,8 +191,8 @@ def test_a_cache_that_cannot_be_written_is_named(pair, tmp_path, monkeypatch):
 
 
 def test_a_file_that_changes_after_it_was_hashed_is_an_error(pair, cache, write_image):
-    assert pair.train[0].sha256  # remembered
-    write_image(pair.train[0].path, 9)
+    assert pair[0].sha256  # remembered
+    write_image(pair[0].path, 9)
     with pytest.raises(InputError, match=r"a.png changed"):
         open_decoded(pair, 8, (1.0,))
     assert not [p for p in cache.glob("data/*") if p.is_dir()]

@@ -172,7 +172,7 @@ def test_val_crops_limit_is_a_prefix(root):
 def test_nothing_left_lists_what_was_skipped(tmp_path, write_image):
     write_image(tmp_path / "images/train/a.png", 1)
     write_image(tmp_path / "images/val/small.png", 2, 5, 5)
-    with pytest.raises(InputError, match=r"no val image is left, 1 files .*val/small.png: smaller than") as caught:
+    with pytest.raises(InputError, match=r"no val image is left; skipped: 1 .*val/small.png: smaller than") as caught:
         open_dataset(config(tmp_path / "images"))
     assert "data.path (--data)" in str(caught.value)
 
