@@ -36,6 +36,8 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 NO_RIGHT = (errno.EACCES, errno.EPERM)
 OF_THIS_PROCESS = (*NO_RIGHT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 """What one process lacks (a right, a file descriptor, memory) and another may have: it says nothing of the disk."""
+PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT)
+"""Failures of this moment: the same file may be read by the next command."""
 
 
 class Unreadable(OSError):

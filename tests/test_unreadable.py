@@ -14,7 +14,9 @@ from rich.console import Console
 from training.test_checkpoint import STATE, build
 
 import bench.stages
+from bench.config import DataConfig
 from bench.damage import damage, set_back
+from bench.data.dataset import open_dataset
 from bench.executors import in_process
 from bench.faults import LeftAsItIs, Unreadable, Unwritable, name_of
 from bench.machine import Machine
@@ -80,6 +82,18 @@ def test_without_a_file_descriptor_nothing_is_set_aside(resumable: tuple[RunStor
                 look(store, RUN)
     assert _content(store.folder(RUN)) == before
     assert set_back(store, RUN) == {"run.json": "is not what was written (SHA-256)"}
+
+
+def test_without_a_file_descriptor_no_photograph_is_left_out_and_no_cache_built_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    config = DataConfig(image_size=64, scales=(1.0,))
+    fingerprint, before = open_dataset(config).fingerprint, _content(tmp_path / "cache")
+    with no_descriptor_left(), pytest.raises(Unreadable, match="Too many open files"):
+        open_dataset(config)
+    assert _content(tmp_path / "cache") == before
+    assert open_dataset(config).fingerprint == fingerprint
 
 
 def test_a_newest_checkpoint_that_is_damaged_still_makes_way(resumable: tuple[RunStore, GAN]) -> None:

@@ -24,6 +24,7 @@ from bench.data.copies import kin_of
 from bench.data.decode import NEAR_COPY_BITS, SUFFIXES, DecodedImage, Pixels, decode, read_regular
 from bench.data.files import ImageFile, Skipped, Split, content_hashes, unreadable
 from bench.data.shown import Profile
+from bench.faults import PASSING, Unreadable, reading
 from bench.inputs import printable
 
 CACHE_VERSION = 2  # raise it when the same file would decode to other pixels
@@ -89,7 +90,8 @@ def cache_root() -> Path:
 def open_decoded(files: Sequence[ImageFile], image_size: int, scales: Sequence[float]) -> Decoded:
     """The photographs in some files, from the cache, or built into it; what cannot be read or is too small is skipped.
 
-    Raises InputError where the cache cannot be written, or an image changes while it is read.
+    Raises InputError where the cache cannot be written, or an image changes while it is read; Unreadable where a read
+    fails for the moment, for without that file this would be another data set.
     """
     hashes = content_hashes(files)
     paths = {sha256: file.path for file, sha256 in zip(files, hashes, strict=True) if isinstance(sha256, str)}
@@ -97,6 +99,8 @@ def open_decoded(files: Sequence[ImageFile], image_size: int, scales: Sequence[f
     photos, skipped = [], []
     for file, sha256 in zip(files, hashes, strict=True):
         if isinstance(sha256, OSError):
+            if sha256.errno in PASSING:
+                raise Unreadable.of(file.path, sha256)
             skipped.append(unreadable(file, sha256))
         elif sha256 in index.skipped:
             skipped.append(Skipped(file.name, index.skipped[sha256]))
@@ -116,6 +120,8 @@ def _indexed(paths: dict[str, Path], image_size: int, scales: Sequence[float]) -
             folder.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(folder.with_suffix(".lock")):  # a second process waits, then finds it done
                 index = _load(folder, paths) or _build(folder, paths, image_size, scales)
+        except Unreadable:
+            raise
         except OSError as error:
             raise InputError(
                 f"cannot write the cache folder {cache_root()} ({error}); "
@@ -125,9 +131,12 @@ def _indexed(paths: dict[str, Path], image_size: int, scales: Sequence[float]) -
 
 
 def _load(folder: Path, paths: Iterable[str]) -> _Index | None:
-    """A cache entry, or None where there is none or it is damaged."""
+    """A cache entry, or None where there is none or it is damaged. Raises Unreadable: what cannot be read now is no
+    damage, and not to be built anew."""
     try:
-        index = json.loads((folder / "index.json").read_text())
+        with reading(folder):
+            index = json.loads((folder / "index.json").read_text())
+            size = (folder / "pixels.bin").stat().st_size
         photos, skipped = index["photos"], index["skipped"]
         if set(paths) != {*photos, *skipped}:
             return None
@@ -138,10 +147,11 @@ def _load(folder: Path, paths: Iterable[str]) -> _Index | None:
                 if level.offset != end:
                     return None
                 end += level.height * level.width * 3
-        if (folder / "pixels.bin").stat().st_size != end:
+        if size != end:
             return None
-        mapped = np.memmap(folder / "pixels.bin", np.uint8, "r") if end else np.zeros(0, np.uint8)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        with reading(folder):
+            mapped = np.memmap(folder / "pixels.bin", np.uint8, "r") if end else np.zeros(0, np.uint8)
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return _Index(photos, skipped, np.asarray(mapped))  # a plain view: slicing np.memmap itself is slow
 
