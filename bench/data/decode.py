@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 import importlib
-import importlib.util
 import io
 import math
 import os
 import stat
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +21,9 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 from bench.data.likeness import content_hash, dhash, is_gray
 from bench.data.shown import Profile, as_shown
 
-for _plugin, _module in (("pillow_heif", "pillow_heif.HeifImagePlugin"), ("pillow_jxl", "pillow_jxl")):
-    if importlib.util.find_spec(_plugin):
-        importlib.import_module(_module)  # where it is installed, it makes its formats known to Pillow
+for _plugin in ("pillow_heif.HeifImagePlugin", "pillow_jxl"):
+    with suppress(ImportError):  # where it is installed, it makes its formats known to Pillow
+        importlib.import_module(_plugin)
 
 Pixels = npt.NDArray[np.uint8]
 MAX_PIXELS = 300_000_000

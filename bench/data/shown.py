@@ -44,26 +44,37 @@ def as_shown(opened: Image.Image, data: bytes) -> tuple[Image.Image, Profile, st
 def _colours(opened: Image.Image) -> tuple[Image.Image, Image.Image | None, list[str]]:
     """L, RGB, CMYK or LAB, upright; the opacity, of L; and what was done that Pillow does not do by itself."""
     _check_planes(opened)
-    rawmode, clear, done = _rawmode(opened), opened.info.get("transparency"), list[str]()
-    if rawmode in ("L;2", "L;4") and isinstance(clear, int):  # Pillow compares PNG's value with pixels of 8 bits
-        opened.info["transparency"] = clear * 255 // (3 if rawmode == "L;2" else 15)
-        done.append("transparency")
-    elif rawmode == "RGB;16B" and isinstance(clear, tuple):
-        opened.info["transparency"] = tuple(value >> 8 for value in clear)
-        done.append("transparency")
+    rawmode = _rawmode(opened)  # before the pixels are loaded
+    is_scaled = _scale_clear_colour(opened, rawmode)
     is_negative = rawmode in NEVER_INVERTED and _white_is_zero(opened)
     _turn_upright(opened)
-    if opened.mode.startswith("I;16") or (opened.mode == "I" and opened.format == "PPM"):  # whose I is of 16 bits
-        bits = 12 if rawmode == "I;12" else 16
-        values = np.asarray(opened)
-        gray = (values >> (bits - 8)).astype(np.uint8)
-        done += [f"{bits} bits"] * (bits != 16) + ["negative"] * is_negative
-        opacity = None
-        if isinstance(clear, int):
-            opacity = Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8))
-            done.append("transparency")
-        return Image.fromarray(255 - gray if is_negative else gray), opacity, done
-    return _eight_bits(opened), _opacity(opened), done
+    is_deep = opened.mode.startswith("I;16") or (opened.mode == "I" and opened.format == "PPM")  # whose I has 16 bits
+    if is_deep:
+        colours, opacity = _of_16_bits(opened, 12 if rawmode == "I;12" else 16)
+        colours = ImageOps.invert(colours) if is_negative else colours
+    else:
+        colours, opacity = _eight_bits(opened), _opacity(opened)
+    is_cleared = (is_scaled or is_deep) and opacity is not None and opacity.getextrema()[0] == 0
+    done = {"12 bits": rawmode == "I;12", "negative": is_negative, "transparency": is_cleared}
+    return colours, opacity, [what for what, is_done in done.items() if is_done]
+
+
+def _scale_clear_colour(opened: Image.Image, rawmode: str) -> bool:
+    """PNG's one clear colour, which Pillow leaves as the file has it, made comparable with pixels of 8 bits."""
+    clear = opened.info.get("transparency")
+    if rawmode in ("L;2", "L;4") and isinstance(clear, int):
+        opened.info["transparency"] = clear * 255 // (3 if rawmode == "L;2" else 15)
+    elif rawmode == "RGB;16B" and isinstance(clear, tuple):
+        opened.info["transparency"] = tuple(value >> 8 for value in clear)
+    return bool(opened.info.get("transparency") != clear)
+
+
+def _of_16_bits(opened: Image.Image, bits: int) -> tuple[Image.Image, Image.Image | None]:
+    """The highest 8 of gray with so many bits, and the opacity where one value is clear."""
+    values, clear = np.asarray(opened), opened.info.get("transparency")
+    opacity = np.where(values == clear, 0, 255).astype(np.uint8) if isinstance(clear, int) else None
+    gray = Image.fromarray((values >> (bits - 8)).astype(np.uint8))
+    return gray, None if opacity is None else Image.fromarray(opacity)
 
 
 def _rawmode(opened: Image.Image) -> str:
@@ -92,6 +103,8 @@ def _turn_upright(opened: Image.Image) -> None:
     opened.load()
     try:
         ImageOps.exif_transpose(opened, in_place=True)
+    except MemoryError:
+        raise
     except Exception:  # of EXIF that is damaged, which viewers pass over; Pillow raises nearly anything
         return
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Callable
 
 import numpy as np
 import pytest
+import tifffile
 from odd_images import (
     ADOBE,
     CMYK,
@@ -122,7 +124,8 @@ def test_zero_is_white_where_tiff_says_so(bits, order, compression):
 
 def _others() -> dict[str, tuple[bytes, Array]]:
     high = thrice(DEEP >> 8)
-    lab = PHOTO.convert("LAB")
+    spaces = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    lab = image_of("LAB", np.asarray(PHOTO.convert("LAB")))
     deep_rgb = np.dstack([DEEP, DEEP[::-1], DEEP[:, ::-1]])
     shared = [row.astype(">u2").tobytes() for row in deep_rgb]
     gray_rows = [row.astype(">u2").tobytes() for row in DEEP]
@@ -165,7 +168,7 @@ def _others() -> dict[str, tuple[bytes, Array]]:
         "SGI": (encoded(PHOTO, "SGI"), RGB),
         "palette in GIF": (encoded(PALETTE, "GIF"), np.asarray(PALETTE.convert("RGB"))),
         "CMYK without a profile": (encoded(PHOTO.convert("CMYK"), "TIFF"), 255 - CMYK[..., :3].astype(int)),
-        "Lab": (encoded(lab, "TIFF"), in_srgb(lab, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes())),
+        "Lab": (encoded(lab, "TIFF"), np.asarray(ImageCms.profileToProfile(lab, *spaces, outputMode="RGB"))),
         "the first of an animated GIF": (
             encoded(PALETTE, "GIF", save_all=True, append_images=[PALETTE.rotate(180)]),
             np.asarray(PALETTE.convert("RGB")),
@@ -185,7 +188,38 @@ OTHERS = _others()
 @pytest.mark.parametrize("name", OTHERS)
 def test_as_a_viewer_shows_it(name):
     data, expected = OTHERS[name]
-    np.testing.assert_allclose(pixels(data).astype(float), expected, atol=1 if "opacity" in name else 0)
+    decoded = read(data)
+    np.testing.assert_allclose(decoded.levels[0][1].astype(float), expected, atol=1 if "opacity" in name else 0)
+    assert decoded.reading == ("transparency" if "one clear" in name else "")
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_what_tifffile_writes(order):
+    def written(array: Array, **options: object) -> bytes:
+        file = io.BytesIO()
+        tifffile.imwrite(file, array, byteorder=order, **options)
+        return file.getvalue()
+
+    wide, deep = RGB.astype(np.uint16) * 257, DEEP >> 8
+    colours, gray = (np.rint(over_white(array, OPACITY) - 255 + OPACITY[..., None]) for array in (RGB, thrice(GRAY)))
+    premultiplied = {"photometric": "rgb", "extrasamples": ["assocalpha"]}
+    np.testing.assert_array_equal(pixels(written(wide, photometric="rgb")), RGB)
+    np.testing.assert_array_equal(pixels(written(wide, photometric="rgb", compression="zlib", predictor=True)), RGB)
+    for options in (
+        {"tile": (16, 16)},
+        {"tile": (16, 16), "compression": "zlib"},
+        {"compression": "zlib", "predictor": True},
+    ):
+        data = written(DEEP, photometric="miniswhite", **options)
+        np.testing.assert_array_equal(pixels(data), thrice(255 - deep))
+    data = written(np.dstack([colours, OPACITY]).astype(np.uint8), **premultiplied)
+    np.testing.assert_allclose(pixels(data).astype(float), over_white(RGB), atol=2)
+    data = written(np.dstack([gray[..., 0], OPACITY]).astype(np.uint8), **premultiplied | {"photometric": "minisblack"})
+    np.testing.assert_allclose(pixels(data).astype(float), over_white(thrice(GRAY)), atol=2)
+    planes = {"photometric": "rgb", "planarconfig": "separate"}
+    np.testing.assert_array_equal(pixels(written(RGB.transpose(2, 0, 1), **planes)), RGB)
+    with pytest.raises(ValueError, match="save it with its channels interleaved"):  # Pillow would mix them up
+        read(written(wide.transpose(2, 0, 1), **planes))
 
 
 TURNED: dict[int, Callable[[Array], Array]] = {
