@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.data.decode import SUFFIXES, UNDECODABLE
-from bench.data.files import ImageFile, Skipped, Split, spelled
+from bench.data.files import ImageFile, Skipped, Split, check_is_of_the_file, spelled
 
 NOT_PHOTOGRAPHS = {  # in small letters; besides all that begin with a dot
     "@eadir", "@recycle", "@recently-snapshot", "#recycle", "#snapshot",  # network drives
@@ -51,6 +51,7 @@ def images_below(root: Path, below: Path, split: Split | None = None, without: C
     start = len(os.path.join(root, ""))
 
     def cannot_be_listed(error: OSError) -> None:
+        check_is_of_the_file(error, error.filename)
         folder = spelled(os.path.join(error.filename, "")[start:])
         found.skipped.append(Skipped(folder, f"cannot be listed ({error.strerror})"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -106,6 +107,20 @@ def test_bad_files_are_skipped_with_their_reason(tmp_path, write_image):
             "small.png": "smaller than data.image_size (9x7 < 8)",
             "text.png": "not an image that Pillow can read",
         }
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ESTALE])
+def test_a_machine_short_of_something_leaves_no_image_out(pair, monkeypatch, number):
+    opened = os.open
+
+    def refuse(path, *arguments, **more):
+        if os.fspath(path).endswith("a.png"):
+            raise OSError(number, os.strerror(number))
+        return opened(path, *arguments, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(InputError, match=rf"a\.png cannot be read now \({os.strerror(number)}\); mend that"):
+        open_decoded(pair, 8, (1.0,))
 
 
 def test_no_level_fits(tmp_path, write_image):
