@@ -154,8 +154,11 @@ def read_study_file(located: Located) -> StudyFile:
     """The YAML's keys, checked. Raises InputError."""
     if "space" in located.content:
         raise located.error(("space",), f"this is a search; give it to bench search, as `bench search {located.path}`")
+    content, section = located.content, located.marks.numbers.get(("claim", "section"))
+    if section is not None:  # 3.10 is not 3.1
+        content = content | {"claim": content["claim"] | {"section": section}}
     try:
-        return StudyFile.model_validate(located.content)
+        return StudyFile.model_validate(content)
     except ValidationError as error:
         at, problem = explain(error, StudyFile)[0]
         raise located.error(at, problem) from None
