@@ -6,15 +6,17 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer.core import TyperGroup
 
 from bench.cli_baselines import app as baselines
 from bench.cli_options import (
     BAD_INPUT,
+    DONE,
     GRACE_SECONDS,
     HANG_SECONDS,
     SOME_FAILED,
@@ -45,10 +47,30 @@ from bench.cli_options import (
 from bench.cli_plan import plan, why
 from bench.cli_profile import profile
 from bench.cli_search import is_search, report_searches, search
+from bench.cli_studies import app as studies_app
 from bench.cli_verify import verify
 from bench.inputs import InputError, is_file
+from bench.interrupts import INTERRUPTED, WORDS, at_work, listen, over, was_heard
+
+
+class Commands(TyperGroup):
+    """Says in words that a command was interrupted, where the command does not."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with at_work():
+            try:
+                return super().invoke(ctx)
+            except KeyboardInterrupt:
+                pass
+            except Exception as error:
+                if isinstance(error, typer.Exit) or not was_heard():
+                    raise
+        say(WORDS)
+        raise typer.Exit(INTERRUPTED)
+
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -57,6 +79,7 @@ app = typer.Typer(
 )
 
 app.add_typer(baselines, name="baselines")
+app.add_typer(studies_app, name="studies")
 app.command()(plan)
 app.command()(why)
 app.command()(search)
@@ -143,11 +166,12 @@ def report(
     from bench.report.overview import check_overview, write_overview
     from bench.report.terminal import print_results
     from bench.report.write import check_report, write_report
+    from bench.shipped import meant
     from bench.store import RunStore
 
     console, store = Console(emoji=False), RunStore(runs)
     given = studies or []
-    searches = [a for a in given if is_file(a) and is_search(Path(a))]
+    searches = [a for a in given if meant(Path(a)) is not None and is_search(Path(a))]
     rest = [a for a in given if a not in searches]
     overrides = tuple(a for a in rest if "=" in a and not is_file(a))
     loaded = load_studies([] if searches and len(rest) == len(overrides) else rest, scale, data, True, max_runs)
@@ -197,19 +221,23 @@ def describe_data(
 
 
 def main() -> None:
-    """Entry point: errors in words, exit codes as README says."""
+    """Errors in words, exit codes as README says."""
+    listen()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an arrow is no reason to fail where the terminal knows none
+    code = SOME_FAILED
     try:
         app()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else DONE
     except InputError as error:
         say(f"error: {error}")
-        sys.exit(BAD_INPUT)
+        code = BAD_INPUT
     except BrokenPipeError:  # what read our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(SOME_FAILED)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         say(f"error: {where}{error.strerror or error}; what is done is kept")
-        sys.exit(SOME_FAILED)
+    over(code)
+    sys.exit(code)

@@ -37,10 +37,11 @@ from bench.inputs import InputError, ScaleName, is_file
 
 
 def is_search(path: Path) -> bool:
-    """Whether a YAML file is a search's. Raises InputError if it cannot be read."""
+    """Whether a file, or the bare name of a shipped one, is a search's. Raises InputError if it cannot be read."""
+    from bench.shipped import file_of
     from bench.yaml_lines import Located
 
-    return "space" in Located(path).content
+    return "space" in Located(file_of(path)).content
 
 
 def search(
@@ -80,10 +81,11 @@ def search(
     """Search with Optuna for the best config: its trials are runs like any other. The same command goes on, and on
     several machines with the same --storage shares the work."""
     from bench.search.load import load_search
+    from bench.shipped import HOW
 
     files = [Path(a) for a in arguments if "=" not in a or is_file(a)]
     if len(files) != 1:
-        raise InputError(f"command line: one search at a time, here are {len(files)}; see ablations/search/")
+        raise InputError(f"command line: one search at a time, here are {len(files)}; {HOW}")
     overrides = tuple(a for a in arguments if Path(a) not in files)
     loaded = load_search(files[0], scale, data, overrides, trials)
     check_folder("--runs", runs)

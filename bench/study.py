@@ -20,6 +20,7 @@ from bench.data.dataset import open_dataset
 from bench.hypothesis import Hypothesis, Side, parse_hypotheses
 from bench.measure.metrics import METRICS
 from bench.merging import Layer, check_top, nested, parse_override
+from bench.shipped import as_called, file_of
 from bench.store import run_id
 from bench.study_file import SCALES, Claim, Overlay, ScaleName, StudyFile, check_name
 from bench.variants import MOST_RUNS, Variant, check_size, make_variants, seeds_of, unknown_method
@@ -121,8 +122,9 @@ def load_study(
     overrides: tuple[str, ...] = (),
     max_runs: int = MOST_RUNS,
 ) -> Study:
-    """Read a study. `data` is a data set's name or a folder. Raises InputError; writes nothing."""
-    located = Located(path)
+    """Read a study. `path` may be the bare name of a shipped one; `data` is a data set's name or a folder. Raises
+    InputError; writes nothing."""
+    located, path = Located(file_of(path)), as_called(path)
     check_name(path)
     file, config_overrides = _apply_to_study(read_study_file(located), scale, overrides)
     check_size(file, located, scale, max_runs)

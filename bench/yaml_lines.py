@@ -98,12 +98,12 @@ def dotted(at: Key) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in at).lstrip(".")
 
 
-def nearest(word: object, allowed: Sequence[str]) -> str:
-    """What is allowed, after the most similar name if one is close."""
+def nearest(word: object, allowed: Sequence[str], are: str = "allowed") -> str:
+    """What is allowed, or what else the names are, after the most similar one if one is close."""
     near = len(str(word)) < MOST_LETTERS  # difflib's time grows with the square
     close = difflib.get_close_matches(str(word), allowed, n=1, cutoff=0.5) if near else []
     hint = f"did you mean {close[0]}? " if close else ""
-    return f"{hint}allowed: {', '.join(allowed)}"
+    return f"{hint}{are}: {', '.join(allowed)}"
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> list[tuple[Key, str]]:

@@ -77,7 +77,8 @@ class SearchFile(Section):
     question: Annotated[str, Field(min_length=1)]
     """What the search is to answer."""
     study: str | None = None
-    """A study whose control is the default and what the base lies over; its path, from this file."""
+    """A study whose control is the default and what the base lies over; its path from this file, or the name
+    of a shipped one."""
     base: dict[str, Any] = {}
     """Config that all trials share, over the scale's. As it is, it is the default that the winner is compared with."""
     space: Annotated[dict[str, Any], Field(min_length=1)]
