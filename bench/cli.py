@@ -35,6 +35,7 @@ from bench.cli_options import (
     Studies,
     Threads,
     Workers,
+    check_distinct,
     check_folder,
     cluster_at,
     given_command,
@@ -116,6 +117,7 @@ def run(
     from bench.machine import Machine
     from bench.report.claims import archives
     from bench.report.frames import collect
+    from bench.report.held import check_study
     from bench.report.overview import write_overview
     from bench.report.terminal import print_results
     from bench.report.write import write_report
@@ -131,6 +133,8 @@ def run(
     loaded = load_studies(studies, scale, data, max_runs=max_runs)
     check_folder("--runs", runs)
     check_folder("--reports", reports)
+    for study in loaded:
+        check_study(study, reports / study.name)
     archives(reports, without={study.name for study in loaded})  # a broken one is said before the work
     jobs = jobs_of(loaded)[place::shards]
     machine = Machine(known_device(device), threads, checkpoint_every, cuda_graphs, hang_after, given_command())
@@ -163,6 +167,7 @@ def report(
     """Make reports of studies and searches again, from the store or from the records beside them; trains nothing."""
     from bench.report.again import all_results
     from bench.report.claims import archives
+    from bench.report.held import check_study
     from bench.report.overview import check_overview, write_overview
     from bench.report.terminal import print_results
     from bench.report.write import check_report, write_report
@@ -175,6 +180,9 @@ def report(
     rest = [a for a in given if a not in searches]
     overrides = tuple(a for a in rest if "=" in a and not is_file(a))
     loaded = load_studies([] if searches and len(rest) == len(overrides) else rest, scale, data, True, max_runs)
+    check_distinct([*searches, *(study.path for study in loaded)], "studies and searches")
+    for study in () if check else loaded:
+        check_study(study, reports / study.name)
     archives(reports, without={study.name for study in loaded})
     asked = (scale, data, overrides, storage, runs, reports, pictures, check)
     stale = report_searches([Path(a) for a in searches], not given, *asked)

@@ -6,7 +6,8 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -136,6 +137,17 @@ def say(text: str) -> None:
     Console(stderr=True, soft_wrap=True, emoji=False).print(text, markup=False, highlight=False)
 
 
+def check_distinct(files: Sequence[str | Path], what: str) -> None:
+    """Refuse files whose reports would lie in one folder, be it on a disk that knows no upper case. Raises
+    InputError."""
+    names = [Path(file).stem for file in files]
+    alike = [unicodedata.normalize("NFC", name).casefold() for name in names]
+    twice = [name for name, key in zip(names, alike, strict=True) if alike.count(key) > 1]
+    if twice:
+        shown = " and ".join(dict.fromkeys(twice))
+        raise InputError(f"command line: several {what} are named {shown}; their reports would overwrite each other")
+
+
 def load_studies(
     arguments: list[str], scale: ScaleName, data: str | None, may_be_empty: bool = False, max_runs: int | None = None
 ) -> list[Any]:
@@ -148,7 +160,5 @@ def load_studies(
     overrides = tuple(a for a in arguments if Path(a) not in paths)
     if not paths and not may_be_empty:
         raise InputError(f"command line: no study; give a YAML file such as ablations/pooling.yaml, or a name; {HOW}")
-    twice = {p.stem for p in paths if sum(q.stem == p.stem for q in paths) > 1}
-    if twice:
-        raise InputError(f"command line: several studies are named {', '.join(twice)}; their reports would overwrite")
+    check_distinct(paths, "studies")
     return [load_study(path, scale, data, overrides, max_runs or MOST_RUNS) for path in paths]

@@ -188,12 +188,15 @@ def _collected(
     loaded = load_search(path, scale, data, overrides)
     folder = reports / loaded.name
     if not check:
+        from bench.report.held import check_free
         from bench.search.finish import write_all
+        from bench.search.outcome import describe
         from bench.search.storage import default_storage, has_study, open_study
         from bench.store import RunStore
 
         url = storage or default_storage(loaded, runs)
         if has_study(loaded, url):
+            check_free("search", path, describe(loaded), folder)
             write_all(loaded, open_study(loaded, url)[0], RunStore(runs), folder, pictures)
             return folder, True
     if not (folder / TRIALS).exists():

@@ -21,7 +21,7 @@ from bench.shipped import file_of, shipped
 from bench.study import load_study
 
 FILES = sorted((ROOT / "ablations").rglob("*.yaml"))
-SMALL = ("--scale", "tiny", "--workers", "1", "seeds=1", "train.steps=4", "train.pretrain_steps=1", "metrics=[psnr]")
+SMALL = ("--scale", "tiny", "--workers", "1", "seeds=1", "train.steps=4", "train.pretrain_steps=1")
 
 
 @pytest.fixture
