@@ -238,7 +238,7 @@ def main() -> None:
     try:
         app()
     except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else DONE
+        code = end.code if isinstance(end.code, int) else SOME_FAILED if end.code else DONE
     except InputError as error:
         say(f"error: {error}")
         code = BAD_INPUT

@@ -27,7 +27,7 @@ def meant(path: Path) -> Path | None:
     the shipped one."""
     if is_file(path):
         return path
-    if len(path.parts) != 1 or path.suffix:
+    if path.suffix or str(path) != path.name:
         return None
     here = path.with_name(f"{path.name}.yaml")
     return here if is_file(here) else shipped().get(path.name)
@@ -43,7 +43,9 @@ def file_of(path: Path) -> Path:
         known = list(shipped())
         same = f"the shipped one is called {path.stem}" if path.stem in known else nearest(path.stem, known, "shipped")
         raise InputError(f"{path}: cannot be read ({error.strerror}); {same}; {HOW}") from None
-    except (OSError, ValueError):
+    except ValueError as error:  # no file could have this name
+        raise InputError(f"{path}: cannot be read ({error})") from None
+    except OSError:
         pass  # opening it will say what is wrong
     return path
 

@@ -72,6 +72,16 @@ def test_a_study_that_is_not_there_names_those_that_are(here: Path, path: str, m
         assert message in str(error.value)
 
 
+@pytest.mark.parametrize("path", ["/", "..", ".", "a/..", "pooling/", "x" * 300, "a\0b", "~", "reports"])
+def test_what_is_no_file_is_refused_in_words(here: Path, path: str) -> None:
+    (here / "reports").mkdir()
+    if path == "pooling/":  # which pathlib takes for the name
+        assert file_of(Path(path)) == ROOT / "ablations/pooling.yaml"
+        return
+    with pytest.raises(InputError, match="cannot be read"):
+        load_study(Path(path), "tiny")
+
+
 def test_a_search_may_build_on_a_shipped_study_by_its_name(here: Path) -> None:
     content = yaml.safe_load((ROOT / "ablations/search/learning_rates.yaml").read_text())
     (here / "search").mkdir()

@@ -16,13 +16,12 @@ from baselines import UNTRAINED
 from bench.axes import leaves_meet, merge_deep
 from bench.config import DataConfig, InputError, RunConfig
 from bench.data.dataset import open_dataset
-from bench.inputs import is_file
 from bench.measure.metrics import METRICS
 from bench.merging import Layer, check_top, merge, nested, parse_override
-from bench.search.file import FRESH, Pruner, SearchFile, SearchOverlay
+from bench.search.file import FRESH, Pruner, SearchFile, SearchOverlay, study_of
 from bench.search.goals import Constraint, Objective, choose_pruner, read_constraints, read_objectives
 from bench.search.space import Assigned, Part, check_space, read_space, size
-from bench.shipped import as_called, file_of, shipped
+from bench.shipped import as_called, file_of
 from bench.store import run_id
 from bench.study import Run, control_layers, layers_of, method_code
 from bench.study_file import SCALES, ScaleName, check_name
@@ -282,17 +281,6 @@ def _layers(
         between = control_layers(study_of(located, file.study), scale)
     looks = {"train": {"validations": CHECKS if pruner in ("median", "hyperband") else 1}}
     return [lowest, _own(looks), *between, base, over], command_line
-
-
-def study_of(located: Located, name: str) -> Path:
-    """The study that a search builds on: a path from the search's folder, or the name of a shipped one. Raises
-    InputError."""
-    beside = located.path.parent / name
-    study = beside if is_file(beside) else shipped().get(name)
-    if study is None:
-        where = f"give the study's path from {located.path.parent}, or the name of a shipped one"
-        raise located.error(("study",), f"{name} is not a file; {where}")
-    return study
 
 
 def _check_method(search: Search) -> None:

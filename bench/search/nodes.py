@@ -17,7 +17,8 @@ from bench.cluster.tasks import Driver, at_node, node_runs
 from bench.config import InputError
 from bench.executors import Tell
 from bench.runner import MOST_LOSSES
-from bench.search.load import Search, load_search, study_of
+from bench.search.file import study_of
+from bench.search.load import Search, load_search
 from bench.search.processes import WorkersLost
 from bench.search.worker import Orders, Worker
 
