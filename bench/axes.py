@@ -10,7 +10,7 @@ from bench.config import InputError, RunConfig
 from bench.labels import value_labels
 from bench.merging import Layer, check_count, flatten, nested
 from bench.study_file import Overlay, StudyFile
-from bench.yaml_lines import Key, Located, nearest
+from bench.yaml_lines import Key, Located, nearest, unquoted
 
 MOST_AXES = 50  # as many as a config has fields
 SEED = "is what `seeds` varies; write seeds: [0, 1, ...] instead"
@@ -177,9 +177,12 @@ def control_choices(file: StudyFile, located: Located, axes: list[Axis]) -> dict
         if axis.name not in file.control:
             raise located.error(("control",), f"does not say the value of the axis {axis.name}")
         wanted = file.control[axis.name]
-        choice = next((c for c in axis.choices if c.value == wanted), None)
+        same = (c for c in axis.choices if c.value == wanted and isinstance(c.value, bool) == isinstance(wanted, bool))
+        choice = next(same, None)
         if choice is None:
             shown = ", ".join(str(c.value) for c in axis.choices)
-            raise located.error(("control", axis.name), f"{wanted!r} is not on the axis; allowed: {shown}")
+            raise located.error(
+                ("control", axis.name), f"{wanted!r} is not on the axis; allowed: {shown}{unquoted(wanted)}"
+            )
         found[axis.name] = choice
     return found

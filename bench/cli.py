@@ -6,14 +6,16 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from bench.cli_baselines import app as baselines
 from bench.cli_options import (
     BAD_INPUT,
+    DONE,
     GRACE_SECONDS,
     HANG_SECONDS,
     SOME_FAILED,
@@ -32,6 +34,7 @@ from bench.cli_options import (
     Studies,
     Threads,
     Workers,
+    check_distinct,
     check_folder,
     cluster_at,
     given_command,
@@ -45,11 +48,31 @@ from bench.cli_options import (
 from bench.cli_plan import plan, why
 from bench.cli_profile import profile
 from bench.cli_search import is_search, report_searches, search
+from bench.cli_studies import app as studies_app
 from bench.cli_verify import verify
 from bench.faults import Unreadable, Unwritable
 from bench.inputs import InputError, is_file
+from bench.interrupts import INTERRUPTED, WORDS, at_work, listen, over, was_heard
+
+
+class Commands(TyperGroup):
+    """Says in words that a command was interrupted, where the command does not."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with at_work():
+            try:
+                return super().invoke(ctx)
+            except KeyboardInterrupt:
+                pass
+            except Exception as error:
+                if isinstance(error, typer.Exit) or not was_heard():
+                    raise
+        say(WORDS)
+        raise typer.Exit(INTERRUPTED)
+
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -58,6 +81,7 @@ app = typer.Typer(
 )
 
 app.add_typer(baselines, name="baselines")
+app.add_typer(studies_app, name="studies")
 app.command()(plan)
 app.command()(why)
 app.command()(search)
@@ -95,6 +119,7 @@ def run(
     from bench.machine import Machine, processor_flags
     from bench.report.claims import archives
     from bench.report.frames import collect
+    from bench.report.held import check_study
     from bench.report.overview import write_overview
     from bench.report.terminal import print_results
     from bench.report.write import write_report
@@ -110,6 +135,8 @@ def run(
     loaded = load_studies(studies, scale, data, max_runs=max_runs)
     check_folder("--runs", runs)
     check_folder("--reports", reports)
+    for study in loaded:
+        check_study(study, reports / study.name)
     archives(reports, without={study.name for study in loaded})  # a broken one is said before the work
     jobs = jobs_of(loaded)[place::shards]
     say_advice(line for study in loaded for line in study.advice())
@@ -149,17 +176,22 @@ def report(
     """Make reports of studies and searches again, from the store or from the records beside them; trains nothing."""
     from bench.report.again import all_results
     from bench.report.claims import archives
+    from bench.report.held import check_study
     from bench.report.overview import check_overview, write_overview
     from bench.report.terminal import print_results
     from bench.report.write import check_report, write_report
+    from bench.shipped import meant
     from bench.store import RunStore
 
     console, store = Console(emoji=False), RunStore(runs)
     given = studies or []
-    searches = [a for a in given if is_file(a) and is_search(Path(a))]
+    searches = [a for a in given if meant(Path(a)) is not None and is_search(Path(a))]
     rest = [a for a in given if a not in searches]
     overrides = tuple(a for a in rest if "=" in a and not is_file(a))
     loaded = load_studies([] if searches and len(rest) == len(overrides) else rest, scale, data, True, max_runs)
+    check_distinct([*searches, *(study.path for study in loaded)], "studies and searches")
+    for study in () if check else loaded:
+        check_study(study, reports / study.name)
     archives(reports, without={study.name for study in loaded})
     asked = (scale, data, overrides, storage, runs, reports, pictures, check)
     stale = report_searches([Path(a) for a in searches], not given, *asked)
@@ -205,22 +237,25 @@ def describe_data(
 
 
 def main() -> None:
-    """Entry point: errors in words, exit codes as README says."""
+    """Errors in words, exit codes as README says."""
+    listen()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an arrow is no reason to fail where the terminal knows none
+    code = SOME_FAILED
     try:
         app()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else SOME_FAILED if end.code else DONE
     except InputError as error:
         say(f"error: {error}")
-        sys.exit(BAD_INPUT)
+        code = BAD_INPUT
     except BrokenPipeError:  # what read our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(SOME_FAILED)
     except (Unreadable, Unwritable) as error:
         say(f"error: {error}; what is done is kept")
-        sys.exit(SOME_FAILED)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         say(f"error: {where}{error.strerror or error}; what is done is kept")
-        sys.exit(SOME_FAILED)
+    over(code)
+    sys.exit(code)

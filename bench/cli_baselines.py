@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.box import SIMPLE
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from bench.inputs import InputError
 from bench.labels import MISSING
@@ -28,19 +25,17 @@ def list_all(
     if context.invoked_subcommand:
         return
     from bench.catalogue import catalogue
+    from bench.report.narrow import print_table
+    from bench.report.render import TextTable
 
     rows = catalogue()
     if as_json:
         print(json.dumps(rows, indent=1, ensure_ascii=False))
         return
-    table = Table(box=SIMPLE, padding=0, title="Methods, at 256x256", title_justify="left")
-    for heading in ("method", "paper", "task", "params G", "params all", "GMACs", "GFLOPs", "mask", "weights"):
-        left = heading in ("method", "paper", "task", "weights")
-        table.add_column(heading, justify="left" if left else "right", overflow="fold", no_wrap=heading == "method")
-    for row in rows:
-        table.add_row(*map(escape, _cells(row)))
     console = Console(emoji=False)
-    console.print(table)
+    headings = ["method", "paper", "task", "params G", "params all", "GMACs", "GFLOPs", "mask", "weights"]
+    table = TextTable("Methods, at 256x256", headings, [_cells(row) for row in rows])
+    print_table(table, console, left=("paper", "task", "weights"))
     console.print(
         "Trainable parameters of what predicts, and with its discriminators; MACs of one prediction as fvcore counts "
         "them, FLOPs are 2 x MACs; those of classical methods are not counted. mask: whether it is told where the hole "

@@ -6,7 +6,8 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,17 +16,20 @@ import typer
 from rich.console import Console
 
 from bench.inputs import InputError, ScaleName, is_file
+from bench.interrupts import INTERRUPTED as INTERRUPTED
 
 if TYPE_CHECKING:
     from bench.cluster.executor import Cluster
     from bench.store import RunStore
 
 GRACE_SECONDS, HANG_SECONDS = 60, 1800
-DONE, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+DONE, SOME_FAILED, BAD_INPUT = 0, 1, 2
 
 Studies = Annotated[
     list[str],
-    typer.Argument(metavar="STUDY... [KEY=VALUE...]", help="Study files, then dotted overrides: train.steps=500."),
+    typer.Argument(
+        metavar="STUDY... [KEY=VALUE...]", help="Study files or names, then dotted overrides: train.steps=500."
+    ),
 ]
 Scale = Annotated[ScaleName, typer.Option(help="How much compute: tiny (seconds), small (minutes on a laptop), paper.")]
 Data = Annotated[str | None, typer.Option(metavar="photos|places365|PATH", help="Data set, or a folder of images.")]
@@ -139,18 +143,28 @@ def say_advice(lines: Iterable[str]) -> None:
         say(f"note: {line}")
 
 
+def check_distinct(files: Sequence[str | Path], what: str) -> None:
+    """Refuse files whose reports would lie in one folder, be it on a disk that knows no upper case. Raises
+    InputError."""
+    names = [Path(file).stem for file in files]
+    alike = [unicodedata.normalize("NFC", name).casefold() for name in names]
+    twice = [name for name, key in zip(names, alike, strict=True) if alike.count(key) > 1]
+    if twice:
+        shown = " and ".join(dict.fromkeys(twice))
+        raise InputError(f"command line: several {what} are named {shown}; their reports would overwrite each other")
+
+
 def load_studies(
     arguments: list[str], scale: ScaleName, data: str | None, may_be_empty: bool = False, max_runs: int | None = None
 ) -> list[Any]:
     """Study files and overrides, as the command line mixes them, to studies."""
+    from bench.shipped import HOW
     from bench.study import load_study
     from bench.variants import MOST_RUNS
 
     paths = [Path(a) for a in arguments if "=" not in a or is_file(a)]
     overrides = tuple(a for a in arguments if Path(a) not in paths)
     if not paths and not may_be_empty:
-        raise InputError("command line: no study; give a YAML file such as ablations/pooling.yaml")
-    twice = {p.stem for p in paths if sum(q.stem == p.stem for q in paths) > 1}
-    if twice:
-        raise InputError(f"command line: several studies are named {', '.join(twice)}; their reports would overwrite")
+        raise InputError(f"command line: no study; give a YAML file such as ablations/pooling.yaml, or a name; {HOW}")
+    check_distinct(paths, "studies")
     return [load_study(path, scale, data, overrides, max_runs or MOST_RUNS) for path in paths]

@@ -38,10 +38,11 @@ from bench.inputs import InputError, ScaleName, is_file
 
 
 def is_search(path: Path) -> bool:
-    """Whether a YAML file is a search's. Raises InputError if it cannot be read."""
+    """Whether a file, or the bare name of a shipped one, is a search's. Raises InputError if it cannot be read."""
+    from bench.shipped import file_of
     from bench.yaml_lines import Located
 
-    return "space" in Located(path).content
+    return "space" in Located(file_of(path)).content
 
 
 def search(
@@ -83,10 +84,11 @@ def search(
     from bench.data.advice import advice
     from bench.data.dataset import open_dataset
     from bench.search.load import load_search
+    from bench.shipped import HOW
 
     files = [Path(a) for a in arguments if "=" not in a or is_file(a)]
     if len(files) != 1:
-        raise InputError(f"command line: one search at a time, here are {len(files)}; see ablations/search/")
+        raise InputError(f"command line: one search at a time, here are {len(files)}; {HOW}")
     overrides = tuple(a for a in arguments if Path(a) not in files)
     loaded = load_search(files[0], scale, data, overrides, trials)
     check_folder("--runs", runs)
@@ -190,12 +192,15 @@ def _collected(
     loaded = load_search(path, scale, data, overrides)
     folder = reports / loaded.name
     if not check:
+        from bench.report.held import check_free
         from bench.search.finish import write_all
+        from bench.search.outcome import describe
         from bench.search.storage import default_storage, has_study, open_study
         from bench.store import RunStore
 
         url = storage or default_storage(loaded, runs)
         if has_study(loaded, url):
+            check_free("search", path, describe(loaded), folder)
             write_all(loaded, open_study(loaded, url)[0], RunStore(runs), folder, pictures)
             return folder, True
     if not (folder / TRIALS).exists():

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from bench.cli_options import GRACE_SECONDS, SOME_FAILED, Grace, Runs, say
 from bench.inputs import InputError
+
+HEADINGS = ["run", "file", "what is wrong", "what becomes of it"]
 
 
 def verify(
@@ -22,6 +22,8 @@ def verify(
     grace: Grace = GRACE_SECONDS,
 ) -> None:
     """Check every run of a store: checksums, missing and damaged files, checkpoints, ids, leases."""
+    from bench.report.narrow import print_table
+    from bench.report.render import TextTable
     from bench.store import RunStore
     from bench.verify import SET_BACK, repair_run, verify_store
 
@@ -29,7 +31,7 @@ def verify(
         raise InputError(f"--runs {runs}: there is no such folder; bench run makes it")
     console, store = Console(emoji=False), RunStore(runs, grace)
     found = verify_store(store)
-    table = Table("run", "file", "what is wrong", "what becomes of it", title_justify="left", box=None, pad_edge=False)
+    rows = []
     repaired = {
         run: repair_run(store, run) for run in dict.fromkeys(f.run for f in found if f.can_be_repaired and repair)
     }
@@ -37,9 +39,8 @@ def verify(
     for finding in found:
         outcome = repaired[finding.run] if finding.can_be_repaired and repair else finding.remedy
         left += (finding.is_damage or finding.is_unreadable) and outcome != SET_BACK
-        table.add_row(*map(escape, (finding.run, finding.file, finding.problem, outcome)))
-    if found:
-        console.print(table)
+        rows.append([finding.run, finding.file, finding.problem, outcome])
+    print_table(TextTable("", HEADINGS, rows), console, left=HEADINGS)
     damaged = {finding.run for finding in found if finding.is_damage}
     unread = {finding.run for finding in found if finding.is_unreadable}
     counts = f"{len(store.runs())} runs checked, {len(damaged)} damaged" + (

@@ -6,9 +6,18 @@ generation Tasks".
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from bench.inputs import InputError as InputError
 
@@ -24,10 +33,31 @@ LATER = (
 """Fields that came after the first runs were stored."""
 
 
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """The types that a field's annotation is made of."""
+    yield annotation
+    for inner in get_args(annotation):
+        yield from _kinds(inner)
+
+
 class Section(BaseModel):
     """A frozen group of fields that refuses unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_boolean_is_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """pydantic would take true, which yes and on are in YAML too, for 1."""
+        given = value if isinstance(value, list | tuple) else [value]
+        if info.field_name and any(isinstance(one, bool) for one in given):
+            kinds = set(_kinds(cls.model_fields[info.field_name].annotation))
+            if kinds & {int, float} and bool not in kinds:
+                wanted = "integer" if int in kinds else "number"
+                raise ValueError(
+                    f"input should be a valid {wanted}, not {value!r}; yes, no, on and off are booleans in YAML"
+                )
+        return value
 
 
 class TaskConfig(Section):

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any, Literal
 
 from bench.faults import LeftAsItIs
+from bench.interrupts import sigint_blocked
 from bench.machine import Machine
 from bench.store import RunStore, State
 from bench.study import Run
@@ -147,19 +148,6 @@ def pass_on(news: Any, tell: Callable[..., None]) -> None:
     """Read a queue out, until there is a None in it."""
     while (item := news.get()) is not None:
         tell(*item)
-
-
-@contextmanager
-def sigint_blocked() -> Iterator[None]:
-    """For processes that are started meanwhile."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

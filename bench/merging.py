@@ -11,7 +11,8 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from bench.config import BUDGETS, InputError, RunConfig, Section
-from bench.yaml_lines import MOST_DEPTH, Key, dotted, explain, nearest, unfit
+from bench.yaml_lines import Key, dotted, explain, nearest, parse_value
+from bench.yaml_values import MOST_DEPTH
 
 MOST_VALUES = 500
 """Of a config layer."""
@@ -127,21 +128,12 @@ def nested(path: str, value: Any) -> dict[str, Any]:
 
 def parse_override(text: str) -> tuple[str, Any]:
     """`train.steps=500` -> ("train.steps", 500), the value read as YAML. Raises InputError."""
-    path, equals, _ = text.partition("=")
+    path, equals, given = text.partition("=")
     if not equals or not path or any(not part for part in path.split(".")) or path.count(".") >= MOST_DEPTH:
         raise InputError(
             f"command line: {text!r} is not an override; write it as key=value, for example train.steps=500"
         )
-    try:
-        value: Any = OmegaConf.to_container(OmegaConf.from_dotlist([text]), resolve=False)
-        for part in path.split("."):
-            value = value[part]
-    except (OmegaConfBaseException, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"command line: {text!r}: {str(error).splitlines()[0]}") from None
-    except Exception as error:  # PyYAML's errors, without importing it for its base class
-        raise InputError(f"command line: {text!r}: not a YAML value ({type(error).__name__})") from None
-    for _, problem in unfit(value):
-        raise InputError(f"command line: {text!r}: {problem}")
+    value = parse_value(given, lambda problem: InputError(f"command line: {text!r}: {problem}"))
     return path, value
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from bench.data.cache import cache_root
 from bench.faults import SAID, name_of, with_kind
+from bench.interrupts import sigint_blocked
 from bench.machine import Machine
 from bench.store import read_text, write_atomically
 from bench.study import Run
@@ -77,7 +78,8 @@ def probe_apart(run: Run, metrics: Sequence[str], machine: Machine) -> Probe:
     ours, theirs = context.Pipe(duplex=False)
     begun = time.monotonic()  # the same clock in all processes
     process = context.Process(target=_serve, args=(theirs, run, tuple(metrics), machine, begun), daemon=True)
-    process.start()
+    with sigint_blocked():
+        process.start()
     theirs.close()
     try:
         found: Probe = ours.recv()

@@ -21,6 +21,7 @@ from bench.data.dataset import Dataset, open_dataset
 from bench.hypothesis import Hypothesis, Side, parse_hypotheses
 from bench.measure.metrics import METRICS
 from bench.merging import Layer, check_top, nested, parse_override
+from bench.shipped import as_called, file_of
 from bench.store import run_id
 from bench.study_file import SCALES, Claim, Overlay, ScaleName, StudyFile, check_name
 from bench.variants import MOST_RUNS, Variant, check_size, make_variants, seeds_of, unknown_method
@@ -133,8 +134,9 @@ def load_study(
     overrides: tuple[str, ...] = (),
     max_runs: int = MOST_RUNS,
 ) -> Study:
-    """Read a study. `data` is a data set's name or a folder. Raises InputError; writes nothing."""
-    located = Located(path)
+    """Read a study. `path` may be the bare name of a shipped one; `data` is a data set's name or a folder. Raises
+    InputError; writes nothing."""
+    located, path = Located(file_of(path)), as_called(path)
     check_name(path)
     file, config_overrides = _apply_to_study(read_study_file(located), scale, overrides)
     check_size(file, located, scale, max_runs)
@@ -166,8 +168,11 @@ def read_study_file(located: Located) -> StudyFile:
     """The YAML's keys, checked. Raises InputError."""
     if "space" in located.content:
         raise located.error(("space",), f"this is a search; give it to bench search, as `bench search {located.path}`")
+    content, section = located.content, located.marks.numbers.get(("claim", "section"))
+    if section is not None:  # 3.10 is not 3.1
+        content = content | {"claim": content["claim"] | {"section": section}}
     try:
-        return StudyFile.model_validate(located.content)
+        return StudyFile.model_validate(content)
     except ValidationError as error:
         at, problem = explain(error, StudyFile)[0]
         raise located.error(at, problem) from None

@@ -12,8 +12,16 @@ from harness import ROOT
 
 FLOORS = [  # from the roof down; a module may import from its own line or from those below
     ["bench.__main__"],
+    ["bench.entry"],
     ["bench.cli"],
-    ["bench.cli_baselines", "bench.cli_plan", "bench.cli_profile", "bench.cli_search", "bench.cli_verify"],
+    [
+        "bench.cli_baselines",
+        "bench.cli_plan",
+        "bench.cli_profile",
+        "bench.cli_search",
+        "bench.cli_studies",
+        "bench.cli_verify",
+    ],
     ["bench.cli_options"],
     ["bench.profile"],
     ["bench.search"],
@@ -37,8 +45,9 @@ FLOORS = [  # from the roof down; a module may import from its own line or from 
     ["bench.study"],
     ["bench.variants"],
     ["bench.axes", "bench.hypothesis", "bench.labels"],
-    ["bench.merging", "bench.study_file"],
+    ["bench.merging", "bench.shipped", "bench.study_file"],
     ["bench.yaml_lines"],
+    ["bench.yaml_values"],
     ["bench.measure"],
     ["baselines"],
     ["bench.training"],
@@ -48,7 +57,7 @@ FLOORS = [  # from the roof down; a module may import from its own line or from 
     ["bench.lease", "bench.checkpoint_header"],
     ["bench.checksums", "bench.faults"],
     ["bench.config"],
-    ["bench.inputs"],
+    ["bench.inputs", "bench.interrupts"],
 ]
 MODULES = sorted([*(ROOT / "bench").rglob("*.py"), *(ROOT / "baselines").rglob("*.py")])
 

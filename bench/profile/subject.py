@@ -12,8 +12,9 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 from baselines.weights import WeightsMissing
-from bench.executors import die_with_parent, sigint_blocked
+from bench.executors import die_with_parent
 from bench.inputs import InputError
+from bench.interrupts import sigint_blocked
 from bench.machine import Machine
 from bench.profile.case import Case, Settings
 

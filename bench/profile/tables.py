@@ -12,6 +12,7 @@ from bench.config import InputError, RunConfig
 from bench.inputs import is_file
 from bench.merging import Layer, check_top, merge, parse_override
 from bench.profile.case import Case, Loop, Work
+from bench.shipped import HOW, meant
 from bench.study import command_layers, load_study, scale_layer
 from bench.study_file import ScaleName
 from bench.variants import unknown_method
@@ -91,7 +92,7 @@ def _configs(
     targets: Sequence[str], scale: ScaleName, data: str | None, overrides: Sequence[str]
 ) -> tuple[list[tuple[str, RunConfig]], str, str]:
     """Labelled configs, the record's name and its title."""
-    files = [target for target in targets if Path(target).suffix in (".yaml", ".yml") or is_file(target)]
+    files = [target for target in targets if _is_study(target)]
     if files:
         if len(targets) > 1:
             raise InputError("command line: measure one study at a time, or several methods")
@@ -99,10 +100,17 @@ def _configs(
         return [(v.label, v.config) for v in study.variants], f"{study.name}-{scale}", f"{study.title}, scale {scale}"
     for target in targets:
         if problem := unknown_method(target):
-            raise InputError(f"command line: {problem}; or give a study's YAML file")
+            raise InputError(f"command line: {problem}; or give a study, a YAML file or a name; {HOW}")
     named = [(target, _method_config(target, scale, data, overrides)) for target in targets]
     name = "-".join(target.replace(":", ".") for target in targets)
     return named, f"{name}-{scale}", f"{', '.join(targets)}, scale {scale}"
+
+
+def _is_study(target: str) -> bool:
+    """A file's path, or the name of a shipped study that no method has."""
+    if Path(target).suffix in (".yaml", ".yml") or is_file(target):
+        return True
+    return unknown_method(target) is not None and meant(Path(target)) is not None
 
 
 def _method_config(method: str, scale: ScaleName, data: str | None, overrides: Sequence[str]) -> RunConfig:

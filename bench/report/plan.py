@@ -9,34 +9,28 @@ from dataclasses import asdict
 from statistics import median
 from typing import Any
 
-from rich.box import SIMPLE
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from bench.labels import MISSING
 from bench.merging import difference
 from bench.outlook import Outlook
 from bench.price import UNKNOWN, Planned, configs_without_price
 from bench.probe import all_remembered
+from bench.report.narrow import print_table
+from bench.report.render import TextTable
 from bench.study import Study
 
 HEADINGS = ("variant", "seed", "run", "state", "time", "memory", "from")
-WIDTHS = {"variant": 8, "seed": 4, "state": 11, "time": 6, "memory": 6, "from": 7}
-"""At least, so that words stay whole where the terminal is narrow."""
 SHOWN = 3  # of the runs that cannot be read, with the file and the reason
 
 
 def print_plan(study: Study, planned: Sequence[Planned], console: Console) -> None:
     """Each run with its state and price, and each variant's difference from the control."""
-    title = escape(f"{study.title} ({study.path}, scale {study.scale})")
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE, padding=(0, 1, 0, 0))
-    for heading in HEADINGS:
-        table.add_column(heading, no_wrap=heading == "run", overflow="fold", min_width=WIDTHS.get(heading))
-    for one in planned:
-        cells = (one.run.label, str(one.run.config.seed), one.run.id, state_text(one), *_price_cells(one))
-        table.add_row(*map(escape, cells))
-    console.print(table)
+    rows = [
+        [one.run.label, str(one.run.config.seed), one.run.id, state_text(one), *_price_cells(one)] for one in planned
+    ]
+    title = f"{study.title} ({study.path}, scale {study.scale})"
+    print_table(TextTable(title, list(HEADINGS), rows), console, left=HEADINGS)
     print_differences(study, console)
     counts = Counter(state_text(one).split(",")[0] for one in planned)
     console.print(", ".join(f"{count} {state}" for state, count in counts.items()), highlight=False)
@@ -65,15 +59,12 @@ def state_text(one: Planned) -> str:
 
 def print_differences(study: Study, console: Console) -> None:
     """Each variant's difference from the control."""
-    table = Table("differs from", f"{escape(study.control.label)} by", box=None, padding=(0, 2, 0, 1))
+    headings, rows = ["differs from", f"{study.control.label} by"], []
     for variant in study.variants[1:]:
         changes = difference(variant.config, study.control.config).items()
         what = "\n".join(f"{path}: {old} -> {new}" for path, (old, new) in changes)
-        table.add_row(
-            escape(variant.label), escape(f"method: {variant.config.method}" if variant.is_baseline else what)
-        )
-    if study.variants[1:]:
-        console.print(table)
+        rows.append([variant.label, f"method: {variant.config.method}" if variant.is_baseline else what])
+    print_table(TextTable("", headings, rows), console, left=headings)
 
 
 def _price_cells(one: Planned) -> tuple[str, str, str]:

@@ -7,10 +7,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from bench.report.narrow import print_table
 from bench.report.search_frames import best_trials, objectives, winner, word
 from bench.report.search_results import SearchResults
 from bench.report.search_tables import best_table, change, counts_text, shown
-from bench.report.terminal import narrow_parts, rich_table
 
 TOP = 5
 
@@ -19,8 +19,7 @@ def print_search(results: SearchResults, folder: Path, console: Console) -> None
     """The best trials, how many ended how, the winner beside the default, and where the page is."""
     console.rule(escape(results.search["title"]))
     if best_trials(results):
-        for part in narrow_parts(best_table(results, TOP, compact=True), console.width):
-            console.print(rich_table(part))
+        print_table(best_table(results, TOP, compact=True), console)
     console.print(f"{counts_text(results)}.", highlight=False)
     for line in _winner(results):
         console.print(escape(line), highlight=False)

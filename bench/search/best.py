@@ -15,6 +15,7 @@ from bench.merging import difference, merge, nested
 from bench.search.load import Search
 from bench.search.space import TRIES, random_values
 from bench.study import load_study
+from bench.yaml_values import Dumper
 
 DEFAULT, BEST = "default", "best"
 """The variants of the study; the second is its name too."""
@@ -64,7 +65,7 @@ def best_yaml(search: Search, changes: dict[str, Any], equal: Collection[str]) -
     }
     content = {key: value for key, value in content.items() if value not in (None, [], {})} | {"metrics": scores}
     head = f"# Written by `{search.command}`: the winner of the search, held against the default.\n"
-    return head + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
+    return head + yaml.dump(content, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
 def _hypotheses(search: Search) -> Iterator[dict[str, str]]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
 from bench.config import Section
+from bench.inputs import is_file
+from bench.shipped import shipped
 from bench.study_file import SEEDS, ScaleName, Seed
+from bench.yaml_lines import Located
 
 Sampler = Literal["tpe", "gp", "nsga2", "random", "grid"]
 Pruner = Literal["median", "hyperband", "wilcoxon", "none"]
@@ -77,7 +81,8 @@ class SearchFile(Section):
     question: Annotated[str, Field(min_length=1)]
     """What the search is to answer."""
     study: str | None = None
-    """A study whose control is the default and what the base lies over; its path, from this file."""
+    """A study whose control is the default and what the base lies over; its path from this file, or the name
+    of a shipped one."""
     base: dict[str, Any] = {}
     """Config that all trials share, over the scale's. As it is, it is the default that the winner is compared with."""
     space: Annotated[dict[str, Any], Field(min_length=1)]
@@ -110,3 +115,14 @@ class SearchFile(Section):
         given = {name: value for name in ("trials", "seeds") if (value := getattr(overlay, name)) is not None}
         at_end = {"seeds": self.confirm.seeds or SEEDS[scale]} | overlay.confirm.model_dump(exclude_none=True)
         return self.model_copy(update=given | {"confirm": self.confirm.model_copy(update=at_end)})
+
+
+def study_of(located: Located, name: str) -> Path:
+    """The study that a search builds on: a path from the search's folder, or the name of a shipped one. Raises
+    InputError."""
+    beside = located.path.parent / name
+    study = beside if is_file(beside) else shipped().get(name)
+    if study is None:
+        where = f"give the study's path from {located.path.parent}, or the name of a shipped one"
+        raise located.error(("study",), f"{name} is not a file; {where}")
+    return study

@@ -16,13 +16,13 @@ from baselines import UNTRAINED
 from bench.axes import leaves_meet, merge_deep
 from bench.config import DataConfig, InputError, RunConfig
 from bench.data.dataset import open_dataset
-from bench.inputs import is_file
 from bench.measure import PEAK_VERSION
 from bench.measure.metrics import METRICS
 from bench.merging import Layer, check_top, merge, nested, parse_override
-from bench.search.file import FRESH, Pruner, SearchFile, SearchOverlay
+from bench.search.file import FRESH, Pruner, SearchFile, SearchOverlay, study_of
 from bench.search.goals import Constraint, Objective, choose_pruner, read_constraints, read_objectives
 from bench.search.space import Assigned, Part, check_space, read_space, size
+from bench.shipped import as_called, file_of
 from bench.store import run_id
 from bench.study import Run, control_layers, layers_of, method_code
 from bench.study_file import SCALES, ScaleName, check_name
@@ -172,8 +172,8 @@ def load_search(
     overrides: tuple[str, ...] = (),
     trials: int | None = None,
 ) -> Search:
-    """Read a search. Raises InputError; writes nothing."""
-    located = Located(path)
+    """Read a search; `path` may be the bare name of a shipped one. Raises InputError; writes nothing."""
+    located, path = Located(file_of(path)), as_called(path)
     check_name(path)
     file = _read(located).at(scale)
     if trials is None:
@@ -281,12 +281,7 @@ def _layers(
     lowest, base, over, *command_line = layers_of(file.base, overlay, located, scale, data, overrides)
     between = []
     if file.study is not None:
-        study = located.path.parent / file.study
-        if not is_file(study):
-            raise located.error(
-                ("study",), f"{file.study} is not a file; give the study's path from {located.path.parent}"
-            )
-        between = control_layers(study, scale)
+        between = control_layers(study_of(located, file.study), scale)
     looks = {"train": {"validations": CHECKS if pruner in ("median", "hyperband") else 1}}
     return [lowest, _own(looks), *between, base, over], command_line
 

@@ -17,6 +17,7 @@ from bench.cluster.tasks import Driver, at_node, node_runs
 from bench.config import InputError
 from bench.executors import Tell
 from bench.runner import MOST_LOSSES
+from bench.search.file import study_of
 from bench.search.load import Search, load_search
 from bench.search.processes import WorkersLost
 from bench.search.worker import Orders, Worker
@@ -70,12 +71,12 @@ def check_shared(cluster: Cluster, url: str, is_given: bool) -> None:
 
 def _texts(search: Search) -> tuple[Texts, str]:
     """The files that a node reads the search from, and the search's own name among them."""
-    ours = Path(os.path.abspath(search.path))
-    files = [ours]
-    if search.file.study is not None:
-        files.append(Path(os.path.abspath(ours.parent / search.file.study)))
+    ours = Path(os.path.abspath(search.located.path))
+    files = {ours: ours}
+    if (name := search.file.study) is not None:
+        files[Path(os.path.abspath(ours.parent / name))] = study_of(search.located, name)
     root = os.path.commonpath([file.parent for file in files])
-    texts = {os.path.relpath(file, root): file.read_text(encoding="utf-8") for file in files}
+    texts = {os.path.relpath(file, root): content.read_text(encoding="utf-8") for file, content in files.items()}
     return texts, os.path.relpath(ours, root)
 
 

@@ -34,7 +34,7 @@ def collect_search(search: Search, study: Study, store: RunStore) -> SearchResul
     win = winner(search.objectives, trials, default["values"])
     same = win is not None and search.config_of(win.changes).identity() == search.default.identity()
     return SearchResults(
-        search=_describe(search) | {"winner_is_default": same, "winner_rule": _rule(search.objectives, win, default)},
+        search=describe(search) | {"winner_is_default": same, "winner_rule": _rule(search.objectives, win, default)},
         trials=trials,
         default=default,
         importances=_importances(search, study),
@@ -42,7 +42,8 @@ def collect_search(search: Search, study: Study, store: RunStore) -> SearchResul
     )
 
 
-def _describe(search: Search) -> dict[str, Any]:
+def describe(search: Search) -> dict[str, Any]:
+    """What a report says of a search, in plain values."""
     file = search.file
     return {
         "name": search.name,

@@ -14,7 +14,8 @@ from optuna.study import Study
 from rich.console import Console
 
 from bench.config import InputError
-from bench.executors import die_with_parent, pass_on, sigint_blocked, signals_set
+from bench.executors import die_with_parent, pass_on, signals_set
+from bench.interrupts import sigint_blocked
 from bench.runner import MOST_LOSSES
 from bench.search.load import Search, load_search
 from bench.search.progress import SearchDisplay

@@ -9,13 +9,13 @@ from rich.console import Console
 
 from bench.config import InputError
 from bench.hypothesis import COUNTS
-from bench.report.archive import ARCHIVE
+from bench.report.held import check_free
 from bench.report.search_results import SearchResults
 from bench.runner import default_workers, jobs_of, run_jobs
 from bench.search.best import check_best
 from bench.search.finish import best_study, check_objectives, default_jobs, write_all
 from bench.search.load import Search
-from bench.search.outcome import collect_search
+from bench.search.outcome import collect_search, describe
 from bench.search.processes import work
 from bench.search.storage import open_study
 from bench.search.worker import Orders
@@ -43,8 +43,7 @@ def run_search(
     """
     check_objectives(search)
     check_best(search)
-    if (folder / ARCHIVE).exists():
-        raise InputError(f"{folder} holds the report of a study of this name; rename {search.path}, or give --reports")
+    check_free("search", search.path, describe(search), folder)
     work(search, orders, _workers(search, orders, workers, cluster), console, cluster)
     study, _ = open_study(search, orders.url)
     states: dict[str, State] = {}

@@ -1,0 +1,68 @@
+"""`bench studies`: the studies and searches that travel with the package, and one of them to be edited."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bench.inputs import InputError
+
+app = typer.Typer(invoke_without_command=True, help="The studies and searches that are shipped, and what they ask.")
+
+
+@app.callback()
+def list_all(context: typer.Context) -> None:
+    """The studies that are shipped, with their claims, and the searches; their names go wherever a file goes."""
+    if context.invoked_subcommand:
+        return
+    from bench.report.narrow import print_table
+    from bench.report.render import TextTable
+    from bench.shipped import shipped
+    from bench.yaml_lines import Located
+
+    studies, searches = [], []
+    for name, path in shipped().items():
+        file = Located(path).content
+        if "space" in file:
+            searches.append([name, f"{file['title']}\n{' '.join(file['question'].split())}"])
+        else:
+            text, section = file["claim"]["text"], file["claim"].get("section")
+            where = f" (section {section})" if section else ""
+            studies.append([name, f"{file['title']}{where}\n{' '.join(text.split())}"])
+    console = Console(emoji=False)
+    for table in (
+        TextTable("Studies: bench run NAME", ["name", "claim"], studies),
+        TextTable("Searches: bench search NAME", ["name", "question"], searches),
+    ):
+        print_table(table, console, left=("claim", "question"))
+    console.print("`bench studies copy NAME` puts one here to be edited.", highlight=False)
+
+
+@app.command()
+def copy(
+    name: Annotated[str, typer.Argument(help="Of a study or a search that is shipped.")],
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to.")] = Path(),
+) -> None:
+    """Put a shipped study or search here, to be edited; what is there already stays."""
+    from bench.shipped import shipped
+    from bench.yaml_lines import nearest
+
+    if name not in shipped():
+        raise InputError(f"command line: no shipped study is called {name!r}; {nearest(name, list(shipped()))}")
+    path = folder / f"{name}.yaml"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(shipped()[name].read_text(encoding="utf-8"))
+    except FileExistsError:
+        what = f"{path}: is there already" if folder.is_dir() else f"{folder}: is not a folder"
+        raise InputError(f"{what}; name another folder, as in `bench studies copy {name} DIR`") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+    command = "search" if shipped()[name].parent.name == "search" else "run"
+    Console(soft_wrap=True, emoji=False).print(
+        f"{path}: edit it, then bench {command} {path}", highlight=False, markup=False
+    )

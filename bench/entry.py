@@ -1,0 +1,13 @@
+"""Where `bench` begins: first it is settled what an interruption does, then comes what takes time to import."""
+
+from __future__ import annotations
+
+from bench.interrupts import listen
+
+
+def main() -> None:
+    """Entry point: errors in words, exit codes as README says."""
+    listen()
+    from bench.cli import main as run
+
+    run()
