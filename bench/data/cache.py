@@ -24,7 +24,7 @@ from bench.data.copies import kin_of
 from bench.data.decode import NEAR_COPY_BITS, SUFFIXES, DecodedImage, Pixels, decode, read_regular
 from bench.data.files import ImageFile, Skipped, Split, content_hashes, unreadable
 from bench.data.shown import Profile
-from bench.faults import PASSING, Unreadable, reading
+from bench.faults import Unreadable, reading
 from bench.inputs import printable
 
 CACHE_VERSION = 2  # raise it when the same file would decode to other pixels
@@ -99,8 +99,6 @@ def open_decoded(files: Sequence[ImageFile], image_size: int, scales: Sequence[f
     photos, skipped = [], []
     for file, sha256 in zip(files, hashes, strict=True):
         if isinstance(sha256, OSError):
-            if sha256.errno in PASSING:
-                raise Unreadable.of(file.path, sha256)
             skipped.append(unreadable(file, sha256))
         elif sha256 in index.skipped:
             skipped.append(Skipped(file.name, index.skipped[sha256]))

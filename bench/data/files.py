@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
@@ -13,11 +12,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-from bench.config import InputError
 from bench.data.decode import open_regular
+from bench.faults import PASSING, Unreadable
 
 Split = Literal["train", "val"]
-OF_THE_MACHINE = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE}
 CHUNK = 64  # files that are hashed in one go: to hand one to a thread takes as long as to hash it
 LIKE_AN_ESCAPE = re.compile(r"\\[\\tnrxuU]")
 
@@ -85,14 +83,14 @@ def content_hashes(files: Sequence[ImageFile]) -> list[str | OSError]:
         return [found for some in pool.map(lambda chunk: list(map(hash_or_error, chunk)), chunks) for found in some]
 
 
-def check_is_of_the_file(error: OSError, path: object) -> None:
-    """An image is not left out of a set because the machine is short of something. Raises InputError."""
-    if error.errno in OF_THE_MACHINE:
-        raise InputError(f"{path} cannot be read now ({error.strerror}); mend that, and run again")
+def check_is_of_the_file(error: OSError, path: Path) -> None:
+    """An image is not left out of a set because the machine is short of something. Raises Unreadable."""
+    if error.errno in PASSING:
+        raise Unreadable.of(path, error)
 
 
 def unreadable(file: ImageFile, error: OSError) -> Skipped:
-    """The file with the reason why it could not be opened. Raises InputError where that says nothing about the file."""
+    """The file with the reason why it could not be opened. Raises Unreadable where that says nothing about the file."""
     check_is_of_the_file(error, file.path)
     is_broken_link = isinstance(error, FileNotFoundError) and file.path.is_symlink()
     why = "a link to a file that is not there" if is_broken_link else error.strerror or str(error)

@@ -51,7 +51,7 @@ def images_below(root: Path, below: Path, split: Split | None = None, without: C
     start = len(os.path.join(root, ""))
 
     def cannot_be_listed(error: OSError) -> None:
-        check_is_of_the_file(error, error.filename)
+        check_is_of_the_file(error, Path(error.filename))
         folder = spelled(os.path.join(error.filename, "")[start:])
         found.skipped.append(Skipped(folder, f"cannot be listed ({error.strerror})"))
 

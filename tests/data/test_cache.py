@@ -21,6 +21,7 @@ from bench.config import InputError
 from bench.data.cache import Decoded, cache_root, open_decoded
 from bench.data.decode import decode
 from bench.data.files import ImageFile, Skipped
+from bench.faults import Unreadable
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -119,7 +120,7 @@ def test_a_machine_short_of_something_leaves_no_image_out(pair, monkeypatch, num
         return opened(path, *arguments, **more)
 
     monkeypatch.setattr(os, "open", refuse)
-    with pytest.raises(InputError, match=rf"a\.png cannot be read now \({os.strerror(number)}\); mend that"):
+    with pytest.raises(Unreadable, match=rf"a\.png: cannot be read \({os.strerror(number)}\)"):
         open_decoded(pair, 8, (1.0,))
 
 
