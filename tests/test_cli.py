@@ -232,7 +232,9 @@ def test_a_method_from_outside_is_a_baseline_and_its_code_is_part_of_its_runs(
     assert ", 1 to do" in bench("run", study, *RUN).stdout
 
 
-def test_a_run_that_fails_is_tried_again(bench: Bench, write_study: WriteStudy, tmp_path: Path) -> None:
+def test_a_run_that_is_done_stays_so_and_what_failed_is_tried_again(
+    bench: Bench, write_study: WriteStudy, tmp_path: Path
+) -> None:
     study = write_study()
     weights = {"BENCH_STLPIPS_WEIGHTS": str(tmp_path / "broken.pth")}
     (tmp_path / "broken.pth").write_bytes(b"not weights")
@@ -243,9 +245,11 @@ def test_a_run_that_fails_is_tried_again(bench: Bench, write_study: WriteStudy, 
     study = write_study(metrics=["psnr", "ssim", "colorfulness"])
     failed = bench("run", study, *RUN, **weights)
     assert failed.returncode == 1
-    assert "failed" in failed.stdout
+    assert "is done, but was not scored: Damaged: " in failed.stdout
     assert "Traceback" not in failed.stdout + failed.stderr
-    assert json.loads((run / "outcome.json").read_text())["state"] == "failed"
+    assert json.loads((run / "outcome.json").read_text())["state"] == "done"
+    again = bench("run", study, *RUN, **weights)
+    assert (again.returncode, "is done, but was not scored" in again.stdout) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,13 @@ def test_what_is_told_to_ignore_ctrl_c_does(tmp_path: Path) -> None:
 def _python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     begin = "import os, signal, sys; from bench.interrupts import at_work, listen; listen()\n"
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}"}
-    return subprocess.run([sys.executable, "-c", begin + code], capture_output=True, text=True, env=environment)
+    return subprocess.run(
+        [sys.executable, "-c", begin + code],
+        capture_output=True,
+        text=True,
+        env=environment,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # who runs the tests may have it ignored
+    )
 
 
 @pytest.mark.parametrize(
