@@ -164,8 +164,9 @@ def _finish(store: RunStore, run: Run, state: State, reason: str, **more: Any) -
 
 def _watchdog(run: Run, store: RunStore, machine: Machine) -> Watchdog:
     def hung(reason: str) -> None:
-        print(f"{run.label}, seed {run.config.seed}: hung, {reason}; recorded as failed", flush=True)
-        _finish(store, run, "failed", f"{SAID['hung']}: {reason}", fault="hung")
+        is_new = store.end(run.id, "failed", f"{SAID['hung']}: {reason}", fault="hung")
+        stays = "recorded as failed" if is_new else "it stays done, without what was asked for now"
+        print(f"{run.label}, seed {run.config.seed}: hung, {reason}; {stays}", flush=True)
 
     return Watchdog(machine.hang_seconds, store.prepare(run.id) / "hang.txt", hung)
 

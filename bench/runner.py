@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -140,7 +140,7 @@ def _train(missing: list[Job], store: RunStore, machine: Machine, executor: Exec
                 display.end(run, "left as it is", state.reason)
             elif state == "running":
                 waiting.append(job_of[run.id])
-            elif state == "lost" and (store.read(run.id, "outcome") or {}).get("fault") != "hung":
+            elif state == "lost" and _read(store, run, "outcome").get("fault") != "hung":
                 lost.append(run)
             else:
                 _end(run, store, display)
@@ -165,14 +165,19 @@ def _train(missing: list[Job], store: RunStore, machine: Machine, executor: Exec
 
 
 def _end(run: Run, store: RunStore, display: Display) -> None:
-    display.end(run, store.state(run.id), (store.read(run.id, "outcome") or {}).get("reason", ""))
+    display.end(run, store.state(run.id), _read(store, run, "outcome").get("reason", ""))
 
 
 def _events(store: RunStore, run: Run) -> list[dict[str, str]]:
+    return list(_read(store, run, "events"))
+
+
+def _read(store: RunStore, run: Run, name: str) -> Any:
+    """NAME.json of a run, for what is told of it; empty where there is none, or it cannot be read now."""
     try:
-        return store.read(run.id, "events") or []
+        return store.read(run.id, name) or {}
     except Unreadable:
-        return []
+        return {}
 
 
 class Losses:
@@ -234,7 +239,7 @@ def _measure(missing: list[Run], store: RunStore, machine: Machine, measurer: Ex
             if state == "running" or (state == "lost" and losses <= MOST_LOSSES):
                 left.append(run)
                 continue
-            failure = store.read(run.id, "throughput.missing") or {}
+            failure = _read(store, run, "throughput.missing")
             display.end(run, "measured" if state == "done" else "not measured", failure.get("reason", ""))
         missing = left
         if missing:
