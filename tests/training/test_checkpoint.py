@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 from pathlib import Path
 from typing import Any
@@ -150,3 +151,14 @@ def test_weights_of_another_model_are_refused_by_name(trained: GAN, tmp_path: Pa
     save_weights(tmp_path / "weights.safetensors", without)
     with pytest.raises(RuntimeError, match="Missing key"):
         load_weights(tmp_path / "weights.safetensors", trained)
+
+
+@pytest.mark.parametrize("umask", [0o002, 0o022, 0o077])
+def test_files_follow_the_umask(trained: GAN, tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        save_checkpoint(tmp_path / "checkpoint.safetensors", trained, STATE)
+        save_weights(tmp_path / "weights.safetensors", trained)
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o666 & ~umask}
