@@ -16,7 +16,7 @@ from bench.study import load_study, method_code
 
 
 def test_the_id_of_the_default_run_is_this_one() -> None:
-    """It changes only with what a run's numbers mean; then bench.store.SCHEMA goes up, and this value with it."""
+    """It changes only with what a run's numbers mean; then SCHEMA of bench.store goes up with it."""
     assert run_id(RunConfig(), "0123456789abcdef") == "006b4c517b760ecb"
 
 

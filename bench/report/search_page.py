@@ -30,7 +30,7 @@ from bench.report.search_tables import (
 from bench.report.words import budget_text, listed, number
 from bench.store import read_text, write_atomically
 
-BEST = "best.yaml"
+BEST_FILE = "best.yaml"
 """The winner and the default as a study, in the report folder."""
 CONFIRMED = "best/report.md"
 """The report of that study."""
@@ -216,13 +216,13 @@ def winner_sentences(results: SearchResults, found: Trial) -> list[str]:
 def _best(results: SearchResults, folder: Path) -> list[str]:
     """The section on the winner's study, where there is one."""
     table = change_table(results)
-    if table is None or not (folder / BEST).exists():
+    if table is None or not (folder / BEST_FILE).exists():
         return []
     search, called = results.search, shlex.split(results.search["command"])
     data = called[called.index("--data") :][:2] if "--data" in called else []
     here = search.get("folder", f"reports/{search['name']}")
-    command = shlex.join(["bench", "run", f"{here}/{BEST}", "--scale", search["scale"], *data])
-    text = f"[`{BEST}`]({BEST}) is a study of the winner and the default, ready for `bench run`:"
+    command = shlex.join(["bench", "run", f"{here}/{BEST_FILE}", "--scale", search["scale"], *data])
+    text = f"[`{BEST_FILE}`]({BEST_FILE}) is a study of the winner and the default, ready for `bench run`:"
     return [f"## The best config\n\n{text}", fenced(command), f"What the winner sets:\n\n{markdown(table)}"]
 
 
