@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from baselines.contextual_attention import contextual_attention, nearest
-from bench.config import InputError, TrainConfig
+from bench.config import TrainConfig
 from bench.data.tasks import Batch
+from bench.errors import InputError
 from bench.training.trainable import autocast
 
 

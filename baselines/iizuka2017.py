@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adadelta, Optimizer
 
-from bench.config import DataConfig, InputError, RunConfig
+from bench.config import DataConfig, RunConfig
 from bench.data.batches import training_photographs
 from bench.data.tasks import Batch
+from bench.errors import InputError
+from bench.randomness import seeded
 from bench.training.losses import adversarial
 from bench.training.method import Progress
-from bench.training.randomness import seeded
 from bench.training.trainable import autocast, step
 
 COMPLETION_STEPS, DISCRIMINATOR_STEPS, ALL_STEPS = 90_000, 10_000, 500_000  # T_C, T_D, T_train (section 4)

@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from bench.config import InputError, RunConfig
+from bench.config import RunConfig
 from bench.data.tasks import Batch
+from bench.errors import InputError
+from bench.randomness import seeded
 from bench.training.method import Progress
-from bench.training.randomness import seeded
 from bench.training.trainable import autocast, step
 
 # The README's command for Places365 and the defaults of github.com/ImagingLab/Colorizing-with-GANs (src/options.py,

@@ -7,12 +7,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from bench.config import InputError, RunConfig
+from bench.config import RunConfig
 from bench.data.tasks import Batch
+from bench.errors import InputError
 from bench.models.layers import initialise
+from bench.randomness import seeded
 from bench.training.losses import adversarial
 from bench.training.method import Progress
-from bench.training.randomness import seeded
 from bench.training.trainable import autocast, step
 
 WIDTH = 64  # ngf and ndf: channels of the first layers (section 6.1)

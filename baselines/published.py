@@ -14,8 +14,9 @@ from torch.optim import Optimizer
 from baselines import METHODS
 from baselines.cards import CARDS
 from baselines.weights import base_of, require_weights, weights_path
-from bench.config import InputError, RunConfig
+from bench.config import RunConfig
 from bench.data.tasks import Batch
+from bench.errors import InputError
 from bench.training.checkpoint import Damaged, load_tensors, save_tensors
 from bench.training.method import Method, Progress
 

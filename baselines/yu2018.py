@@ -12,8 +12,8 @@ from torch.optim import Adam, Optimizer
 from baselines.coarse_to_fine import SameConv2d, TwoStage, check_size, complete, glorot, holed, paste
 from bench.config import RunConfig
 from bench.data.tasks import Batch
+from bench.randomness import seeded
 from bench.training.method import Progress
-from bench.training.randomness import seeded
 from bench.training.trainable import autocast, step
 
 # The authors' release, JiahuiYu/generative_inpainting, tag v1.0.0: inpaint_model.py (widths), inpaint.yml (weights of

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from baselines.ab_bins import bin_centres, colour_prior, rebalance, smooth, soft_encode
-from bench.config import InputError, RunConfig
+from bench.config import RunConfig
 from bench.data.colour import AB_RANGE
 from bench.data.tasks import Batch
+from bench.errors import InputError
+from bench.randomness import seeded
 from bench.training.method import Progress
-from bench.training.randomness import seeded
 from bench.training.trainable import autocast
 
 TEMPERATURE = 0.38  # section 2.3

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from baselines.zhang2016 import block, rename
-from bench.config import InputError, RunConfig
+from bench.config import RunConfig
 from bench.data.colour import AB_RANGE
 from bench.data.tasks import Batch
+from bench.errors import InputError
 from bench.models.layers import initialise
 from bench.training.method import Progress
 from bench.training.trainable import autocast

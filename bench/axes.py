@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from bench.config import InputError, RunConfig
+from bench.config import RunConfig
+from bench.errors import InputError
 from bench.labels import value_labels
 from bench.merging import Layer, check_count, flatten, nested
 from bench.study_file import Overlay, StudyFile

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from bench.checksums import tensors_sum
-from bench.faults import reading
+from bench.errors import reading
 
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
 """What is raised by bytes that are no checkpoint's."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from bench.faults import reading, writing
+from bench.errors import reading, writing
 
 Buffer: TypeAlias = bytes | memoryview
 NAME = "SHA256SUMS"

@@ -50,8 +50,7 @@ from bench.cli_profile import profile
 from bench.cli_search import is_search, report_searches, search
 from bench.cli_studies import app as studies_app
 from bench.cli_verify import verify
-from bench.faults import Unreadable, Unwritable
-from bench.inputs import InputError, is_file
+from bench.errors import InputError, Unreadable, Unwritable, is_file
 from bench.interrupts import INTERRUPTED, WORDS, at_work, listen, over, was_heard
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from bench.inputs import InputError
+from bench.errors import InputError
 from bench.labels import MISSING
 
 app = typer.Typer(invoke_without_command=True, help="What there is to compare with, and what it costs.")

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from bench.inputs import InputError, ScaleName, is_file
+from bench.errors import InputError, is_file
 from bench.interrupts import INTERRUPTED as INTERRUPTED
+from bench.scales import ScaleName
 
 if TYPE_CHECKING:
     from bench.cluster.executor import Cluster
@@ -85,7 +86,7 @@ def cluster_at(executor: str, address: str | None, store: RunStore) -> Iterator[
 @contextmanager
 def said_if_it_ends_early() -> Iterator[None]:
     """An interruption, and a store that is lost, in words and as exit codes: what is done is kept."""
-    from bench.faults import StoreLost
+    from bench.errors import StoreLost
 
     try:
         yield

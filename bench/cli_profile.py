@@ -24,7 +24,7 @@ from bench.cli_options import (
     known_device,
     say,
 )
-from bench.inputs import InputError, is_file
+from bench.errors import InputError, is_file
 
 REFERENCES = ("pix2pix",)
 COUNTS = "1,2,4"

@@ -34,7 +34,8 @@ from bench.cli_options import (
     say,
     say_advice,
 )
-from bench.inputs import InputError, ScaleName, is_file
+from bench.errors import InputError, is_file
+from bench.scales import ScaleName
 
 
 def is_search(path: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench.inputs import InputError
+from bench.errors import InputError
 
 app = typer.Typer(invoke_without_command=True, help="The studies and searches that are shipped, and what they ask.")
 

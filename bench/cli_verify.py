@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from bench.cli_options import GRACE_SECONDS, SOME_FAILED, Grace, Runs, say
-from bench.inputs import InputError
+from bench.errors import InputError
 
 HEADINGS = ["run", "file", "what is wrong", "what becomes of it"]
 

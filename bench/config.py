@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from bench.inputs import InputError as InputError
+from bench.errors import InputError as InputError
 
 BUDGETS = ("steps", "images", "seconds", "flops")
 """What a run's length can be given in."""

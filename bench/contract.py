@@ -18,7 +18,7 @@ from bench.build import build_method
 from bench.config import RunConfig
 from bench.data.batches import one_image, training_batch
 from bench.data.tasks import Batch, build_task
-from bench.study_file import SCALES
+from bench.scales import SCALES
 from bench.training.checkpoint import load_checkpoint, save_checkpoint
 from bench.training.method import Method, Progress
 

@@ -9,10 +9,10 @@ from bench.config import RunConfig
 from bench.data.batches import one_image, training_batch, validation_batches
 from bench.data.tasks import build_task
 from bench.hypothesis import COUNTS, OF_TRAINING
-from bench.machine import Machine
+from bench.machine import Machine, set_up
 from bench.measure.cost import count_cost, count_parameters
 from bench.measure.throughput import measure_inference, measure_training
-from bench.stages import INFERENCE_WINDOW, RING, TRAINING_WINDOW, set_up, typical_step
+from bench.stages import INFERENCE_WINDOW, RING, TRAINING_WINDOW, typical_step
 
 
 def costs_before_training(config: RunConfig, quantities: Collection[str], machine: Machine) -> dict[str, float]:

@@ -9,7 +9,7 @@ from typing import Any
 from baselines.outside import is_outside
 from baselines.weights import base_of
 from bench.checksums import NAME
-from bench.faults import is_there, writing
+from bench.errors import is_there, writing
 from bench.store import ASIDE, CHECKPOINTS, RunStore, schema_and_code
 
 OF_TRAINING = ("run.json", "training.json", "curve.csv", "weights.safetensors")

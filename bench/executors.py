@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Literal
 
-from bench.faults import LeftAsItIs
+from bench.errors import LeftAsItIs
 from bench.interrupts import sigint_blocked
 from bench.machine import Machine
 from bench.store import RunStore, State

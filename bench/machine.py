@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import os
 import platform
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from bench.inputs import InputError
+import torch
+
+from bench.errors import InputError
+
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of malloc.h
 
 MAKE = ("torch", "cuda", "device", "threads", "determinism")
 """Of a run's provenance: where two runs differ in one of these, their last bits may, and their speeds do."""
@@ -96,3 +103,27 @@ def _cards() -> list[str]:
     except (OSError, subprocess.SubprocessError):
         return []
     return [line.strip() for line in said.splitlines() if line.strip()]
+
+
+@functools.cache
+def keep_freed_memory() -> None:
+    """Once a process. Without it a run's speed depends on what ran before, since glibc's threshold moves with use."""
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return  # not glibc
+    mallopt(M_MMAP_MAX, 0)
+    mallopt(M_TRIM_THRESHOLD, -1)
+
+
+def set_up(machine: Machine, keeps_memory: bool = True) -> torch.device:
+    """Make this process compute as the machine says; with glibc's allocator as it is, if it is not to keep memory."""
+    device = torch.device(machine.device)
+    if device.type == "cuda":
+        cudnn: Any = torch.backends.cudnn  # mypy does not see what is inside
+        cudnn.conv.fp32_precision = "ieee"  # fp32 is what it says; cuDNN's default is TF32
+    else:
+        torch.set_num_threads(machine.threads)
+        if keeps_memory:
+            keep_freed_memory()
+    return device

@@ -10,7 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
-from bench.config import BUDGETS, InputError, RunConfig, Section
+from bench.config import BUDGETS, RunConfig, Section
+from bench.errors import InputError
 from bench.yaml_lines import Key, dotted, explain, nearest, parse_value
 from bench.yaml_values import MOST_DEPTH
 

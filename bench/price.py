@@ -14,8 +14,8 @@ from typing import Any, Literal
 from baselines.weights import base_of, weights_path
 from bench.checkpoint_header import training_state
 from bench.config import BUDGETS, RunConfig, TrainConfig
+from bench.errors import Unreadable
 from bench.executors import Job
-from bench.faults import Unreadable
 from bench.machine import Machine
 from bench.measure.metrics import METRICS
 from bench.probe import Probe, all_remembered, probe_apart, probe_file, recall, remember

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.data.cache import cache_root
-from bench.faults import SAID, name_of, with_kind
+from bench.errors import SAID, name_of, with_kind
 from bench.interrupts import sigint_blocked
 from bench.machine import Machine
 from bench.store import read_text, write_atomically

@@ -13,7 +13,7 @@ import torch
 
 from baselines.weights import WeightsMissing
 from bench.damage import set_back
-from bench.faults import (
+from bench.errors import (
     OF_THIS_PROCESS,
     SAID,
     LeftAsItIs,

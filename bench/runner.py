@@ -12,8 +12,8 @@ from rich.console import Console
 
 from baselines.weights import base_of, weights_path
 from bench.config import RunConfig
+from bench.errors import SAID, LeftAsItIs, Unreadable
 from bench.executors import End, Executor, Job, Tell, in_process, local_processes
-from bench.faults import SAID, LeftAsItIs, Unreadable
 from bench.machine import Machine, resolve_device
 from bench.measure.metrics import METRICS, Unavailable, load
 from bench.progress import Display

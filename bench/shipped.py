@@ -6,8 +6,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-from bench.config import InputError
-from bench.inputs import is_file
+from bench.errors import InputError, is_file
 from bench.yaml_lines import nearest
 
 PACKAGE = Path(__file__).parent

@@ -15,9 +15,8 @@ import torch
 from torch import Tensor
 
 from baselines import UNTRAINED
-from bench.allocator import keep_freed_memory
 from bench.build import build_method
-from bench.config import InputError, TrainConfig
+from bench.config import TrainConfig
 from bench.data.batches import (
     BATCH,
     BatchesAhead,
@@ -29,8 +28,8 @@ from bench.data.batches import (
 )
 from bench.data.dataset import Dataset
 from bench.data.tasks import Batch, build_task
-from bench.faults import DataChanged, is_there
-from bench.machine import Machine
+from bench.errors import DataChanged, InputError, is_there
+from bench.machine import Machine, set_up
 from bench.measure import PEAK_VERSION
 from bench.measure.cost import count_cost
 from bench.measure.metrics import METRICS, Unavailable, load
@@ -284,19 +283,6 @@ def typical_step(train: TrainConfig) -> int:
     """The first step behind pretraining, if any is."""
     last = train.steps - 1 if train.steps else train.pretrain_steps
     return min(train.pretrain_steps, last)
-
-
-def set_up(machine: Machine, keeps_memory: bool = True) -> torch.device:
-    """Make this process compute as the machine says; with glibc's allocator as it is, if it is not to keep memory."""
-    device = torch.device(machine.device)
-    if device.type == "cuda":
-        cudnn: Any = torch.backends.cudnn  # mypy does not see what is inside
-        cudnn.conv.fp32_precision = "ieee"  # fp32 is what it says; cuDNN's default is TF32
-    else:
-        torch.set_num_threads(machine.threads)
-        if keeps_memory:
-            keep_freed_memory()
-    return device
 
 
 def _to_uint8(rgb: Tensor) -> np.ndarray:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from bench.checksums import NAME, Checksums, fsync_file
 from bench.config import RunConfig
-from bench.faults import Unreadable, is_there, reading, writing
+from bench.errors import Unreadable, is_there, reading, writing
 from bench.lease import Lease
 
 SCHEMA = 2  # raise it when the same config comes to mean other numbers

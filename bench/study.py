@@ -15,15 +15,17 @@ from baselines.cards import CARDS
 from baselines.outside import fingerprint, is_outside
 from baselines.weights import base_of
 from bench.axes import SEED, Axis, control_choices, read_axes
-from bench.config import DataConfig, InputError, RunConfig
+from bench.config import DataConfig, RunConfig
 from bench.data.advice import advice
 from bench.data.dataset import Dataset, open_dataset
+from bench.errors import InputError
 from bench.hypothesis import Hypothesis, Side, parse_hypotheses
 from bench.measure.metrics import METRICS
 from bench.merging import Layer, check_top, nested, parse_override
+from bench.scales import SCALES
 from bench.shipped import as_called, file_of
 from bench.store import run_id
-from bench.study_file import SCALES, Claim, Overlay, ScaleName, StudyFile, check_name
+from bench.study_file import Claim, Overlay, ScaleName, StudyFile, check_name
 from bench.variants import MOST_RUNS, Variant, check_size, make_variants, seeds_of, unknown_method
 from bench.yaml_lines import Located, dotted, explain, nearest
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.checkpoint_header import is_whole
 from bench.damage import damage, set_back
-from bench.faults import Unreadable, Unwritable, is_there
+from bench.errors import Unreadable, Unwritable, is_there
 from bench.store import CHECKPOINTS, RunStore
 
 SET_BACK = "set back to pending"

@@ -11,7 +11,7 @@ from typing import Any
 from baselines.outside import is_outside
 from baselines.weights import base_of
 from bench.config import RunConfig
-from bench.inputs import InputError
+from bench.errors import InputError
 from bench.merging import flatten
 from bench.store import RunStore
 from bench.stored import Made, made_of_all, stored_runs

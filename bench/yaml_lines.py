@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from yaml.nodes import Node
 
-from bench.config import InputError
+from bench.errors import InputError
 from bench.yaml_values import Key as Key
 from bench.yaml_values import Loader, Marks, content
 

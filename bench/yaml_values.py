@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from bench.config import InputError
+from bench.errors import InputError
 
 Key = tuple[str | int, ...]
 Complain = Callable[[Key, str, Node | None], InputError]

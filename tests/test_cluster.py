@@ -13,7 +13,7 @@ from harness import ROOT, Bench, WriteStudy
 from bench.cli_options import parse_shard
 from bench.cluster.asks import Ask, ask_for
 from bench.cluster.board import Board, safe, travelling
-from bench.inputs import InputError
+from bench.errors import InputError
 from bench.machine import Machine
 from bench.probe import Probe
 from bench.store import RunStore, TakenOver

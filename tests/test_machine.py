@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from bench.inputs import InputError
+from bench.errors import InputError
 from bench.machine import resolve_device
 
 

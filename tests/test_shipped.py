@@ -15,7 +15,7 @@ import pytest
 import yaml
 from harness import ROOT, Bench, WriteStudy, small_study
 
-from bench.config import InputError
+from bench.errors import InputError
 from bench.search.load import load_search
 from bench.shipped import file_of, shipped
 from bench.study import load_study

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.faults import Unwritable
+from bench.errors import Unwritable
 from bench.store import RunStore, write_atomically
 
 

@@ -9,7 +9,8 @@ from harness import STUDIES, WriteStudy
 
 from baselines import CODE_VERSIONS, METHODS
 from baselines.weights import base_of
-from bench.config import InputError, RunConfig
+from bench.config import RunConfig
+from bench.errors import InputError
 from bench.merging import difference
 from bench.store import run_id
 from bench.study import load_study, method_code

@@ -17,8 +17,8 @@ import bench.stages
 from bench.config import DataConfig
 from bench.damage import damage, set_back
 from bench.data.dataset import open_dataset
+from bench.errors import LeftAsItIs, Unreadable, Unwritable, name_of
 from bench.executors import in_process
-from bench.faults import LeftAsItIs, Unreadable, Unwritable, name_of
 from bench.machine import Machine
 from bench.run import Watch, execute
 from bench.runner import run_jobs

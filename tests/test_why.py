@@ -14,7 +14,7 @@ from PIL import Image
 
 from bench.damage import has_its_id
 from bench.data.dataset import open_dataset
-from bench.inputs import InputError
+from bench.errors import InputError
 from bench.store import SCHEMA, RunStore, identity_hash
 from bench.study import Run, load_study
 from bench.why import why

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from harness import ROOT, small_study
 
-from bench.config import InputError
+from bench.errors import InputError
 from bench.merging import parse_override
 from bench.search.load import load_search
 from bench.study import load_study

@@ -9,7 +9,7 @@ import re
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
-from bench.faults import reading
+from bench.errors import reading
 from bench.store import RUN_ID, RunStore, TakenOver
 
 PIECE = 16 << 20  # bytes of a file that travel at once

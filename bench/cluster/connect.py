@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.cluster.board import Board
 from bench.cluster.tasks import ClusterLost, Driver, code
-from bench.faults import first_line
-from bench.inputs import InputError
+from bench.errors import InputError, first_line
 from bench.store import RunStore
 
 if TYPE_CHECKING:

@@ -16,9 +16,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from bench.cluster import tasks
 from bench.cluster.asks import Ask, ask_for, whole
 from bench.cluster.tasks import ClusterLost, Driver
+from bench.errors import InputError, LeftAsItIs, StoreLost, Unreadable, Unwritable, name_of, with_kind
 from bench.executors import End, Job, Tell, signals_set
-from bench.faults import LeftAsItIs, StoreLost, Unreadable, Unwritable, name_of, with_kind
-from bench.inputs import InputError
 from bench.machine import Machine
 from bench.store import RunStore, TakenOver
 from bench.study import Run

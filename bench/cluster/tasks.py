@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.inputs import InputError
+from bench.errors import InputError
 
 if TYPE_CHECKING:
     from bench.executors import Job
@@ -119,9 +119,9 @@ def greet(driver: Driver) -> bool:
 def probe(job: Job, machine: Machine, driver: Driver) -> Probe:
     """What a run takes on this node: as remembered here, or measured in a process of its own."""
     from bench.data.dataset import open_dataset
+    from bench.machine import set_up
     from bench.probe import probe_apart, probe_file, recall, remember
     from bench.provenance import device_name
-    from bench.stages import set_up
     from bench.store import run_id
     from bench.study import method_code
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bench.config import InputError, TaskConfig
+from bench.config import TaskConfig
 from bench.data.dataset import Dataset
+from bench.errors import InputError
 
 MANY = 0.1
 """The share of gray images from which on a set for colorization is remarked upon."""

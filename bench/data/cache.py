@@ -19,13 +19,11 @@ import PIL
 from filelock import FileLock
 from PIL import UnidentifiedImageError
 
-from bench.config import InputError
 from bench.data.copies import kin_of
 from bench.data.decode import NEAR_COPY_BITS, SUFFIXES, DecodedImage, Pixels, decode, read_regular
 from bench.data.files import ImageFile, Skipped, Split, content_hashes, unreadable
 from bench.data.shown import Profile
-from bench.faults import Unreadable, reading
-from bench.inputs import printable
+from bench.errors import InputError, Unreadable, printable, reading
 
 CACHE_VERSION = 2  # raise it when the same file would decode to other pixels
 OF_CONTENT = ("content", "dhash", "is_gray", "profile", "reading")  # what a Photo has of its DecodedImage

@@ -13,13 +13,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bench.config import DataConfig, InputError
+from bench.config import DataConfig
 from bench.data.cache import Decoded, Level, Photo, open_decoded
 from bench.data.copies import NearCopy, near_copies, without_copies
 from bench.data.decode import Pixels
 from bench.data.files import Skipped, spelled
 from bench.data.sources import Source, open_source, wanted
 from bench.data.split import half, split_by_content, subset
+from bench.errors import InputError
 
 FIRST = 10  # of a list that are described one by one
 TRAIN_STREAM = 1  # keeps the crops' random numbers apart from others that are drawn from (seed, step)

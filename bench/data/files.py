@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from bench.data.decode import open_regular
-from bench.faults import PASSING, Unreadable
+from bench.errors import PASSING, Unreadable
 
 Split = Literal["train", "val"]
 CHUNK = 64  # files that are hashed in one go: to hand one to a thread takes as long as to hash it

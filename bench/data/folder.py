@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench.config import DataConfig, InputError
+from bench.config import DataConfig
 from bench.data.files import ImageFile, Split
 from bench.data.manifest import Manifest, read_manifest
 from bench.data.sources import Source, root_of
 from bench.data.split_folders import SplitFolders, check_deeper, find_split, role_of
 from bench.data.walk import Found, images_below
+from bench.errors import InputError
 
 BESIDE = "beside the folders of the split"
 

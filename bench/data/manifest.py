@@ -11,9 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote
 
-from bench.config import InputError
 from bench.data.files import ImageFile, spelled
 from bench.data.manifest_rows import Row, is_manifest, read_rows
+from bench.errors import InputError
 
 NAME = "manifest.csv"
 

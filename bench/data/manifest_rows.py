@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.config import InputError
 from bench.data.decode import read_regular
 from bench.data.files import spelled
+from bench.errors import InputError
 
 NEEDED = ("file", "photo")
 COLUMNS = (*NEEDED, "split")

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.config import DataConfig, InputError
+from bench.config import DataConfig
 from bench.data.decode import read_regular
 from bench.data.files import ImageFile, Skipped, Split
+from bench.errors import InputError
 
 REGISTRY: dict[str, str] = {
     "photos": "bench.data.sources:photos",

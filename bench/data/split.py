@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.config import DataConfig, InputError
+from bench.config import DataConfig
 from bench.data.cache import Photo
+from bench.errors import InputError
 
 
 class ByContent(NamedTuple):

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bench.config import InputError
 from bench.data.files import ImageFile, spelled
 from bench.data.walk import is_left_out
+from bench.errors import InputError
 
 Role = Literal["train", "val", "test"]
 ROLES: dict[str, Role] = {

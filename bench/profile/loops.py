@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from bench.build import build_method
-from bench.config import InputError, RunConfig, TrainConfig
+from bench.config import RunConfig, TrainConfig
 from bench.data.batches import training_batch, validation_batches
 from bench.data.tasks import Batch, Task, build_task
+from bench.errors import InputError
 from bench.profile.case import Case
 from bench.profile.plain import PlainGAN
 from bench.profile.reference import Pix2PixReference

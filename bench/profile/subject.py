@@ -12,8 +12,8 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 from baselines.weights import WeightsMissing
+from bench.errors import InputError
 from bench.executors import die_with_parent
-from bench.inputs import InputError
 from bench.interrupts import sigint_blocked
 from bench.machine import Machine
 from bench.profile.case import Case, Settings
@@ -120,9 +120,9 @@ class _Served:
 
     def __init__(self, case: Case, settings: Settings) -> None:
 
+        from bench.machine import set_up
         from bench.measure.throughput import clock_of
         from bench.profile.loops import PLAIN_LOOPS, load_case
-        from bench.stages import set_up
 
         self.case, self.settings = case, settings
         machine = Machine(settings.device, settings.threads)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from baselines import ONLY_FOR, UNTRAINED
-from bench.config import InputError, RunConfig
-from bench.inputs import is_file
+from bench.config import RunConfig
+from bench.errors import InputError, is_file
 from bench.merging import Layer, check_top, merge, parse_override
 from bench.profile.case import Case, Loop, Work
 from bench.shipped import HOW, meant

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench.config import InputError
+from bench.errors import InputError
 from bench.report.archive import ARCHIVE, load
 from bench.report.frames import Results, collect, describe
 from bench.report.search_results import TRIALS

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.config import InputError
+from bench.errors import InputError
 from bench.measure.metrics import METRICS
 from bench.report.frames import Results, photograph_of, to_frame
 from bench.report.quantities import parse

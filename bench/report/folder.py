@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.config import InputError
+from bench.errors import InputError
 
 MARK = ".writing"
 """What the name of a folder ends with in which a process writes a report."""

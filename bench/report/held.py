@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.config import InputError
+from bench.errors import InputError
 from bench.report.archive import ARCHIVE
 from bench.report.frames import describe
 from bench.report.search_results import TRIALS

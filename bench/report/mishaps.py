@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.faults import ADVICE
+from bench.errors import ADVICE
 from bench.labels import MISSING
 from bench.machine import MAKE
 from bench.report.frames import Results

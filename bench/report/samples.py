@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.config import InputError
+from bench.errors import InputError
 from bench.store import RunStore
 
 NAMES = ("names", "input", "target", "prediction")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.config import InputError
+from bench.errors import InputError
 from bench.hypothesis import COSTS
 from bench.measure.metrics import METRICS
 

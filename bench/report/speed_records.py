@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.inputs import InputError
+from bench.errors import InputError
 from bench.report.speed import Record, speed_rows
 from bench.store import write_atomically
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from bench.config import InputError
+from bench.errors import InputError
 from bench.merging import difference, merge, nested
 from bench.search.load import Search
 from bench.search.space import TRIES, random_values

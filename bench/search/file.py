@@ -8,9 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from bench.config import Section
-from bench.inputs import is_file
+from bench.errors import is_file
+from bench.scales import SEEDS
 from bench.shipped import shipped
-from bench.study_file import SEEDS, ScaleName, Seed
+from bench.study_file import ScaleName, Seed
 from bench.yaml_lines import Located
 
 Sampler = Literal["tpe", "gp", "nsga2", "random", "grid"]

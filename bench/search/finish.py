@@ -14,8 +14,7 @@ from bench.report.archive import ARCHIVE
 from bench.report.folder import rewritten
 from bench.report.frames import Results, collect
 from bench.report.search_again import confirmed_in
-from bench.report.search_page import BEST_FILE
-from bench.report.search_page import write_search
+from bench.report.search_page import BEST_FILE, write_search
 from bench.report.search_results import SearchResults
 from bench.report.write import write_report
 from bench.search.best import BEST, best_yaml

@@ -14,18 +14,20 @@ from pydantic import ValidationError
 
 from baselines import UNTRAINED
 from bench.axes import leaves_meet, merge_deep
-from bench.config import DataConfig, InputError, RunConfig
+from bench.config import DataConfig, RunConfig
 from bench.data.dataset import open_dataset
+from bench.errors import InputError
 from bench.measure import PEAK_VERSION
 from bench.measure.metrics import METRICS
 from bench.merging import Layer, check_top, merge, nested, parse_override
+from bench.scales import SCALES
 from bench.search.file import FRESH, Pruner, SearchFile, SearchOverlay, study_of
 from bench.search.goals import Constraint, Objective, choose_pruner, read_constraints, read_objectives
 from bench.search.space import Assigned, Part, check_space, read_space, size
 from bench.shipped import as_called, file_of
 from bench.store import run_id
 from bench.study import Run, control_layers, layers_of, method_code
-from bench.study_file import SCALES, ScaleName, check_name
+from bench.study_file import ScaleName, check_name
 from bench.variants import MOST_RUNS, unknown_method
 from bench.yaml_lines import Key, Located, dotted, explain, nearest
 

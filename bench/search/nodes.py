@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bench.cluster.asks import Ask
 from bench.cluster.carried import CarriedStore
 from bench.cluster.tasks import Driver, at_node, node_runs
-from bench.config import InputError
+from bench.errors import InputError
 from bench.executors import Tell
 from bench.runner import MOST_LOSSES
 from bench.search.file import study_of

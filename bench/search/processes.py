@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from optuna.study import Study
 from rich.console import Console
 
-from bench.config import InputError
+from bench.errors import InputError
 from bench.executors import die_with_parent, pass_on, signals_set
 from bench.interrupts import sigint_blocked
 from bench.runner import MOST_LOSSES

@@ -22,8 +22,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from bench.config import InputError
-from bench.faults import first_line
+from bench.errors import InputError, first_line
 from bench.search.load import Search
 
 STORAGE_ERRORS = (StorageInternalError, SQLAlchemyError, json.JSONDecodeError)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from bench.config import InputError
+from bench.errors import InputError
 from bench.hypothesis import COUNTS
 from bench.report.held import check_free
 from bench.report.search_results import SearchResults

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from bench.config import InputError, RunConfig
-from bench.faults import LeftAsItIs
+from bench.config import RunConfig
+from bench.errors import InputError, LeftAsItIs
 from bench.measure.metrics import METRICS
 from bench.search.load import Search
 from bench.search.signs import Signs

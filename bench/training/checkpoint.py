@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 
 from bench.checkpoint_header import MALFORMED, header
 from bench.checksums import fsync_file, tensors_sum
-from bench.faults import is_there, reading, writing
+from bench.errors import is_there, reading, writing
 from bench.training.method import Method
 
 

@@ -14,8 +14,9 @@ from torch import Tensor
 from baselines.coarse_to_fine import COARSE, Layer, Row, SameConv2d, TwoStage
 from baselines.yu2018 import Yu2018
 from baselines.yu2019 import Yu2019
-from bench.config import InputError, RunConfig
+from bench.config import RunConfig
 from bench.data.tasks import Batch, build_task
+from bench.errors import InputError
 from bench.measure.cost import count_cost
 from bench.training.checkpoint import load_checkpoint, save_checkpoint
 from bench.training.method import Progress

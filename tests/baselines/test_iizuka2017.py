@@ -22,8 +22,9 @@ from baselines.iizuka2017 import (
     phase,
     random_corners,
 )
-from bench.config import InputError, RunConfig
+from bench.config import RunConfig
 from bench.data.tasks import Batch, build_task
+from bench.errors import InputError
 from bench.measure.cost import count_cost
 from bench.training.checkpoint import load_checkpoint, save_checkpoint
 from bench.training.method import Progress

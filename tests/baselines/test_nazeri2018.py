@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from baselines.nazeri2018 import Discriminator, Generator, Nazeri2018, _Same, halvings_of
-from bench.config import InputError, RunConfig
+from bench.config import RunConfig
 from bench.data.tasks import Batch
+from bench.errors import InputError
 from bench.measure.cost import count_cost
 from bench.training.method import Progress
 

@@ -10,8 +10,9 @@ from skimage import data
 from torch import nn
 
 from baselines.pix2pix import Down, PatchGAN, Pix2Pix, PixelGAN, UNet, halvings, learning_rate
-from bench.config import InputError, RunConfig
+from bench.config import RunConfig
 from bench.data.tasks import Batch, build_task
+from bench.errors import InputError
 from bench.measure.cost import count_cost
 from bench.training.checkpoint import load_checkpoint, save_checkpoint
 from bench.training.method import Progress

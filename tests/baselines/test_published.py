@@ -16,8 +16,9 @@ from baselines.cards import CARDS, Weights
 from baselines.published import Published, bring
 from baselines.weights import WeightsMissing, base_of, weights_path
 from bench.catalogue import _weights
-from bench.config import InputError, RunConfig
+from bench.config import RunConfig
 from bench.data.tasks import Batch
+from bench.errors import InputError
 
 CPU = torch.device("cpu")
 

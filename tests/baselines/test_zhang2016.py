@@ -14,8 +14,9 @@ from torch import Tensor
 
 from baselines.ab_bins import bin_centres, colour_prior, rebalance, smooth, soft_encode
 from baselines.zhang2016 import Colorizer, Zhang2016, from_published, rebalanced_cross_entropy
-from bench.config import InputError, RunConfig
+from bench.config import RunConfig
 from bench.data.tasks import Batch
+from bench.errors import InputError
 from bench.measure.cost import count_cost
 from bench.training.method import Progress
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from baselines.zhang2017 import Colorizer, Zhang2017, classes, from_published, huber
-from bench.config import InputError, RunConfig
+from bench.config import RunConfig
 from bench.data.tasks import Batch
+from bench.errors import InputError
 from bench.measure.cost import count_cost
 from bench.training.method import Progress
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bench.config import InputError, TaskConfig
+from bench.config import TaskConfig
 from bench.data.advice import advice
+from bench.errors import InputError
 
 COLORIZATION, INPAINTING = TaskConfig(name="colorization"), TaskConfig(name="inpainting")
 

@@ -17,11 +17,10 @@ import pytest
 from odd_images import png
 from PIL import Image
 
-from bench.config import InputError
 from bench.data.cache import Decoded, cache_root, open_decoded
 from bench.data.decode import decode
 from bench.data.files import ImageFile, Skipped
-from bench.faults import Unreadable
+from bench.errors import InputError, Unreadable
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.config import DataConfig, InputError
+from bench.config import DataConfig
 from bench.data.dataset import Dataset, open_dataset
+from bench.errors import InputError
 
 SIZE = 8
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.config import DataConfig, InputError
+from bench.config import DataConfig
 from bench.data.dataset import name_of
 from bench.data.files import ImageFile
 from bench.data.sources import Source, open_source
+from bench.errors import InputError
 
 
 def source_of(path: Path | None) -> Source:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.config import DataConfig, InputError
+from bench.config import DataConfig
 from bench.data.sources import Source, open_source
+from bench.errors import InputError
 
 
 def source_of(path: Path) -> Source:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.config import DataConfig, InputError
+from bench.config import DataConfig
 from bench.data.files import ImageFile
 from bench.data.sources import open_source
+from bench.errors import InputError
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.config import InputError
+from bench.errors import InputError
 
 
 def by_content(files: list[Path]) -> list[str]:

@@ -13,7 +13,7 @@ from bench.data.tasks import Batch
 from bench.models.discriminator import Discriminator, full_depth
 from bench.models.generator import Generator
 from bench.models.tiling import cut, cut_with_context
-from bench.study_file import SCALES
+from bench.scales import SCALES
 from bench.training.gan import GAN
 from bench.training.method import Progress
 

@@ -13,7 +13,7 @@ from bench.profile.case import Case, Settings
 from bench.profile.compare import compare, latency
 from bench.profile.subject import Subject, SubjectFailed
 from bench.profile.sweep import SHORT, packing, sweep
-from bench.study_file import SCALES
+from bench.scales import SCALES
 
 QUICK = Settings(rounds=5, least_calls=5, least_seconds=0.05, most_seconds=0.2, warm_up_seconds=0, patience=0)
 TINY = RunConfig.model_validate({**SCALES["tiny"], "generator": {"width": 2}, "discriminator": {"width": 2}})

@@ -13,7 +13,7 @@ from bench.config import RunConfig
 from bench.data.batches import training_batch
 from bench.profile.plain import PlainGAN
 from bench.profile.reference import Pix2PixReference
-from bench.study_file import SCALES
+from bench.scales import SCALES
 from bench.training.gan import GAN
 from bench.training.method import Progress
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from harness import Bench, WriteStudy
 
-from bench.config import InputError
+from bench.errors import InputError
 from bench.profile.tables import REFERENCE, plan_of
 
 QUICK = ("--scale", "tiny", "--seconds", "1", "--patience", "0", "--no-sweep", "--packing", "", "--device", "cpu")

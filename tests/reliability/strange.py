@@ -18,7 +18,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from bench.config import RunConfig
 from bench.hypothesis import COSTS
 from bench.measure.metrics import METRICS
-from bench.study_file import SCALES
+from bench.scales import SCALES
 
 STUDIES = sorted((ROOT / "ablations").glob("*.yaml"))
 SEARCHES = sorted((ROOT / "ablations" / "search").glob("*.yaml"))

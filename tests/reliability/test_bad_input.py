@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scene import Tried
 
-from bench.config import InputError
+from bench.errors import InputError
 from bench.search.load import load_search
 from bench.study import load_study
 

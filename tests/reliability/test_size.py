@@ -12,7 +12,7 @@ import strange
 import yaml
 from harness import Bench, WriteStudy
 
-from bench.config import InputError
+from bench.errors import InputError
 from bench.search.load import load_search
 from bench.study import load_study
 

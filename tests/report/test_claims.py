@@ -9,7 +9,7 @@ import pytest
 from harness import Bench
 from made import Scores, hypothesis, made_results, named
 
-from bench.config import InputError
+from bench.errors import InputError
 from bench.report.archive import save
 from bench.report.claims import CLAIMS, archives, claims_table, claims_text, commands
 from bench.report.frames import Results

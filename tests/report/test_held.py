@@ -12,7 +12,7 @@ import pytest
 import yaml
 from harness import ROOT, Bench, small_study
 
-from bench.config import InputError
+from bench.errors import InputError
 from bench.report.frames import describe
 from bench.report.held import check_free, check_study
 from bench.study import load_study

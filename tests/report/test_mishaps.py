@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from made import PSNR, made_results
 
-from bench.faults import ADVICE, SAID
+from bench.errors import ADVICE, SAID
 from bench.report.frames import Results
 from bench.report.mishaps import events_table, failures_table, mark, mark_note
 from bench.report.page.again import made_table

@@ -10,7 +10,7 @@ import pytest
 from made import PSNR, curve, hypothesis, made_results, named
 from pages import EVIL, rich_results, store_with_pictures
 
-from bench.config import InputError
+from bench.errors import InputError
 from bench.report.archive import load
 from bench.report.figures import validation_curves
 from bench.report.frames import Results

@@ -13,7 +13,7 @@ from made import made_results
 from pages import SIDE, rich_results, store_with_pictures
 from PIL import Image
 
-from bench.config import InputError
+from bench.errors import InputError
 from bench.report.page.choice import brightness, chosen, compared, image_differences, saturation
 from bench.report.page.pictures import FOLDER, read_pictures, write_pictures
 from bench.report.write import write_report

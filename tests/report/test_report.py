@@ -10,7 +10,7 @@ import pytest
 from made import PSNR, hypothesis, made_results, named
 from scipy.stats import ttest_rel
 
-from bench.config import InputError
+from bench.errors import InputError
 from bench.report.archive import load, save
 from bench.report.columns import columns
 from bench.report.frames import Results, with_one_peak

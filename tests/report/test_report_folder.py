@@ -16,7 +16,7 @@ import pytest
 from report.made import curve, made_results
 from report.pages import store_with_pictures
 
-from bench.config import InputError
+from bench.errors import InputError
 from bench.report import folder as folder_module
 from bench.report.folder import rewritten
 from bench.report.frames import Results

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.config import InputError
+from bench.errors import InputError
 from bench.report.overview import check_overview, write_overview
 from bench.report.render import TextTable
 from bench.report.speed import speed_text, tables_of

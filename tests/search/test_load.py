@@ -13,7 +13,7 @@ import pytest
 from harness import ROOT
 from searches import WriteSearch
 
-from bench.config import InputError
+from bench.errors import InputError
 from bench.report.search_results import load_search_results
 from bench.search.load import load_search
 from bench.search.space import in_words

@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.config import RunConfig
 from bench.data.batches import training_batch
-from bench.study_file import SCALES
+from bench.scales import SCALES
 from bench.training.gan import GAN
 from bench.training.method import Progress
 from bench.training.operations import Operations

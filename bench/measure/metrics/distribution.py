@@ -20,10 +20,10 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
-from bench.faults import first_line
+from bench.errors import first_line
 from bench.measure.metrics import ImageScore, Unavailable
 from bench.measure.metrics.perceptual import fetch, shown
-from bench.training.randomness import seeded
+from bench.randomness import seeded
 
 URL = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
 BATCH = 16  # images in the network at once

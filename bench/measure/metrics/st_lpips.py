@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bench.faults import first_line
+from bench.errors import first_line
 from bench.measure.metrics import ImageScore, Unavailable
 from bench.measure.metrics.targets import of_target
 

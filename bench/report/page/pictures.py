@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.config import InputError
+from bench.errors import InputError
 from bench.labels import GROUND_TRUTH, INPUT
 from bench.report.columns import score_column
 from bench.report.frames import Results

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+HEAD, TAIL = 1_500, 500
+"""Letters of a message's two ends that stay when it is cut."""
 
 ADVICE = {
     "out_of_memory": "lower train.batch_size or --workers, or use a device with more memory",
@@ -153,3 +157,27 @@ def is_there(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+class InputError(ValueError):
+    """Bad input from a person: the message names the file, the field and the fix; the CLI exits with 2. It is one
+    paragraph that can be printed, whatever was quoted in it."""
+
+    def __init__(self, message: str) -> None:
+        if len(message) > HEAD + TAIL:  # a value of a megabyte was quoted; the place stands first, the fix last
+            message = f"{message[:HEAD]} [...] {message[-TAIL:]}"
+        super().__init__(printable(message))
+
+
+def printable(text: str) -> str:
+    """One line of the text, in which what cannot be printed is spelled out: control characters, lone surrogates."""
+    return "".join(letter if letter.isprintable() else _spelled(letter) for letter in text)
+
+
+def _spelled(letter: str) -> str:
+    return " " if letter.isspace() else letter.encode("unicode_escape").decode()
+
+
+def is_file(text: str | Path) -> bool:
+    """Whether it is a file's path. Any text may be asked for, of any length: pathlib raises OSError for some."""
+    return os.path.isfile(text)
