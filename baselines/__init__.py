@@ -12,14 +12,14 @@ METHODS: dict[str, str] = {
     "iizuka2017": "baselines.iizuka2017:Iizuka2017",
     "yu2018": "baselines.yu2018:Yu2018",
     "yu2019": "baselines.yu2019:Yu2019",
-    "identity": "baselines.identity:Identity",
-    "gray": "baselines.gray:Gray",
-    "mean_color": "baselines.mean_color:MeanColor",
-    "mean_fill": "baselines.mean_fill:MeanFill",
-    "telea": "baselines.opencv_inpainting:Telea",
-    "navier_stokes": "baselines.opencv_inpainting:NavierStokes",
-    "biharmonic": "baselines.biharmonic:Biharmonic",
-    "patchmatch": "baselines.patchmatch:PatchMatch",
+    "identity": "baselines.trivial:Identity",
+    "gray": "baselines.trivial:Gray",
+    "mean_color": "baselines.trivial:MeanColor",
+    "mean_fill": "baselines.classical:MeanFill",
+    "telea": "baselines.classical:Telea",
+    "navier_stokes": "baselines.classical:NavierStokes",
+    "biharmonic": "baselines.classical:Biharmonic",
+    "patchmatch": "baselines.classical:PatchMatch",
 }
 
 CODE_VERSIONS: dict[str, int] = {"zhang2016": 2}

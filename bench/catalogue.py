@@ -8,11 +8,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from baselines import METHODS, ONLY_FOR, PARAMETER_FREE, UNTRAINED
+from baselines.build import build_method
 from baselines.cards import CARDS
+from baselines.contract import TASKS
 from baselines.weights import base_of, weights_path
-from bench.build import build_method
 from bench.config import RunConfig
-from bench.contract import TASKS
 from bench.data.tasks import Batch, build_task
 from bench.measure.cost import count_cost
 

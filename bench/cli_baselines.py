@@ -102,9 +102,9 @@ def check(
 ) -> None:
     """Check that a method keeps to the contract, on real batches."""
     from baselines import METHODS
-    from baselines.outside import is_outside, source_of
+    from baselines.contract import TASKS, breaches, tasks_of
+    from baselines.custom import is_outside, source_of
     from baselines.weights import WeightsMissing
-    from bench.contract import TASKS, breaches, tasks_of
     from bench.yaml_lines import nearest
 
     if is_outside(method):

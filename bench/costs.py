@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from bench.build import build_method
+from baselines.build import build_method
 from bench.config import RunConfig
 from bench.data.batches import one_image, training_batch, validation_batches
 from bench.data.tasks import build_task

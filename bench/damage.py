@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from baselines.outside import is_outside
+from baselines.custom import is_outside
 from baselines.weights import base_of
 from bench.checksums import NAME
 from bench.errors import is_there, writing

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from baselines import UNTRAINED
-from bench.build import build_method
+from baselines.build import build_method
 from bench.config import TrainConfig
 from bench.data.batches import (
     BATCH,

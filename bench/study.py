@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from baselines import CODE_VERSIONS, PARAMETER_FREE
 from baselines.cards import CARDS
-from baselines.outside import fingerprint, is_outside
+from baselines.custom import fingerprint, is_outside
 from baselines.weights import base_of
 from bench.axes import SEED, Axis, control_choices, read_axes
 from bench.config import DataConfig, RunConfig

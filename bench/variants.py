@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from baselines import METHODS, ONLY_FOR, UNTRAINED
-from baselines.outside import is_outside, source_of
+from baselines.custom import is_outside, source_of
 from bench.axes import Axis, Choice
 from bench.config import RunConfig
 from bench.errors import InputError

@@ -11,7 +11,7 @@ from harness import Bench
 
 from baselines import METHODS, PARAMETER_FREE
 from baselines.cards import CARDS
-from baselines.outside import source_of
+from baselines.custom import source_of
 from baselines.weights import base_of
 
 PARAMETERS = {  # of what predicts, of all networks

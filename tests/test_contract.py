@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from baselines import METHODS
+from baselines.contract import breaches, tasks_of
 from baselines.weights import base_of
-from bench.contract import breaches, tasks_of
 
 PAIRS = [(method, task) for method in METHODS if base_of(method) is None for task in tasks_of(method)]
 SLOW = {"zhang2016", "zhang2017", "nazeri2018", "pix2pix", "iizuka2017", "yu2018", "yu2019"}

@@ -10,7 +10,7 @@ import pytest
 import torch
 from harness import WriteStudy
 
-from bench.build import build_method
+from baselines.build import build_method
 from bench.config import RunConfig
 from bench.data.tasks import build_task
 from bench.machine import Machine

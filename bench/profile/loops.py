@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.build import build_method
+from baselines.build import build_method
 from bench.config import RunConfig, TrainConfig
 from bench.data.batches import training_batch, validation_batches
 from bench.data.tasks import Batch, Task, build_task

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.build import build_method
+from baselines.build import build_method
 from bench.config import RunConfig
 from bench.data.batches import training_batch
 from bench.data.tasks import Batch, build_task

@@ -7,7 +7,7 @@ import torch
 from skimage import data
 from torch import Tensor
 
-from baselines.patchmatch import PatchMatch
+from baselines.classical import PatchMatch
 from bench.config import RunConfig
 from bench.data.tasks import Batch, build_task
 

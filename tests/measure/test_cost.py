@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from baselines.gray import Gray
+from baselines.trivial import Gray
 from bench.config import RunConfig
 from bench.data.tasks import Batch
 from bench.measure.cost import Cost, count_cost, count_macs

@@ -9,7 +9,7 @@ import time
 import pytest
 import torch
 
-from baselines.gray import Gray
+from baselines.trivial import Gray
 from bench.config import RunConfig
 from bench.data.tasks import Batch
 from bench.measure.throughput import WARM_UP_CALLS, WINDOWS, Rate, measure_inference, measure_training, spare_bytes

@@ -28,7 +28,7 @@ def _calls(path: Path) -> list[tuple[str, dict[str, str]]]:
 IMPORTERS = {  # who imports by name, and whence the name comes
     "baselines/published.py": "METHODS",
     "bench/data/decode.py": "two plug-ins of Pillow, by their names",
-    "bench/build.py": "METHODS, or module:Class as someone named it: the one way in for foreign code",
+    "baselines/build.py": "METHODS, or module:Class as someone named it: the one way in for foreign code",
     "bench/data/sources.py": "REGISTRY",
     "bench/data/tasks.py": "REGISTRY",
     "bench/measure/metrics/__init__.py": "METRICS",
@@ -121,7 +121,7 @@ def test_a_pickle_posing_as_the_authors_weights_is_refused(bench: Bench, tmp_pat
     assert not made.exists()
 
 
-METHOD = "import os\nos.mkdir('made')\nfrom baselines.gray import Gray as Mine\n"
+METHOD = "import os\nos.mkdir('made')\nfrom baselines.trivial import Gray as Mine\n"
 
 
 def test_foreign_code_runs_only_where_it_is_named_and_not_to_plan(

@@ -37,7 +37,7 @@ def test_it_is_torchs_adam_to_the_last_bit() -> None:
 def test_a_training_step_and_a_checkpoint_do_without_dynamo() -> None:
     code = (
         "import sys, torch\n"
-        "from bench.build import build_method\n"
+        "from baselines.build import build_method\n"
         "from bench.config import RunConfig\n"
         "from bench.data.tasks import Batch, build_task\n"
         "from bench.training.method import Progress\n"

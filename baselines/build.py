@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from baselines import METHODS
-from baselines.outside import is_outside, source_of
+from baselines.custom import is_outside, source_of
 from bench.config import RunConfig
 from bench.data.tasks import Task
 from bench.training.method import Method

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from baselines import ONLY_FOR
-from bench.build import build_method
+from baselines.build import build_method
 from bench.config import RunConfig
 from bench.data.batches import one_image, training_batch
 from bench.data.tasks import Batch, build_task
