@@ -9,7 +9,7 @@ from bench.executors import Job
 from bench.machine import Machine, device_and_name
 from bench.price import Pricing
 from bench.store import RunStore
-from bench.study import Run
+from bench.study.study import Run
 
 HAVE_BF16 = frozenset({"avx512_bf16", "amx_bf16"})
 """Flags of processors with instructions for it."""

@@ -179,8 +179,8 @@ def report(
     from bench.report.overview import check_overview, write_overview
     from bench.report.terminal import print_results
     from bench.report.write import check_report, write_report
-    from bench.shipped import meant
     from bench.store import RunStore
+    from bench.study.shipped import meant
 
     console, store = Console(emoji=False), RunStore(runs)
     given = studies or []

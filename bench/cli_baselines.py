@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from bench.errors import InputError
-from bench.labels import MISSING
+from bench.study.labels import MISSING
 
 app = typer.Typer(invoke_without_command=True, help="What there is to compare with, and what it costs.")
 
@@ -67,7 +67,7 @@ def weights(
 ) -> None:
     """Bring the authors' weights of a method; NAME_published is then that method with them."""
     from baselines.cards import CARDS
-    from bench.yaml_lines import nearest
+    from bench.study.yaml_lines import nearest
 
     if name not in CARDS:
         raise InputError(f"command line: {name!r} is unknown; {nearest(name, list(CARDS))}")
@@ -105,7 +105,7 @@ def check(
     from baselines.contract import TASKS, breaches, tasks_of
     from baselines.custom import is_outside, source_of
     from baselines.weights import WeightsMissing
-    from bench.yaml_lines import nearest
+    from bench.study.yaml_lines import nearest
 
     if is_outside(method):
         try:

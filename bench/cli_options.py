@@ -159,9 +159,9 @@ def load_studies(
     arguments: list[str], scale: ScaleName, data: str | None, may_be_empty: bool = False, max_runs: int | None = None
 ) -> list[Any]:
     """Study files and overrides, as the command line mixes them, to studies."""
-    from bench.shipped import HOW
-    from bench.study import load_study
-    from bench.variants import MOST_RUNS
+    from bench.study.load import load_study
+    from bench.study.shipped import HOW
+    from bench.study.variants import MOST_RUNS
 
     paths = [Path(a) for a in arguments if "=" not in a or is_file(a)]
     overrides = tuple(a for a in arguments if Path(a) not in paths)

@@ -40,8 +40,8 @@ from bench.scales import ScaleName
 
 def is_search(path: Path) -> bool:
     """Whether a file, or the bare name of a shipped one, is a search's. Raises InputError if it cannot be read."""
-    from bench.shipped import file_of
-    from bench.yaml_lines import Located
+    from bench.study.shipped import file_of
+    from bench.study.yaml_lines import Located
 
     return "space" in Located(file_of(path)).content
 
@@ -85,7 +85,7 @@ def search(
     from bench.data.advice import advice
     from bench.data.dataset import open_dataset
     from bench.search.load import load_search
-    from bench.shipped import HOW
+    from bench.study.shipped import HOW
 
     files = [Path(a) for a in arguments if "=" not in a or is_file(a)]
     if len(files) != 1:

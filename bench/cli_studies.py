@@ -20,8 +20,8 @@ def list_all(context: typer.Context) -> None:
         return
     from bench.report.narrow import print_table
     from bench.report.render import TextTable
-    from bench.shipped import shipped
-    from bench.yaml_lines import Located
+    from bench.study.shipped import shipped
+    from bench.study.yaml_lines import Located
 
     studies, searches = [], []
     for name, path in shipped().items():
@@ -47,8 +47,8 @@ def copy(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to.")] = Path(),
 ) -> None:
     """Put a shipped study or search here, to be edited; what is there already stays."""
-    from bench.shipped import shipped
-    from bench.yaml_lines import nearest
+    from bench.study.shipped import shipped
+    from bench.study.yaml_lines import nearest
 
     if name not in shipped():
         raise InputError(f"command line: no shipped study is called {name!r}; {nearest(name, list(shipped()))}")

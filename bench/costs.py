@@ -8,11 +8,11 @@ from baselines.build import build_method
 from bench.config import RunConfig
 from bench.data.batches import one_image, training_batch, validation_batches
 from bench.data.tasks import build_task
-from bench.hypothesis import COUNTS, OF_TRAINING
 from bench.machine import Machine, set_up
 from bench.measure.cost import count_cost, count_parameters
 from bench.measure.throughput import measure_inference, measure_training
 from bench.stages import INFERENCE_WINDOW, RING, TRAINING_WINDOW, typical_step
+from bench.study.hypotheses import COUNTS, OF_TRAINING
 
 
 def costs_before_training(config: RunConfig, quantities: Collection[str], machine: Machine) -> dict[str, float]:

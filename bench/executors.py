@@ -18,7 +18,7 @@ from bench.errors import LeftAsItIs
 from bench.interrupts import sigint_blocked
 from bench.machine import Machine
 from bench.store import RunStore, State
-from bench.study import Run
+from bench.study.study import Run
 
 Job = tuple[Run, tuple[str, ...]]
 """A run and the metrics it is asked for."""

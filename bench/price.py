@@ -22,7 +22,7 @@ from bench.probe import Probe, all_remembered, probe_apart, probe_file, recall, 
 from bench.runner import MEASURED, unscored
 from bench.store import CHECKPOINTS, RunStore, State, identity_hash
 from bench.stored import Made, made_of_all, stored_runs
-from bench.study import Run
+from bench.study.study import Run
 
 START = 1.5  # seconds that the imports of a process take, where no probe has said
 UNKNOWN = "neither run nor probed on this device"

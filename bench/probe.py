@@ -20,7 +20,7 @@ from bench.errors import SAID, name_of, with_kind
 from bench.interrupts import sigint_blocked
 from bench.machine import Machine
 from bench.store import read_text, write_atomically
-from bench.study import Run
+from bench.study.study import Run
 
 VERSION = 1  # raise it when the fields of a probe come to mean something else
 PACKAGES = ("torch", "torchvision", "torchmetrics", "numpy")

@@ -24,7 +24,7 @@ from bench.measure.throughput import clock_of
 from bench.probe import Probe
 from bench.stages import Watch, Work
 from bench.store import RunStore
-from bench.study import Run
+from bench.study.study import Run
 from bench.training.checkpoint import save_weights
 from bench.training.method import Method, Progress
 from bench.training.operations import Operations

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.progress import TimeRemainingColumn as Eta
 
 from bench.executors import Job
-from bench.study import Run
+from bench.study.study import Run
 
 MARKS = {
     "done": "[green]done[/]",

@@ -18,7 +18,7 @@ from bench.machine import Machine, resolve_device
 from bench.measure.metrics import METRICS, Unavailable, load
 from bench.progress import Display
 from bench.store import RunStore, State
-from bench.study import Run, Study
+from bench.study.study import Run, Study
 
 if TYPE_CHECKING:
     from bench.cluster.executor import Cluster

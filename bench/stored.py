@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.data.dataset import open_dataset
 from bench.store import SCHEMA, RunStore, schema_and_code
-from bench.study import Run, method_code
+from bench.study.study import Run, method_code
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from baselines.custom import is_outside
 from baselines.weights import base_of
 from bench.config import RunConfig
 from bench.errors import InputError
-from bench.merging import flatten
 from bench.store import RunStore
 from bench.stored import Made, made_of_all, stored_runs
-from bench.study import Run
+from bench.study.layers import flatten
+from bench.study.study import Run
 
 SHOWN = 5  # of the runs that an ambiguous name may mean
 OF_DATA = ("name", "train_images", "train_photographs", "val_images", "val_photographs", "split_rule")

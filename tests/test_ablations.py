@@ -15,7 +15,7 @@ from bench.measure.cost import count_macs
 from bench.models.generator import Generator
 from bench.report.archive import load
 from bench.report.frames import describe
-from bench.study import load_study
+from bench.study.load import load_study
 
 CLAIMS = [
     "adversarial", "batchnorm", "colorization", "dataset_size", "discriminator_activation", "discriminator_depth",

@@ -17,7 +17,7 @@ from bench.price import Pricing
 from bench.probe import Probe, remember
 from bench.runner import jobs_of
 from bench.store import RunStore
-from bench.study import load_study
+from bench.study.load import load_study
 
 SLOW, FAST = {"avx2", "avx512f", "avx512_vnni"}, {"avx2", "avx512f", "avx512_bf16"}
 CPU = Machine("cpu")

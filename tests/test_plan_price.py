@@ -18,7 +18,7 @@ from bench.price import Planned, Price, Pricing, spent
 from bench.report.plan import bytes_text, duration
 from bench.runner import jobs_of
 from bench.store import RunStore
-from bench.study import load_study
+from bench.study.load import load_study
 
 TINY = ("--scale", "tiny")
 RUN = (*TINY, "--workers", "1")

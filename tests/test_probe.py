@@ -16,7 +16,8 @@ from bench.data.tasks import build_task
 from bench.machine import Machine
 from bench.probe import Probe, probe, probe_apart, probe_file, recall, remember
 from bench.probe_steps import Clock, Steps, training_seconds
-from bench.study import Run, load_study
+from bench.study.load import load_study
+from bench.study.study import Run
 
 CPU = torch.device("cpu")
 PHASES = ("l1", "l1, d_real, d_fake, g_adversarial")

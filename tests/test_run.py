@@ -15,7 +15,8 @@ from bench.lease import Lease
 from bench.machine import Machine
 from bench.run import Watch, execute, measure
 from bench.store import RunStore
-from bench.study import Run, load_study
+from bench.study.load import load_study
+from bench.study.study import Run
 from bench.training.trainer import Interrupted
 
 

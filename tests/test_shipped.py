@@ -17,8 +17,8 @@ from harness import ROOT, Bench, WriteStudy, small_study
 
 from bench.errors import InputError
 from bench.search.load import load_search
-from bench.shipped import file_of, shipped
-from bench.study import load_study
+from bench.study.load import load_study
+from bench.study.shipped import file_of, shipped
 
 FILES = sorted((ROOT / "ablations").rglob("*.yaml"))
 SMALL = ("--scale", "tiny", "--workers", "1", "seeds=1", "train.steps=4", "train.pretrain_steps=1")

@@ -11,9 +11,10 @@ from baselines import CODE_VERSIONS, METHODS
 from baselines.weights import base_of
 from bench.config import RunConfig
 from bench.errors import InputError
-from bench.merging import difference
 from bench.store import run_id
-from bench.study import load_study, method_code
+from bench.study.layers import difference
+from bench.study.load import load_study
+from bench.study.study import method_code
 
 
 def test_the_id_of_the_default_run_is_this_one() -> None:

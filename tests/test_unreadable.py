@@ -23,7 +23,8 @@ from bench.machine import Machine
 from bench.run import Watch, execute
 from bench.runner import run_jobs
 from bench.store import CHECKPOINTS, RunStore
-from bench.study import Run, load_study
+from bench.study.load import load_study
+from bench.study.study import Run
 from bench.training.checkpoint import Checkpoints, save_checkpoint
 from bench.training.gan import GAN
 from bench.verify import verify_store

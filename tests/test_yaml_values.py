@@ -14,11 +14,11 @@ import yaml
 from harness import ROOT, small_study
 
 from bench.errors import InputError
-from bench.merging import parse_override
 from bench.search.load import load_search
-from bench.study import load_study
-from bench.yaml_lines import Located
-from bench.yaml_values import Dumper, Loader
+from bench.study.layers import parse_override
+from bench.study.load import load_study
+from bench.study.yaml_lines import Located
+from bench.study.yaml_values import Dumper, Loader
 
 SHIPPED = sorted((ROOT / "ablations").rglob("*.yaml"))
 READ: list[tuple[str, Any]] = [

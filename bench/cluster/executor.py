@@ -20,7 +20,7 @@ from bench.errors import InputError, LeftAsItIs, StoreLost, Unreadable, Unwritab
 from bench.executors import End, Job, Tell, signals_set
 from bench.machine import Machine
 from bench.store import RunStore, TakenOver
-from bench.study import Run
+from bench.study.study import Run
 
 POLL_SECONDS = 0.2
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bench.machine import Machine
     from bench.probe import Probe
     from bench.store import RunStore, State
-    from bench.study import Run
+    from bench.study.study import Run
 
 EXCHANGE_SECONDS = 0.5
 PATIENCE_SECONDS = 120  # for the board to answer: it may be writing what others send
@@ -123,7 +123,7 @@ def probe(job: Job, machine: Machine, driver: Driver) -> Probe:
     from bench.probe import probe_apart, probe_file, recall, remember
     from bench.provenance import device_name
     from bench.store import run_id
-    from bench.study import method_code
+    from bench.study.study import method_code
 
     run, metrics = job
     with at_node(driver):

@@ -10,12 +10,12 @@ from typing import Any
 from baselines import ONLY_FOR, UNTRAINED
 from bench.config import RunConfig
 from bench.errors import InputError, is_file
-from bench.merging import Layer, check_top, merge, parse_override
 from bench.profile.case import Case, Loop, Work
-from bench.shipped import HOW, meant
-from bench.study import command_layers, load_study, scale_layer
-from bench.study_file import ScaleName
-from bench.variants import unknown_method
+from bench.study.layers import Layer, check_top, command_layers, merge, parse_override, scale_layer
+from bench.study.load import load_study
+from bench.study.schema import ScaleName
+from bench.study.shipped import HOW, meant
+from bench.study.variants import unknown_method
 
 REFERENCE = "pix2pix, its reference loop"
 Rung = tuple[str, Loop, int]

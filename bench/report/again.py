@@ -12,7 +12,7 @@ from bench.report.frames import Results, collect, describe
 from bench.report.search_results import TRIALS
 from bench.report.speed_records import FOLDER as SPEED
 from bench.store import RunStore
-from bench.study import Study
+from bench.study.study import Study
 
 
 def all_results(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from bench.labels import GROUND_TRUTH, MISSING
 from bench.measure.metrics.registry import ALL_IMAGES
 from bench.measure.statistics import SCREENING_BELOW
 from bench.report.archive import ARCHIVE, load
@@ -18,6 +17,7 @@ from bench.report.frames import Results
 from bench.report.render import TextTable, code, escape_markdown, fenced, markdown
 from bench.report.verdicts import Answer, answers, conjunction, fewest_seeds
 from bench.report.words import budget_text, new_text, these_text
+from bench.study.labels import GROUND_TRUTH, MISSING
 
 CLAIMS = "claims.md"
 NOTES = [

@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from bench.labels import GROUND_TRUTH
 from bench.measure.metrics import METRICS
-from bench.merging import difference
 from bench.store import BAD_ENDS, RunStore
-from bench.study import Study
-from bench.variants import Variant
+from bench.study.labels import GROUND_TRUTH
+from bench.study.layers import difference
+from bench.study.study import Study
+from bench.study.variants import Variant
 
 VALIDATION = "val_"
 """What the names of validation scores begin with, in curves."""

@@ -12,8 +12,8 @@ from bench.errors import InputError
 from bench.report.archive import ARCHIVE
 from bench.report.frames import describe
 from bench.report.search_results import TRIALS
-from bench.shipped import meant
-from bench.study import Study
+from bench.study.shipped import meant
+from bench.study.study import Study
 
 Kind = Literal["study", "search"]
 ASKS = {"study": ("title", "claim", "hypotheses"), "search": ("title", "question", "space", "objectives")}

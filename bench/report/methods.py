@@ -7,9 +7,9 @@ from typing import Any
 from baselines import PARAMETER_FREE
 from baselines.cards import CARDS, Card
 from baselines.weights import base_of
-from bench.labels import MISSING
 from bench.report.frames import Results
 from bench.report.render import TextTable
+from bench.study.labels import MISSING
 
 
 def methods_table(results: Results) -> TextTable | None:

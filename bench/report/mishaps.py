@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from bench.errors import ADVICE
-from bench.labels import MISSING
 from bench.machine import MAKE
 from bench.report.frames import Results
 from bench.report.render import TextTable
+from bench.study.labels import MISSING
 
 MARK = "†"
 OF_STATES = {

@@ -11,14 +11,14 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.labels import MISSING
-from bench.merging import difference
 from bench.outlook import Outlook
 from bench.price import UNKNOWN, Planned, configs_without_price
 from bench.probe import all_remembered
 from bench.report.narrow import print_table
 from bench.report.render import TextTable
-from bench.study import Study
+from bench.study.labels import MISSING
+from bench.study.layers import difference
+from bench.study.study import Study
 
 HEADINGS = ("variant", "seed", "run", "state", "time", "memory", "from")
 SHOWN = 3  # of the runs that cannot be read, with the file and the reason

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from statistics import median_high, median_low
 from typing import Literal
 
-from bench.hypothesis import AT_SHARE, COUNTS, TIME_TO
 from bench.measure.metrics import METRICS
 from bench.measure.statistics import time_to
 from bench.report.columns import COSTS, Column, finished, score_column
 from bench.report.frames import Results
 from bench.store import BAD_ENDS
+from bench.study.hypotheses import AT_SHARE, COUNTS, TIME_TO
 
 IN_CURVES = {"steps": "step", "images": "images", "seconds": "seconds"}
 """What a time is measured in: the column of the curves."""

@@ -10,11 +10,11 @@ from typing import Any
 
 import pandas as pd
 
-from bench.hypothesis import COUNTS
 from bench.report.columns import COSTS, Column
 from bench.report.pareto import undominated
 from bench.report.quantities import parse
 from bench.report.search_results import SearchResults, Trial
+from bench.study.hypotheses import COUNTS
 
 DEFAULT = -1
 """What the default has in place of a trial's number."""

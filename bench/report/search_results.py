@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.errors import InputError
-from bench.hypothesis import COSTS
 from bench.measure.metrics import METRICS
+from bench.study.hypotheses import COSTS
 
 TRIALS = "search.json"
 """The archive of a search, in its report folder."""

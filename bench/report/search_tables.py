@@ -8,14 +8,14 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bench.labels import MISSING
-from bench.merging import flatten
 from bench.report.columns import Column
 from bench.report.quantities import parse
 from bench.report.render import TextTable
 from bench.report.search_frames import best_trials, costs, in_units, objectives, winner, word
 from bench.report.search_results import SearchResults, Trial
 from bench.report.words import number, ratio
+from bench.study.labels import MISSING
+from bench.study.layers import flatten
 
 TOP = 10  # trials of the ranking that a page shows
 REASONS = 5  # different ones that a way to end is shown with

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.labels import MISSING
 from bench.measure import PEAK_VERSION
 from bench.report.render import TextTable, code, escape_markdown, titled
 from bench.report.words import number
+from bench.study.labels import MISSING
 
 PARTS = {"data": "data", "discriminator": "D", "generator": "G", "optimiser": "optimiser", "rest": "rest"}
 Record = dict[str, Any]

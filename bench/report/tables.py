@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.hypothesis import COUNTS
 from bench.report.columns import columns, finished
 from bench.report.comparisons import Comparison, compare
 from bench.report.frames import Results
 from bench.report.quantities import parse
+from bench.study.hypotheses import COUNTS
 
 STATES = ("done", "diverged", "failed", "unavailable")
 

@@ -6,9 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from bench.labels import MISSING
 from bench.measure import PEAK_VERSION
-from bench.merging import flatten
 from bench.report.columns import Column, columns
 from bench.report.frames import Results
 from bench.report.mishaps import mark, mark_note
@@ -16,6 +14,8 @@ from bench.report.render import TextTable
 from bench.report.tables import summary
 from bench.report.words import estimate_text, listed, number
 from bench.store import BAD_ENDS
+from bench.study.labels import MISSING
+from bench.study.layers import flatten
 
 ENDED_BADLY = (
     "Means are over finished runs; in comparisons a run that diverged or failed counts as the worst. Such a difference "

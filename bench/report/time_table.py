@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pandas as pd
 
-from bench.labels import MISSING
 from bench.measure.metrics import METRICS
 from bench.report.columns import score_column
 from bench.report.comparisons import compare
@@ -15,6 +14,7 @@ from bench.report.frames import Results
 from bench.report.quantities import IN_CURVES, parse, threshold, times
 from bench.report.render import TextTable
 from bench.report.words import estimate_text, listed, number
+from bench.study.labels import MISSING
 
 POSITIONS = tuple(IN_CURVES)
 TIME_RATIO = (

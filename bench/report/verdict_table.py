@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bench.labels import MISSING
 from bench.measure.statistics import SCREENING_BELOW
 from bench.report.frames import Results
 from bench.report.render import TextTable
@@ -10,6 +9,7 @@ from bench.report.text import ENDED_BADLY
 from bench.report.time_table import TIME_RATIO, reached
 from bench.report.verdicts import Answer, answers, fewest_seeds
 from bench.report.words import new_text, p_text, these_text
+from bench.study.labels import MISSING
 
 
 def hypothesis_table(results: Results, compact: bool = False) -> TextTable:

@@ -9,8 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from bench.hypothesis import within
-from bench.labels import MISSING
 from bench.measure.statistics import (
     ALPHA,
     MOST_SEEDS,
@@ -27,6 +25,8 @@ from bench.measure.statistics import (
 from bench.report.comparisons import Comparison, compare
 from bench.report.frames import Results
 from bench.report.quantities import Quantity, oriented, parse
+from bench.study.hypotheses import within
+from bench.study.labels import MISSING
 
 UNDECIDED = "inconclusive"
 

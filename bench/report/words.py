@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from bench.config import BUDGETS
-from bench.labels import MISSING
 from bench.report.columns import Column
 from bench.report.comparisons import Comparison
+from bench.study.labels import MISSING
 
 
 def number(value: float, decimals: int, signed: bool = False) -> str:

@@ -11,11 +11,11 @@ from typing import Any
 import yaml
 
 from bench.errors import InputError
-from bench.merging import difference, merge, nested
 from bench.search.load import Search
 from bench.search.space import TRIES, random_values
-from bench.study import load_study
-from bench.yaml_values import Dumper
+from bench.study.layers import difference, merge, nested
+from bench.study.load import load_study
+from bench.study.yaml_values import Dumper
 
 DEFAULT, BEST = "default", "best"
 """The variants of the study; the second is its name too."""

@@ -10,9 +10,9 @@ from pydantic import BeforeValidator, Field
 from bench.config import Section
 from bench.errors import is_file
 from bench.scales import SEEDS
-from bench.shipped import shipped
-from bench.study_file import ScaleName, Seed
-from bench.yaml_lines import Located
+from bench.study.schema import ScaleName, Seed
+from bench.study.shipped import shipped
+from bench.study.yaml_lines import Located
 
 Sampler = Literal["tpe", "gp", "nsga2", "random", "grid"]
 Pruner = Literal["median", "hyperband", "wilcoxon", "none"]

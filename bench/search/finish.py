@@ -21,7 +21,8 @@ from bench.search.best import BEST, best_yaml
 from bench.search.load import Search
 from bench.search.outcome import collect_search, default_runs
 from bench.store import RunStore, State, write_atomically
-from bench.study import Study, load_study
+from bench.study.load import load_study
+from bench.study.study import Study
 
 ENDED: tuple[State, ...] = ("done", "diverged", "failed", "unavailable")
 

@@ -6,10 +6,10 @@ import math
 import re
 from dataclasses import dataclass
 
-from bench.hypothesis import COSTS
 from bench.measure.metrics import METRICS
 from bench.search.file import Pruner, SearchFile
-from bench.yaml_lines import Located, nearest
+from bench.study.hypotheses import COSTS
+from bench.study.yaml_lines import Located, nearest
 
 ALIASES = {"parameters": "parameters_total", "images_per_second": "inference_images_per_second"}
 

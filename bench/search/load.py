@@ -13,23 +13,24 @@ from typing import Any
 from pydantic import ValidationError
 
 from baselines import UNTRAINED
-from bench.axes import leaves_meet, merge_deep
 from bench.config import DataConfig, RunConfig
 from bench.data.dataset import open_dataset
 from bench.errors import InputError
 from bench.measure import PEAK_VERSION
 from bench.measure.metrics import METRICS
-from bench.merging import Layer, check_top, merge, nested, parse_override
 from bench.scales import SCALES
 from bench.search.file import FRESH, Pruner, SearchFile, SearchOverlay, study_of
 from bench.search.goals import Constraint, Objective, choose_pruner, read_constraints, read_objectives
 from bench.search.space import Assigned, Part, check_space, read_space, size
-from bench.shipped import as_called, file_of
 from bench.store import run_id
-from bench.study import Run, control_layers, layers_of, method_code
-from bench.study_file import ScaleName, check_name
-from bench.variants import MOST_RUNS, unknown_method
-from bench.yaml_lines import Key, Located, dotted, explain, nearest
+from bench.study.axes import leaves_meet, merge_deep
+from bench.study.layers import Layer, check_top, layers_of, merge, nested, parse_override
+from bench.study.load import control_layers
+from bench.study.schema import ScaleName, check_name
+from bench.study.shipped import as_called, file_of
+from bench.study.study import Run, method_code
+from bench.study.variants import MOST_RUNS, unknown_method
+from bench.study.yaml_lines import Key, Located, dotted, explain, nearest
 
 MOST_POINTS, MOST_ASKED = 10_000, 1_000_000  # of a grid; where the command line says how many trials
 CHECKS = 5  # validation points of a trial that may be pruned at them, unless the base says otherwise

@@ -22,7 +22,7 @@ from bench.search.load import Search
 from bench.search.space import in_words
 from bench.search.states import outcomes, record_of
 from bench.store import RunStore
-from bench.study import Run
+from bench.study.study import Run
 
 
 def collect_search(search: Search, study: Study, store: RunStore) -> SearchResults:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from bench.axes import leaves_meet, path_problem
 from bench.config import RunConfig, Section
 from bench.errors import InputError
-from bench.merging import count_values
-from bench.yaml_lines import Key, Located, explain
+from bench.study.axes import leaves_meet, path_problem
+from bench.study.layers import count_values
+from bench.study.yaml_lines import Key, Located, explain
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from bench.errors import InputError
-from bench.hypothesis import COUNTS
 from bench.report.held import check_free
 from bench.report.search_results import SearchResults
 from bench.runner import default_workers, jobs_of, run_jobs
@@ -20,6 +19,7 @@ from bench.search.processes import work
 from bench.search.storage import open_study
 from bench.search.worker import Orders
 from bench.store import RunStore, State
+from bench.study.hypotheses import COUNTS
 
 if TYPE_CHECKING:
     from bench.cluster.executor import Cluster

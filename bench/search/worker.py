@@ -21,7 +21,7 @@ from bench.search.space import Assigned, propose
 from bench.search.states import RECORD, STOPS, has_room, left_behind
 from bench.search.storage import STORAGE_ERRORS, give_up, open_study, queue_again, retried, search_lock
 from bench.store import RunStore
-from bench.study import Run
+from bench.study.study import Run
 
 if TYPE_CHECKING:
     from bench.machine import Machine

@@ -84,7 +84,7 @@ def _apart(work: Any, study: Path, scale: str, changes: Sequence[str], cache: Pa
 
 
 def _answer(pipe: Any, work: Any, study: Path, scale: Any, changes: tuple[str, ...], cache: Path, *more: str) -> None:
-    from bench.study import load_study
+    from bench.study.load import load_study
 
     os.environ["BENCH_CACHE"] = str(cache)
     pipe.send(work(load_study(study, scale, None, changes), *more))

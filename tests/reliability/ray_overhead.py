@@ -20,7 +20,7 @@ from bench.executors import Executor, Job, local_processes
 from bench.machine import Machine
 from bench.runner import jobs_of
 from bench.store import RunStore
-from bench.study import load_study
+from bench.study.load import load_study
 
 STUDY = Path(__file__).parents[2] / "ablations" / "pooling.yaml"
 OVERRIDES = ("seeds=2", 'baselines=["gray"]')

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from bench.config import RunConfig
-from bench.hypothesis import COSTS
 from bench.measure.metrics import METRICS
 from bench.scales import SCALES
+from bench.study.hypotheses import COSTS
 
 STUDIES = sorted((ROOT / "ablations").glob("*.yaml"))
 SEARCHES = sorted((ROOT / "ablations" / "search").glob("*.yaml"))

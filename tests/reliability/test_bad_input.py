@@ -20,7 +20,7 @@ from scene import Tried
 
 from bench.errors import InputError
 from bench.search.load import load_search
-from bench.study import load_study
+from bench.study.load import load_study
 
 EXAMPLES = int(os.environ.get("BENCH_EXAMPLES", "0"))
 SECONDS = 10

@@ -14,7 +14,7 @@ from harness import Bench, WriteStudy
 
 from bench.errors import InputError
 from bench.search.load import load_search
-from bench.study import load_study
+from bench.study.load import load_study
 
 FIELDS = ("train.d_steps", "train.batch_size", "generator.extra_convs", "generator.max_multiplier", "data.val_images")
 FIELDS += ("data.subset_seed", "train.validations", "task.mask_seed", "discriminator.max_multiplier", "train.steps")

@@ -15,7 +15,7 @@ from harness import ROOT, Bench, small_study
 from bench.errors import InputError
 from bench.report.frames import describe
 from bench.report.held import check_free, check_study
-from bench.study import load_study
+from bench.study.load import load_study
 
 SMALL = ("--scale", "tiny", "train.steps=4", "train.pretrain_steps=1")
 SEARCH = {"title": "a search", "question": "which?", "space": {"loss.l1": "1 to 9"}, "objectives": ["psnr"]}

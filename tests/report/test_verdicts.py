@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from made import Scores, curve, hypothesis, made_results
 
-from bench import hypothesis as studies
 from bench.measure.statistics import NOTHING, holm, paired_difference, paired_median, sign_flip_p, two_way_difference
 from bench.report.columns import COSTS
 from bench.report.comparisons import compare
 from bench.report.quantities import parse, values
 from bench.report.verdict_table import hypothesis_table
 from bench.report.verdicts import answers, conjunction, hypotheses_frame
+from bench.study import hypotheses as studies
 
 JITTER = [0.00, 0.02, -0.01, 0.03, -0.02, 0.01]
 

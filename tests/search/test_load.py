@@ -17,7 +17,7 @@ from bench.errors import InputError
 from bench.report.search_results import load_search_results
 from bench.search.load import load_search
 from bench.search.space import in_words
-from bench.study import load_study
+from bench.study.load import load_study
 
 SEARCHES = sorted((ROOT / "ablations" / "search").glob("*.yaml"))
 NUMBER = {"low": 1.0, "high": 9.0}

@@ -12,7 +12,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import FixedTrial
 
 from bench.search.space import Part, Range, in_words, propose, read_space, size
-from bench.yaml_lines import Located
+from bench.study.yaml_lines import Located
 
 LAMBDA = {
     "constant": {"loss.l1": {"low": 1.0, "high": 9.0}},

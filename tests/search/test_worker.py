@@ -21,7 +21,7 @@ from bench.search.states import outcomes
 from bench.search.storage import MOST_DEATHS, default_storage, give_up, open_study, queue_again, retried
 from bench.search.worker import Orders, Worker
 from bench.store import RunStore
-from bench.study import Run
+from bench.study.study import Run
 
 WIDTH = {"generator.width": {"low": 2, "high": 8}}
 

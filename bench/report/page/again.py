@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bench.labels import MISSING
 from bench.report.frames import Results
 from bench.report.render import TextTable
+from bench.study.labels import MISSING
 
 STORE = "runs"
 """Where runs lie unless --runs says otherwise."""

@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from bench.labels import MISSING
 from bench.report.columns import COSTS, score_column
 from bench.report.effects import KINDS, draw_answer, effects, unit_of
 from bench.report.figures import draw_score, dress, plain, score_label, validation_curves
@@ -18,6 +17,7 @@ from bench.report.pareto import draw_cost, pareto
 from bench.report.scaling import draw_lines, scaling
 from bench.report.verdicts import Answer, answers
 from bench.report.words import estimate_text, number
+from bench.study.labels import MISSING
 
 AXES = {"step": "steps", "images": "images", "seconds": "seconds"}
 """What curves are drawn against: column, word."""

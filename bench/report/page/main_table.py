@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from bench.labels import GROUND_TRUTH, MISSING
 from bench.report.columns import Column, columns
 from bench.report.frames import Results
 from bench.report.render import TextTable
@@ -16,6 +15,7 @@ from bench.report.tables import summary
 from bench.report.text import cost_table, score_table
 from bench.report.words import number
 from bench.store import BAD_ENDS
+from bench.study.labels import GROUND_TRUTH, MISSING
 
 LEFT_OUT = "macs"
 """FLOPs are twice that."""

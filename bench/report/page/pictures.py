@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from bench.errors import InputError
-from bench.labels import GROUND_TRUTH, INPUT
 from bench.report.columns import score_column
 from bench.report.frames import Results
 from bench.report.page.choice import chosen, compared, image_differences
 from bench.report.samples import read_samples
 from bench.report.words import number
 from bench.store import RunStore, write_atomically
+from bench.study.labels import GROUND_TRUTH, INPUT
 
 FOLDER = "figures/pictures"
 LIST = "pictures.json"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from bench.labels import GROUND_TRUTH, MISSING
 from bench.measure.metrics.registry import ALL_IMAGES
 from bench.measure.statistics import SCREENING_BELOW
 from bench.report.data import data_words
 from bench.report.frames import Results
 from bench.report.verdicts import UNDECIDED, Answer, answers, conjunction, fewest_seeds
 from bench.report.words import budget_text, listed, new_text, p_text, seeds_text, these_text
+from bench.study.labels import GROUND_TRUTH, MISSING
 
 PLAIN = ("supported", "refuted", "inconclusive")
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.labels import MISSING
 from bench.report.effects import unit_of
 from bench.report.frames import Results
 from bench.report.methods import methods_table, published_table
@@ -31,6 +30,7 @@ from bench.report.time_table import time_table
 from bench.report.verdict_table import hypothesis_table
 from bench.report.verdicts import Answer, answers, conjunction
 from bench.report.words import new_text, these_text
+from bench.study.labels import MISSING
 
 
 @dataclass(frozen=True)

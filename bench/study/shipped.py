@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 
 from bench.errors import InputError, is_file
-from bench.yaml_lines import nearest
+from bench.study.yaml_lines import nearest
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 HOW = "`bench studies` says what those that are shipped ask; `bench studies copy NAME` puts one here to be edited"
 
 

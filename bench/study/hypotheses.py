@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from bench.measure.metrics import METRICS
-from bench.study_file import StudyFile
-from bench.yaml_lines import MOST_LETTERS, Key, Located, nearest
+from bench.study.schema import StudyFile
+from bench.study.yaml_lines import MOST_LETTERS, Key, Located, nearest
 
 COUNTS = ("parameters_generator", "parameters_total", "macs", "flops")
 OF_TRAINING = ("training_images_per_second", "training_peak_bytes", "training_seconds")

@@ -11,14 +11,14 @@ from typing import Any
 
 from baselines import METHODS, ONLY_FOR, UNTRAINED
 from baselines.custom import is_outside, source_of
-from bench.axes import Axis, Choice
 from bench.config import RunConfig
 from bench.errors import InputError
-from bench.labels import GROUND_TRUTH, INPUT
-from bench.merging import Layer, blame, difference, merge
 from bench.scales import SEEDS
-from bench.study_file import ScaleName, StudyFile
-from bench.yaml_lines import MOST_LETTERS, Key, Located, dotted, nearest
+from bench.study.axes import Axis, Choice
+from bench.study.labels import GROUND_TRUTH, INPUT
+from bench.study.layers import Layer, blame, difference, merge
+from bench.study.schema import ScaleName, StudyFile
+from bench.study.yaml_lines import MOST_LETTERS, Key, Located, dotted, nearest
 
 MOST_RUNS = 1_000
 """Of a study, unless more are asked for."""

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ValidationError
 from yaml.nodes import Node
 
 from bench.errors import InputError
-from bench.yaml_values import Key as Key
-from bench.yaml_values import Loader, Marks, content
+from bench.study.yaml_values import Key as Key
+from bench.study.yaml_values import Loader, Marks, content
 
 MOST_BYTES = 1_000_000
 """Of a file."""

@@ -8,10 +8,10 @@ from typing import Any
 
 from bench.config import RunConfig
 from bench.errors import InputError
-from bench.labels import value_labels
-from bench.merging import Layer, check_count, flatten, nested
-from bench.study_file import Overlay, StudyFile
-from bench.yaml_lines import Key, Located, nearest, unquoted
+from bench.study.labels import value_labels
+from bench.study.layers import Layer, check_count, flatten, nested
+from bench.study.schema import Overlay, StudyFile
+from bench.study.yaml_lines import Key, Located, nearest, unquoted
 
 MOST_AXES = 50  # as many as a config has fields
 SEED = "is what `seeds` varies; write seeds: [0, 1, ...] instead"

@@ -12,8 +12,10 @@ from pydantic import ValidationError
 
 from bench.config import BUDGETS, RunConfig, Section
 from bench.errors import InputError
-from bench.yaml_lines import Key, dotted, explain, nearest, parse_value
-from bench.yaml_values import MOST_DEPTH
+from bench.scales import SCALES
+from bench.study.schema import ScaleName
+from bench.study.yaml_lines import Key, Located, dotted, explain, nearest, parse_value
+from bench.study.yaml_values import MOST_DEPTH
 
 MOST_VALUES = 500
 """Of a config layer."""
@@ -158,3 +160,43 @@ def check_top(path: str, others: Sequence[str]) -> None:
     allowed = [*RunConfig.model_fields, *others]
     if top not in allowed:
         raise InputError(f"command line: {path}: unknown key; {nearest(top, allowed)}")
+
+
+def layers_of(
+    base: dict[str, Any],
+    overlay: dict[str, Any],
+    located: Located,
+    scale: ScaleName,
+    data: str | None = None,
+    overrides: dict[str, Any] | None = None,
+) -> list[Layer]:
+    """The layers of a file's config: the scale, the file's base, its overlay at the scale, then the command line."""
+    return [
+        scale_layer(scale),
+        Layer(base, lambda at, problem: located.error(("base", *at), problem)),
+        Layer(overlay, lambda at, problem: located.error(("scales", scale, "base", *at), problem)),
+        *command_layers(data, overrides or {}),
+    ]
+
+
+def scale_layer(scale: ScaleName) -> Layer:
+    """What a scale stands for."""
+    return Layer(SCALES[scale], lambda at, problem: InputError(f"scale {scale}: {dotted(at)}: {problem}"))
+
+
+def command_layers(data: str | None, overrides: dict[str, Any]) -> list[Layer]:
+    """What the command line lays over everything: --data, then key=value."""
+    layers = []
+    if data is not None:
+        if not data.isprintable():
+            raise InputError(f"command line: --data {data!r} cannot be printed, as reports do; rename the folder")
+        chosen = {"name": data} if data in ("photos", "places365") else {"name": "folder", "path": data}
+        layers.append(Layer({"data": chosen}, lambda at, problem: InputError(f"--data {data}: {problem}")))
+    return layers + [_command_line(key, value) for key, value in overrides.items()]
+
+
+def _command_line(key: str, value: Any) -> Layer:
+    return Layer(
+        nested(key, value),
+        lambda at, problem: InputError(f"command line: {key}={value}: {f'{dotted(at)}: ' if at else ''}{problem}"),
+    )

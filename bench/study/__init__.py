@@ -1,0 +1,1 @@
+"""A study: from its YAML to the runs that it asks for."""

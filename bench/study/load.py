@@ -1,0 +1,151 @@
+"""Load a study: read its YAML, apply scale and overrides, check it, resolve its variants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from baselines import PARAMETER_FREE
+from bench.errors import InputError
+from bench.measure.metrics import METRICS
+from bench.scales import SCALES
+from bench.study.axes import SEED, Axis, control_choices, read_axes
+from bench.study.hypotheses import Side, parse_hypotheses
+from bench.study.layers import Layer, check_top, layers_of, parse_override
+from bench.study.schema import Overlay, ScaleName, StudyFile, check_name
+from bench.study.shipped import as_called, file_of
+from bench.study.study import Study
+from bench.study.variants import MOST_RUNS, Variant, check_size, make_variants, seeds_of, unknown_method
+from bench.study.yaml_lines import Located, dotted, explain, nearest
+
+
+def load_study(
+    path: Path,
+    scale: ScaleName = "small",
+    data: str | None = None,
+    overrides: tuple[str, ...] = (),
+    max_runs: int = MOST_RUNS,
+) -> Study:
+    """Read a study. `path` may be the bare name of a shipped one; `data` is a data set's name or a folder. Raises
+    InputError; writes nothing."""
+    located, path = Located(file_of(path)), as_called(path)
+    check_name(path)
+    file, config_overrides = _apply_to_study(read_study_file(located), scale, overrides)
+    check_size(file, located, scale, max_runs)
+    axes = read_axes(file, located, scale)
+    _check_overrides(config_overrides, axes, located)
+    layers = layers_of(file.base, getattr(file.scales, scale).base, located, scale, data, config_overrides)
+    _check_names(file, located)
+    _check_other_scales(file, located, scale, max_runs)
+    control = control_choices(file, located, axes)
+    variants = make_variants(file, located, layers, axes, control)
+    _check_scores(file, located, variants)
+    seeds = list(seeds_of(file, scale))
+    arguments = (["--data", data] if data is not None else []) + list(overrides)
+    return Study(
+        path=path,
+        title=file.title,
+        claim=file.claim,
+        scale=scale,
+        variants=variants,
+        seeds=seeds,
+        baseline_seeds=seeds[: file.baseline_seeds],
+        metrics=file.metrics,
+        hypotheses=parse_hypotheses(file, located, {v.label: _side(v) for v in variants}),
+        arguments=arguments,
+    )
+
+
+def read_study_file(located: Located) -> StudyFile:
+    """The YAML's keys, checked. Raises InputError."""
+    if "space" in located.content:
+        raise located.error(("space",), f"this is a search; give it to bench search, as `bench search {located.path}`")
+    content, section = located.content, located.marks.numbers.get(("claim", "section"))
+    if section is not None:  # 3.10 is not 3.1
+        content = content | {"claim": content["claim"] | {"section": section}}
+    try:
+        return StudyFile.model_validate(content)
+    except ValidationError as error:
+        at, problem = explain(error, StudyFile)[0]
+        raise located.error(at, problem) from None
+
+
+def _check_other_scales(file: StudyFile, located: Located, scale: ScaleName, most: int) -> None:
+    """What the file says of scales that are not asked for: a mistake there would else be found late."""
+    for other in SCALES:
+        if other != scale and getattr(file.scales, other) != Overlay():
+            check_size(file, located, other, most)
+            axes = read_axes(file, located, other)
+            layers = layers_of(file.base, getattr(file.scales, other).base, located, other)
+            make_variants(file, located, layers, axes, control_choices(file, located, axes))
+
+
+def _side(variant: Variant) -> Side:
+    config = variant.config
+    return Side(config.task.name, variant.is_trained, has_networks=config.method not in PARAMETER_FREE)
+
+
+def _apply_to_study(file: StudyFile, scale: ScaleName, overrides: tuple[str, ...]) -> tuple[StudyFile, dict[str, Any]]:
+    """The file with its seeds, baselines and metrics overridden, and the overrides left for the config."""
+    own = ("seeds", "baselines", "baseline_seeds", "metrics")
+    overlay: Overlay = getattr(file.scales, scale)
+    changes = {k: v for k in ("seeds", "baseline_seeds") if (v := getattr(overlay, k)) is not None}
+    rest: dict[str, Any] = {}
+    for text in overrides:
+        key, value = parse_override(text)
+        check_top(key, own)
+        if key == "seed":
+            raise InputError(f"command line: {text}: write seeds=[...] instead")
+        (changes if key in own else rest)[key] = value
+    try:
+        return StudyFile.model_validate(file.model_dump() | changes), rest
+    except ValidationError as error:
+        at, problem = explain(error, StudyFile)[0]
+        raise InputError(f"command line: {dotted(at)}: {problem}") from None
+
+
+def _check_overrides(overrides: dict[str, Any], axes: list[Axis], located: Located) -> None:
+    for key, value in overrides.items():
+        for axis in axes:
+            if axis.touches(key):
+                raise InputError(
+                    f"command line: {key}={value}: {axis.name} is an axis of {located.path}; change it there"
+                )
+
+
+def control_layers(path: Path, scale: ScaleName) -> list[Layer]:
+    """What a study says of its control, over the scale: its base, its overlay, the control's choices. Raises
+    InputError."""
+    located = Located(path)
+    file = read_study_file(located)
+    choices = control_choices(file, located, read_axes(file, located, scale))
+    overlay = getattr(file.scales, scale).base
+    return [*layers_of(file.base, overlay, located, scale)[1:], *(choice.layer for choice in choices.values())]
+
+
+def _check_names(file: StudyFile, located: Located) -> None:
+    overlays = {("scales", scale, "base"): getattr(file.scales, scale).base for scale in SCALES}
+    for at, values in ({("base",): file.base} | overlays).items():
+        if "seed" in values:
+            raise located.error((*at, "seed"), SEED)
+    for field_name in ("metrics", "baselines"):
+        names = getattr(file, field_name)
+        for index, name in enumerate(names):
+            problem = unknown_method(name) if field_name == "baselines" else _unknown_metric(name)
+            if problem:
+                raise located.error((field_name, index), problem)
+            if name in names[:index]:
+                raise located.error((field_name, index), f"{name!r} is given twice")
+
+
+def _check_scores(file: StudyFile, located: Located, variants: list[Variant]) -> None:
+    """A metric of the hole needs one in some variant at least."""
+    for index, name in enumerate(file.metrics):
+        if METRICS[name].needs == "mask" and all(v.config.task.name == "colorization" for v in variants):
+            raise located.error(("metrics", index), f"{name} needs a task with a hole: inpainting")
+
+
+def _unknown_metric(name: str) -> str | None:
+    return None if name in METRICS else f"{name!r} is unknown; {nearest(name, list(METRICS))}"
