@@ -8,7 +8,7 @@ from baselines import UNTRAINED
 from bench.executors import Job
 from bench.machine import Machine, device_and_name
 from bench.price import Pricing
-from bench.store import RunStore
+from bench.store.run_store import RunStore
 from bench.study.study import Run
 
 HAVE_BF16 = frozenset({"avx512_bf16", "amx_bf16"})

@@ -123,7 +123,7 @@ def run(
     from bench.report.terminal import print_results
     from bench.report.write import write_report
     from bench.runner import jobs_of, run_jobs
-    from bench.store import RunStore
+    from bench.store.run_store import RunStore
 
     console, store = Console(emoji=False), RunStore(runs, grace)
     if executor == "ray" and workers is not None:
@@ -179,7 +179,7 @@ def report(
     from bench.report.overview import check_overview, write_overview
     from bench.report.terminal import print_results
     from bench.report.write import check_report, write_report
-    from bench.store import RunStore
+    from bench.store.run_store import RunStore
     from bench.study.shipped import meant
 
     console, store = Console(emoji=False), RunStore(runs)

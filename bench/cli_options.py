@@ -21,7 +21,7 @@ from bench.scales import ScaleName
 
 if TYPE_CHECKING:
     from bench.cluster.executor import Cluster
-    from bench.store import RunStore
+    from bench.store.run_store import RunStore
 
 GRACE_SECONDS, HANG_SECONDS = 60, 1800
 DONE, SOME_FAILED, BAD_INPUT = 0, 1, 2

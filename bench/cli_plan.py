@@ -46,7 +46,7 @@ def plan(
     from bench.price import Pricing, probe_unknown
     from bench.report.plan import plan_json, print_outlook, print_plan
     from bench.runner import default_workers, jobs_of
-    from bench.store import RunStore
+    from bench.store.run_store import RunStore
 
     loaded = load_studies(studies, scale, data, max_runs=max_runs)
     check_readable("--runs", runs)
@@ -87,7 +87,7 @@ def why(
 ) -> None:
     """Name what made a run new although it looks like one that is there: config, data, schema version or code."""
     from bench.runner import jobs_of
-    from bench.store import RunStore
+    from bench.store.run_store import RunStore
     from bench.why import why as reasons
 
     loaded = load_studies(studies or [], scale, data, True, max_runs)

@@ -105,7 +105,7 @@ def search(
     from bench.search.storage import STORAGE_ERRORS, default_storage, without_password
     from bench.search.whole import lacking, run_search
     from bench.search.worker import Orders
-    from bench.store import RunStore
+    from bench.store.run_store import RunStore
 
     url, folder, store = storage or default_storage(loaded, runs), reports / loaded.name, RunStore(runs, grace)
     deadline = time.time() + (loaded.file.timeout or float("inf"))
@@ -197,7 +197,7 @@ def _collected(
         from bench.search.finish import write_all
         from bench.search.outcome import describe
         from bench.search.storage import default_storage, has_study, open_study
-        from bench.store import RunStore
+        from bench.store.run_store import RunStore
 
         url = storage or default_storage(loaded, runs)
         if has_study(loaded, url):

@@ -24,7 +24,7 @@ def verify(
     """Check every run of a store: checksums, missing and damaged files, checkpoints, ids, leases."""
     from bench.report.narrow import print_table
     from bench.report.render import TextTable
-    from bench.store import RunStore
+    from bench.store.run_store import RunStore
     from bench.verify import SET_BACK, repair_run, verify_store
 
     if not runs.is_dir():

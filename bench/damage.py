@@ -8,9 +8,9 @@ from typing import Any
 
 from baselines.custom import is_outside
 from baselines.weights import base_of
-from bench.checksums import NAME
 from bench.errors import is_there, writing
-from bench.store import ASIDE, CHECKPOINTS, RunStore, schema_and_code
+from bench.store.checksums import NAME
+from bench.store.run_store import ASIDE, CHECKPOINTS, RunStore, schema_and_code
 
 OF_TRAINING = ("run.json", "training.json", "curve.csv", "weights.safetensors")
 """Without one of these a run has to be trained again, and its scores would be those of other weights."""

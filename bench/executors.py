@@ -17,7 +17,7 @@ from typing import Any, Literal
 from bench.errors import LeftAsItIs
 from bench.interrupts import sigint_blocked
 from bench.machine import Machine
-from bench.store import RunStore, State
+from bench.store.run_store import RunStore, State
 from bench.study.study import Run
 
 Job = tuple[Run, tuple[str, ...]]

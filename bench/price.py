@@ -12,7 +12,6 @@ from statistics import median
 from typing import Any, Literal
 
 from baselines.weights import base_of, weights_path
-from bench.checkpoint_header import training_state
 from bench.config import BUDGETS, RunConfig, TrainConfig
 from bench.errors import Unreadable
 from bench.executors import Job
@@ -20,7 +19,8 @@ from bench.machine import Machine
 from bench.measure.metrics import METRICS
 from bench.probe import Probe, all_remembered, probe_apart, probe_file, recall, remember
 from bench.runner import MEASURED, unscored
-from bench.store import CHECKPOINTS, RunStore, State, identity_hash
+from bench.store.checkpoint_header import training_state
+from bench.store.run_store import CHECKPOINTS, RunStore, State, identity_hash
 from bench.stored import Made, made_of_all, stored_runs
 from bench.study.study import Run
 

@@ -19,7 +19,7 @@ from bench.data.cache import cache_root
 from bench.errors import SAID, name_of, with_kind
 from bench.interrupts import sigint_blocked
 from bench.machine import Machine
-from bench.store import read_text, write_atomically
+from bench.store.run_store import read_text, write_atomically
 from bench.study.study import Run
 
 VERSION = 1  # raise it when the fields of a probe come to mean something else

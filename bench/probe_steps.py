@@ -23,7 +23,7 @@ from bench.measure.process import peak_resident_bytes
 from bench.measure.throughput import clock_of
 from bench.probe import Probe
 from bench.stages import Watch, Work
-from bench.store import RunStore
+from bench.store.run_store import RunStore
 from bench.study.study import Run
 from bench.training.checkpoint import save_weights
 from bench.training.method import Method, Progress

@@ -29,7 +29,7 @@ from bench.measure.metrics import METRICS
 from bench.measure.process import peak_resident_bytes
 from bench.stages import Watch as Watch
 from bench.stages import Work
-from bench.store import CHECKPOINTS, RunStore, State, TakenOver
+from bench.store.run_store import CHECKPOINTS, RunStore, State, TakenOver
 from bench.study.study import Run
 from bench.training.trainer import Diverged, Interrupted, Pruned
 from bench.watchdog import Watchdog

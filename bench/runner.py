@@ -17,7 +17,7 @@ from bench.executors import End, Executor, Job, Tell, in_process, local_processe
 from bench.machine import Machine, resolve_device
 from bench.measure.metrics import METRICS, Unavailable, load
 from bench.progress import Display
-from bench.store import RunStore, State
+from bench.store.run_store import RunStore, State
 from bench.study.study import Run, Study
 
 if TYPE_CHECKING:

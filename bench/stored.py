@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from bench.data.dataset import open_dataset
-from bench.store import SCHEMA, RunStore, schema_and_code
+from bench.store.run_store import SCHEMA, RunStore, schema_and_code
 from bench.study.study import Run, method_code
 
 

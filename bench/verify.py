@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.checkpoint_header import is_whole
 from bench.damage import damage, set_back
 from bench.errors import Unreadable, Unwritable, is_there
-from bench.store import CHECKPOINTS, RunStore
+from bench.store.checkpoint_header import is_whole
+from bench.store.run_store import CHECKPOINTS, RunStore
 
 SET_BACK = "set back to pending"
 

@@ -12,7 +12,7 @@ from baselines.custom import is_outside
 from baselines.weights import base_of
 from bench.config import RunConfig
 from bench.errors import InputError
-from bench.store import RunStore
+from bench.store.run_store import RunStore
 from bench.stored import Made, made_of_all, stored_runs
 from bench.study.layers import flatten
 from bench.study.study import Run

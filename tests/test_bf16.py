@@ -16,7 +16,7 @@ from bench.machine import Machine, processor_flags, processor_name
 from bench.price import Pricing
 from bench.probe import Probe, remember
 from bench.runner import jobs_of
-from bench.store import RunStore
+from bench.store.run_store import RunStore
 from bench.study.load import load_study
 
 SLOW, FAST = {"avx2", "avx512f", "avx512_vnni"}, {"avx2", "avx512f", "avx512_bf16"}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.checksums import NAME, Checksums
 from bench.damage import damage, set_back
-from bench.store import RunStore
+from bench.store.checksums import NAME, Checksums
+from bench.store.run_store import RunStore
 
 RUN = "0123456789abcdef"
 

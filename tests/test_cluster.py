@@ -16,7 +16,7 @@ from bench.cluster.board import Board, safe, travelling
 from bench.errors import InputError
 from bench.machine import Machine
 from bench.probe import Probe
-from bench.store import RunStore, TakenOver
+from bench.store.run_store import RunStore, TakenOver
 
 RUN = "0123456789abcdef"
 GIB = 1 << 30

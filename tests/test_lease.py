@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.lease import Lease
-from bench.store import RunStore, TakenOver
+from bench.store.lease import Lease
+from bench.store.run_store import RunStore, TakenOver
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from bench.lease import Lease
+from bench.store.lease import Lease
 lease = Lease(Path(sys.argv[1]), float(sys.argv[2]))
 print(lease.acquire(), flush=True)
 sys.stdin.readline()

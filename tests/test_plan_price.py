@@ -17,7 +17,7 @@ from bench.outlook import outlook
 from bench.price import Planned, Price, Pricing, spent
 from bench.report.plan import bytes_text, duration
 from bench.runner import jobs_of
-from bench.store import RunStore
+from bench.store.run_store import RunStore
 from bench.study.load import load_study
 
 TINY = ("--scale", "tiny")

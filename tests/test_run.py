@@ -11,10 +11,10 @@ from harness import small_study
 from PIL import Image
 
 from bench.data.batches import dataset_of, validation_batches
-from bench.lease import Lease
 from bench.machine import Machine
 from bench.run import Watch, execute, measure
-from bench.store import RunStore
+from bench.store.lease import Lease
+from bench.store.run_store import RunStore
 from bench.study.load import load_study
 from bench.study.study import Run
 from bench.training.trainer import Interrupted

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import Unwritable
-from bench.store import RunStore, write_atomically
+from bench.store.run_store import RunStore, write_atomically
 
 
 def test_a_run_goes_from_new_over_resumable_to_done(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_a_run_goes_from_new_over_resumable_to_done(tmp_path: Path) -> None:
 HOLD = """
 import sys, time
 from pathlib import Path
-from bench.store import RunStore
+from bench.store.run_store import RunStore
 with RunStore(Path(sys.argv[1])).claim("a") as mine:
     print(mine, flush=True)
     time.sleep(60)

@@ -11,14 +11,14 @@ from baselines import CODE_VERSIONS, METHODS
 from baselines.weights import base_of
 from bench.config import RunConfig
 from bench.errors import InputError
-from bench.store import run_id
+from bench.store.run_store import run_id
 from bench.study.layers import difference
 from bench.study.load import load_study
 from bench.study.study import method_code
 
 
 def test_the_id_of_the_default_run_is_this_one() -> None:
-    """It changes only with what a run's numbers mean; then SCHEMA of bench.store goes up with it."""
+    """It changes only with what a run's numbers mean; then SCHEMA of bench.store.run_store goes up with it."""
     assert run_id(RunConfig(), "0123456789abcdef") == "006b4c517b760ecb"
 
 

@@ -22,7 +22,7 @@ from bench.executors import in_process
 from bench.machine import Machine
 from bench.run import Watch, execute
 from bench.runner import run_jobs
-from bench.store import CHECKPOINTS, RunStore
+from bench.store.run_store import CHECKPOINTS, RunStore
 from bench.study.load import load_study
 from bench.study.study import Run
 from bench.training.checkpoint import Checkpoints, save_checkpoint

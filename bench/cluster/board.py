@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
 from bench.errors import reading
-from bench.store import RUN_ID, RunStore, TakenOver
+from bench.store.run_store import RUN_ID, RunStore, TakenOver
 
 PIECE = 16 << 20  # bytes of a file that travel at once
 OWN = re.compile(r"\..*|claim|lease(\..*)?")  # files that belong to who writes a folder: they never travel

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.checksums import NAME as LOG
 from bench.cluster.board import PIECE, safe, travelling
-from bench.store import RunStore, TakenOver
+from bench.store.checksums import NAME as LOG
+from bench.store.run_store import RunStore, TakenOver
 
 SEND_SECONDS = 0.5  # between looks for a new checkpoint
 LAST = "outcome.json"  # so that a run counts as done only when all of it has come

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bench.cluster.board import Board
 from bench.cluster.tasks import ClusterLost, Driver, code
 from bench.errors import InputError, first_line
-from bench.store import RunStore
+from bench.store.run_store import RunStore
 
 if TYPE_CHECKING:
     from bench.cluster.executor import Cluster

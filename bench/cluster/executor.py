@@ -19,7 +19,7 @@ from bench.cluster.tasks import ClusterLost, Driver
 from bench.errors import InputError, LeftAsItIs, StoreLost, Unreadable, Unwritable, name_of, with_kind
 from bench.executors import End, Job, Tell, signals_set
 from bench.machine import Machine
-from bench.store import RunStore, TakenOver
+from bench.store.run_store import RunStore, TakenOver
 from bench.study.study import Run
 
 POLL_SECONDS = 0.2

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bench.executors import Job
     from bench.machine import Machine
     from bench.probe import Probe
-    from bench.store import RunStore, State
+    from bench.store.run_store import RunStore, State
     from bench.study.study import Run
 
 EXCHANGE_SECONDS = 0.5
@@ -122,7 +122,7 @@ def probe(job: Job, machine: Machine, driver: Driver) -> Probe:
     from bench.machine import set_up
     from bench.probe import probe_apart, probe_file, recall, remember
     from bench.provenance import device_name
-    from bench.store import run_id
+    from bench.store.run_store import run_id
     from bench.study.study import method_code
 
     run, metrics = job

@@ -11,7 +11,7 @@ from bench.report.archive import ARCHIVE, load
 from bench.report.frames import Results, collect, describe
 from bench.report.search_results import TRIALS
 from bench.report.speed_records import FOLDER as SPEED
-from bench.store import RunStore
+from bench.store.run_store import RunStore
 from bench.study.study import Study
 
 

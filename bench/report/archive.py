@@ -14,7 +14,7 @@ from bench.errors import InputError
 from bench.measure.metrics import METRICS
 from bench.report.frames import Results, photograph_of, to_frame
 from bench.report.quantities import parse
-from bench.store import write_atomically
+from bench.store.run_store import write_atomically
 
 ARCHIVE = "study.json"
 RECORDS = "records.csv.gz"

@@ -17,7 +17,7 @@ from bench.report.frames import VALIDATION, Results
 from bench.report.levels import draw_levels
 from bench.report.samples import read_samples
 from bench.report.svg import svg_file
-from bench.store import RunStore, write_atomically
+from bench.store.run_store import RunStore, write_atomically
 
 SHOWN = 6  # pictures
 CELL = 1.5  # inches

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bench.measure.metrics import METRICS
-from bench.store import BAD_ENDS, RunStore
+from bench.store.run_store import BAD_ENDS, RunStore
 from bench.study.labels import GROUND_TRUTH
 from bench.study.layers import difference
 from bench.study.study import Study

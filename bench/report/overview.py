@@ -11,7 +11,7 @@ from bench.report.search_results import TRIALS, load_search_results
 from bench.report.speed import speed_text
 from bench.report.speed_records import PAGE as SPEED_PAGE
 from bench.report.speed_records import load_records
-from bench.store import read_text, write_atomically
+from bench.store.run_store import read_text, write_atomically
 
 
 def write_overview(reports: Path) -> None:

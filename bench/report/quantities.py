@@ -11,7 +11,7 @@ from bench.measure.metrics import METRICS
 from bench.measure.statistics import time_to
 from bench.report.columns import COSTS, Column, finished, score_column
 from bench.report.frames import Results
-from bench.store import BAD_ENDS
+from bench.store.run_store import BAD_ENDS
 from bench.study.hypotheses import AT_SHARE, COUNTS, TIME_TO
 
 IN_CURVES = {"steps": "step", "images": "images", "seconds": "seconds"}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bench.errors import InputError
-from bench.store import RunStore
+from bench.store.run_store import RunStore
 
 NAMES = ("names", "input", "target", "prediction")
 

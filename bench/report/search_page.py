@@ -28,7 +28,7 @@ from bench.report.search_tables import (
     space_table,
 )
 from bench.report.words import budget_text, listed, number
-from bench.store import read_text, write_atomically
+from bench.store.run_store import read_text, write_atomically
 
 BEST_FILE = "best.yaml"
 """The winner and the default as a study, in the report folder."""

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.errors import InputError
 from bench.report.speed import Record, speed_rows
-from bench.store import write_atomically
+from bench.store.run_store import write_atomically
 
 FOLDER, PAGE = "speed", "speed.md"
 VERSION = 1  # raise it when what a record holds comes to mean something else

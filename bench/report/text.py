@@ -13,7 +13,7 @@ from bench.report.mishaps import mark, mark_note
 from bench.report.render import TextTable
 from bench.report.tables import summary
 from bench.report.words import estimate_text, listed, number
-from bench.store import BAD_ENDS
+from bench.store.run_store import BAD_ENDS
 from bench.study.labels import MISSING
 from bench.study.layers import flatten
 

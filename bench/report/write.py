@@ -31,7 +31,7 @@ from bench.report.time_table import time_table
 from bench.report.verdict_table import hypothesis_table
 from bench.report.verdicts import hypotheses_frame
 from bench.report.words import budget_text, seeds_text
-from bench.store import RunStore, read_text, write_atomically
+from bench.store.run_store import RunStore, read_text, write_atomically
 
 PICTURES = {  # file below figures/: heading, text
     "effects.png": (

@@ -20,7 +20,7 @@ from bench.report.write import write_report
 from bench.search.best import BEST, best_yaml
 from bench.search.load import Search
 from bench.search.outcome import collect_search, default_runs
-from bench.store import RunStore, State, write_atomically
+from bench.store.run_store import RunStore, State, write_atomically
 from bench.study.load import load_study
 from bench.study.study import Study
 

@@ -22,7 +22,7 @@ from bench.scales import SCALES
 from bench.search.file import FRESH, Pruner, SearchFile, SearchOverlay, study_of
 from bench.search.goals import Constraint, Objective, choose_pruner, read_constraints, read_objectives
 from bench.search.space import Assigned, Part, check_space, read_space, size
-from bench.store import run_id
+from bench.store.run_store import run_id
 from bench.study.axes import leaves_meet, merge_deep
 from bench.study.layers import Layer, check_top, layers_of, merge, nested, parse_override
 from bench.study.load import control_layers

@@ -21,7 +21,7 @@ from bench.search.goals import Objective
 from bench.search.load import Search
 from bench.search.space import in_words
 from bench.search.states import outcomes, record_of
-from bench.store import RunStore
+from bench.store.run_store import RunStore
 from bench.study.study import Run
 
 

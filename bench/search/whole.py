@@ -18,7 +18,7 @@ from bench.search.outcome import collect_search, describe
 from bench.search.processes import work
 from bench.search.storage import open_study
 from bench.search.worker import Orders
-from bench.store import RunStore, State
+from bench.store.run_store import RunStore, State
 from bench.study.hypotheses import COUNTS
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from bench.search.signs import Signs
 from bench.search.space import Assigned, propose
 from bench.search.states import RECORD, STOPS, has_room, left_behind
 from bench.search.storage import STORAGE_ERRORS, give_up, open_study, queue_again, retried, search_lock
-from bench.store import RunStore
+from bench.store.run_store import RunStore
 from bench.study.study import Run
 
 if TYPE_CHECKING:

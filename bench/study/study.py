@@ -15,7 +15,7 @@ from bench.config import DataConfig, RunConfig
 from bench.data.advice import advice
 from bench.data.dataset import Dataset, open_dataset
 from bench.errors import InputError
-from bench.store import run_id
+from bench.store.run_store import run_id
 from bench.study.hypotheses import Hypothesis
 from bench.study.schema import Claim, ScaleName
 from bench.study.variants import Variant

@@ -17,9 +17,9 @@ from safetensors.torch import load, save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from bench.checkpoint_header import MALFORMED, header
-from bench.checksums import fsync_file, tensors_sum
 from bench.errors import is_there, reading, writing
+from bench.store.checkpoint_header import MALFORMED, header
+from bench.store.checksums import fsync_file, tensors_sum
 from bench.training.method import Method
 
 

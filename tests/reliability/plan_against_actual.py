@@ -101,7 +101,7 @@ def _probe_in_cpu_seconds(study: Any, label: str) -> None:
     from bench.price import Pricing
     from bench.probe import probe, remember
     from bench.runner import jobs_of
-    from bench.store import RunStore
+    from bench.store.run_store import RunStore
 
     pricing = Pricing(RunStore(Path("none")), Machine(), processor_name(), 1)
     one = next(one for one in pricing.plan(jobs_of([study])) if one.run.label == label)
@@ -114,7 +114,7 @@ def _run_in_cpu_seconds(study: Any) -> float:
 
     from bench.machine import Machine
     from bench.runner import jobs_of, run_jobs
-    from bench.store import RunStore
+    from bench.store.run_store import RunStore
 
     with tempfile.TemporaryDirectory(prefix="bench-plan-") as runs:
         run_jobs(jobs_of([study]), RunStore(Path(runs)), Console(quiet=True), Machine(), 1)

@@ -19,7 +19,7 @@ from bench.cluster.connect import connected
 from bench.executors import Executor, Job, local_processes
 from bench.machine import Machine
 from bench.runner import jobs_of
-from bench.store import RunStore
+from bench.store.run_store import RunStore
 from bench.study.load import load_study
 
 STUDY = Path(__file__).parents[2] / "ablations" / "pooling.yaml"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.report.render import TextTable, titled
-from bench.store import write_atomically
+from bench.store.run_store import write_atomically
 
 
 class Report:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness import Command
 
-from bench.store import RunStore
+from bench.store.run_store import RunStore
 
 STEPS = 60
 HANGS = """

@@ -10,7 +10,7 @@ from statistics import median
 import pytest
 from harness import ROOT
 
-from bench.store import RunStore
+from bench.store.run_store import RunStore
 
 pytestmark = pytest.mark.slow
 Measured = Callable[[str, str, str], None]

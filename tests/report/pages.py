@@ -8,7 +8,7 @@ import numpy as np
 from made import Scores, curve, hypothesis, made_results, named
 
 from bench.report.frames import Results
-from bench.store import RunStore
+from bench.store.run_store import RunStore
 
 EVIL = "<script>alert(1)</script>"
 SIDE = 32

@@ -21,7 +21,7 @@ from bench.report import folder as folder_module
 from bench.report.folder import rewritten
 from bench.report.frames import Results
 from bench.report.write import check_report, write_report
-from bench.store import RunStore
+from bench.store.run_store import RunStore
 
 EVENTS = {"os.rename", "os.remove", "os.link", "os.mkdir", "os.rmdir"}
 """Of Python's audit hooks, those that change a folder; opening a file to write is another."""

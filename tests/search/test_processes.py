@@ -19,7 +19,7 @@ from bench.run import Machine, Watch, execute
 from bench.search.load import load_search
 from bench.search.states import outcomes
 from bench.search.storage import open_study
-from bench.store import RunStore
+from bench.store.run_store import RunStore
 
 LONG = {"base": CONTENT["base"] | {"train": {"steps": 120, "validations": 2, "pretrain_steps": 0}}, "pruner": "none"}
 COMMON = ("--scale", "tiny", "--no-confirm", "--checkpoint-every", "0", "--grace", "1.5")

@@ -20,7 +20,7 @@ from bench.search.processes import work
 from bench.search.states import outcomes
 from bench.search.storage import MOST_DEATHS, default_storage, give_up, open_study, queue_again, retried
 from bench.search.worker import Orders, Worker
-from bench.store import RunStore
+from bench.store.run_store import RunStore
 from bench.study.study import Run
 
 WIDTH = {"generator.width": {"low": 2, "high": 8}}

@@ -14,7 +14,7 @@ from bench.report.render import TextTable
 from bench.report.tables import summary
 from bench.report.text import cost_table, score_table
 from bench.report.words import number
-from bench.store import BAD_ENDS
+from bench.store.run_store import BAD_ENDS
 from bench.study.labels import GROUND_TRUTH, MISSING
 
 LEFT_OUT = "macs"

@@ -17,7 +17,7 @@ from bench.report.frames import Results
 from bench.report.page.choice import chosen, compared, image_differences
 from bench.report.samples import read_samples
 from bench.report.words import number
-from bench.store import RunStore, write_atomically
+from bench.store.run_store import RunStore, write_atomically
 from bench.study.labels import GROUND_TRUTH, INPUT
 
 FOLDER = "figures/pictures"

@@ -13,10 +13,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.checksums import NAME, Checksums, fsync_file
 from bench.config import RunConfig
 from bench.errors import Unreadable, is_there, reading, writing
-from bench.lease import Lease
+from bench.store.checksums import NAME, Checksums, fsync_file
+from bench.store.lease import Lease
 
 SCHEMA = 2  # raise it when the same config comes to mean other numbers
 RUN_ID = re.compile(r"[0-9a-f]{16}")

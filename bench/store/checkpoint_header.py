@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from bench.checksums import tensors_sum
 from bench.errors import reading
+from bench.store.checksums import tensors_sum
 
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError)
 """What is raised by bytes that are no checkpoint's."""
