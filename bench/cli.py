@@ -224,7 +224,7 @@ def describe_data(
     if download:
         if name != "places365":
             raise InputError(f"--download fetches places365, not {name}")
-        from bench.data.places365_download import download_places365
+        from bench.data.sources import download_places365
 
         try:
             download_places365("data/places365")

@@ -24,7 +24,7 @@ def list_all(
     """What there is to compare with: papers, tasks, parameters, MACs and FLOPs of one 256x256 image."""
     if context.invoked_subcommand:
         return
-    from bench.catalogue import catalogue
+    from bench.measure.catalogue import catalogue
     from bench.report.narrow import print_table
     from bench.report.render import TextTable
 

@@ -19,15 +19,15 @@ from bench.config import RunConfig
 from bench.data.batches import BatchesAhead
 from bench.data.tasks import Batch
 from bench.machine import Machine
-from bench.measure.process import peak_resident_bytes
+from bench.measure.memory import peak_resident_bytes
 from bench.measure.throughput import clock_of
 from bench.probe import Probe
 from bench.stages import Watch, Work
 from bench.store.run_store import RunStore
 from bench.study.study import Run
 from bench.training.checkpoint import save_weights
+from bench.training.flops import Operations
 from bench.training.method import Method, Progress
-from bench.training.operations import Operations
 
 STEPS = 20
 AT_ONCE = {"cpu": 1, "cuda": 5}

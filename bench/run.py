@@ -25,8 +25,8 @@ from bench.errors import (
     with_name,
 )
 from bench.machine import Machine as Machine
+from bench.measure.memory import peak_resident_bytes
 from bench.measure.metrics import METRICS
-from bench.measure.process import peak_resident_bytes
 from bench.stages import Watch as Watch
 from bench.stages import Work
 from bench.store.run_store import CHECKPOINTS, RunStore, State, TakenOver

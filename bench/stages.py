@@ -32,15 +32,15 @@ from bench.errors import DataChanged, InputError, is_there
 from bench.machine import Machine, set_up
 from bench.measure import PEAK_VERSION
 from bench.measure.cost import count_cost
+from bench.measure.memory import forget_peak, peak_resident_bytes
 from bench.measure.metrics import METRICS, Unavailable, load
 from bench.measure.metrics.registry import ALL_IMAGES
-from bench.measure.process import forget_peak, peak_resident_bytes
 from bench.measure.throughput import measure_inference, measure_training
 from bench.provenance import describe, device_name, same_make
 from bench.store.run_store import CHECKPOINTS, SCHEMA, RunStore, run_id
 from bench.study.study import Run, method_code
 from bench.training.checkpoint import Checkpoints, load_weights, save_weights
-from bench.training.graphs import with_graphs
+from bench.training.cuda_graphs import with_graphs
 from bench.training.method import Method
 from bench.training.trainer import Hooks, Interrupted, train
 

@@ -13,8 +13,8 @@ from harness import Bench, WriteStudy
 from bench.config import RunConfig, TrainConfig
 from bench.data.batches import training_batch
 from bench.scales import SCALES
+from bench.training.cuda_graphs import GraphedMethod, with_graphs
 from bench.training.gan import GAN
-from bench.training.graphs import GraphedMethod, with_graphs
 from bench.training.method import Progress
 
 

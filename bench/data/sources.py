@@ -157,3 +157,17 @@ def _draw(root: Path, folder: str, lines: list[str], count: int, seed: list[int]
     picked = np.random.default_rng(seed).permutation(len(lines))[:count]
     names = [f"{folder}/{lines[i].split()[0].lstrip('/')}" for i in picked.tolist()]
     return [ImageFile(name, root / name, split) for name in names]
+
+
+def download_places365(root: str) -> None:
+    """Fetch and unpack train-standard (24 GB) and val (0.5 GB) below `root`; what is there already is kept.
+
+    Raises OSError or RuntimeError where the download or its checksum fails.
+    """
+    from pathlib import Path
+
+    from torchvision.datasets import Places365
+
+    Path(root).mkdir(parents=True, exist_ok=True)
+    Places365(root, split="train-standard", small=True, download=True)
+    Places365(root, split="val", small=True, download=True)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
+import sys
 import weakref
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def peak_bytes(call: Callable[[], Any], alive: Iterable[Tensor], device: torch.device) -> int:
@@ -66,3 +72,18 @@ class _Tracker(TorchDispatchMode):
 
     def _free(self, size: int) -> None:
         self.now -= size
+
+
+def forget_peak() -> None:
+    """Begin anew, where the system can: a worker's earlier runs are not this one's."""
+    with contextlib.suppress(OSError):
+        CLEAR.write_text("5")
+
+
+def peak_resident_bytes() -> int:
+    """Most bytes of RAM at once."""
+    try:
+        line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

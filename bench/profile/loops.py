@@ -19,7 +19,7 @@ from bench.profile.case import Case
 from bench.profile.plain import PlainGAN
 from bench.profile.reference import Pix2PixReference
 from bench.stages import typical_step
-from bench.training.graphs import with_graphs
+from bench.training.cuda_graphs import with_graphs
 from bench.training.method import Method, Progress
 from bench.training.trainable import autocast
 

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch.optim import Optimizer
 
 from bench.measure.throughput import clock_of
-from bench.training.operations import Operations
+from bench.training.flops import Operations
 
 ADAM_VALUES = 7  # weight, gradient and two moments read; weight and moments written
 SIZES = {"cpu": (1024, 256, 32), "cuda": (8192, 1024, 128)}  # of the matrices; channels and side of the image

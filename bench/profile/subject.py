@@ -185,8 +185,7 @@ class _Served:
         ring); of the process in RAM."""
         import torch
 
-        from bench.measure.memory import peak_bytes
-        from bench.measure.process import peak_resident_bytes
+        from bench.measure.memory import peak_bytes, peak_resident_bytes
         from bench.measure.throughput import alive, spare_bytes
 
         if self.device.type == "cuda":

@@ -171,7 +171,7 @@ def _update(method: Method, batch: Batch, progress: Progress, state: State, conf
     if config.flops is None or (state.step_flops and state.counted == state.phase):
         losses = method.update(batch, progress)
     else:
-        from bench.training.operations import Operations  # torch's formulas bring triton with them
+        from bench.training.flops import Operations  # torch's formulas bring triton with them
 
         with Operations() as operations:
             losses = method.update(batch, progress)

@@ -15,10 +15,10 @@ from baselines import zhang2016, zhang2017
 from baselines.cards import CARDS, Weights
 from baselines.published import Published, bring
 from baselines.weights import WeightsMissing, base_of, weights_path
-from bench.catalogue import _weights
 from bench.config import RunConfig
 from bench.data.tasks import Batch
 from bench.errors import InputError
+from bench.measure.catalogue import _weights
 
 CPU = torch.device("cpu")
 

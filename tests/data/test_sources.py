@@ -75,7 +75,7 @@ def test_a_list_that_is_a_pipe_is_not_waited_for(tmp_path, write_image, name):
 
 def test_the_data_room_imports_no_torch():
     code = (
-        "import sys; from bench.config import DataConfig; import bench.data.places365_download\n"
+        "import sys; from bench.config import DataConfig; import bench.data.sources\n"
         "from bench.data.dataset import open_dataset\n"
         "open_dataset(DataConfig(image_size=64)).train_batch(2, 0, 0, True)\n"
         "print(sorted({'torch', 'torchvision', 'skimage', 'sklearn', 'matplotlib'} & set(sys.modules)))"

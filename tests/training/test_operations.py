@@ -10,9 +10,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench.config import RunConfig
 from bench.data.batches import training_batch
 from bench.scales import SCALES
+from bench.training.flops import Operations
 from bench.training.gan import GAN
 from bench.training.method import Progress
-from bench.training.operations import Operations
 
 CPU = torch.device("cpu")
 
