@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from baselines import UNTRAINED
-from bench.executors import Job
 from bench.machine import Machine, device_and_name
 from bench.price import Pricing
+from bench.runs.executors import Job
 from bench.store.run_store import RunStore
 from bench.study.study import Run
 

@@ -122,7 +122,7 @@ def run(
     from bench.report.overview import write_overview
     from bench.report.terminal import print_results
     from bench.report.write import write_report
-    from bench.runner import jobs_of, run_jobs
+    from bench.runs.runner import jobs_of, run_jobs
     from bench.store.run_store import RunStore
 
     console, store = Console(emoji=False), RunStore(runs, grace)

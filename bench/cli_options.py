@@ -20,7 +20,7 @@ from bench.interrupts import INTERRUPTED as INTERRUPTED
 from bench.scales import ScaleName
 
 if TYPE_CHECKING:
-    from bench.cluster.executor import Cluster
+    from bench.runs.ray_cluster.executor import Cluster
     from bench.store.run_store import RunStore
 
 GRACE_SECONDS, HANG_SECONDS = 60, 1800
@@ -72,8 +72,8 @@ def cluster_at(executor: str, address: str | None, store: RunStore) -> Iterator[
             raise InputError(f"--address {address}: is that of a Ray cluster; give --executor ray too")
         yield None
         return
-    from bench.cluster.connect import connected
-    from bench.cluster.tasks import ClusterLost
+    from bench.runs.ray_cluster.connect import connected
+    from bench.runs.ray_cluster.tasks import ClusterLost
 
     try:
         with connected(address, store) as cluster:

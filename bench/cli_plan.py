@@ -45,7 +45,7 @@ def plan(
     from bench.outlook import outlook
     from bench.price import Pricing, probe_unknown
     from bench.report.plan import plan_json, print_outlook, print_plan
-    from bench.runner import default_workers, jobs_of
+    from bench.runs.runner import default_workers, jobs_of
     from bench.store.run_store import RunStore
 
     loaded = load_studies(studies, scale, data, max_runs=max_runs)
@@ -86,7 +86,7 @@ def why(
     max_runs: MaxRuns = None,
 ) -> None:
     """Name what made a run new although it looks like one that is there: config, data, schema version or code."""
-    from bench.runner import jobs_of
+    from bench.runs.runner import jobs_of
     from bench.store.run_store import RunStore
     from bench.why import why as reasons
 

@@ -24,8 +24,8 @@ def verify(
     """Check every run of a store: checksums, missing and damaged files, checkpoints, ids, leases."""
     from bench.report.narrow import print_table
     from bench.report.render import TextTable
+    from bench.runs.repair import SET_BACK, repair_run, verify_store
     from bench.store.run_store import RunStore
-    from bench.verify import SET_BACK, repair_run, verify_store
 
     if not runs.is_dir():
         raise InputError(f"--runs {runs}: there is no such folder; bench run makes it")

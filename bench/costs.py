@@ -11,7 +11,7 @@ from bench.data.tasks import build_task
 from bench.machine import Machine, set_up
 from bench.measure.cost import count_cost, count_parameters
 from bench.measure.throughput import measure_inference, measure_training
-from bench.stages import INFERENCE_WINDOW, RING, TRAINING_WINDOW, typical_step
+from bench.runs.stages import INFERENCE_WINDOW, RING, TRAINING_WINDOW, typical_step
 from bench.study.hypotheses import COUNTS, OF_TRAINING
 
 

@@ -14,11 +14,12 @@ from typing import Any, Literal
 from baselines.weights import base_of, weights_path
 from bench.config import BUDGETS, RunConfig, TrainConfig
 from bench.errors import Unreadable
-from bench.executors import Job
 from bench.machine import Machine
 from bench.measure.metrics import METRICS
-from bench.probe import Probe, all_remembered, probe_apart, probe_file, recall, remember
-from bench.runner import MEASURED, unscored
+from bench.runs.executors import Job
+from bench.runs.probe import probe_apart
+from bench.runs.probe_cache import Probe, all_remembered, probe_file, recall, remember
+from bench.runs.runner import MEASURED, unscored
 from bench.store.checkpoint_header import training_state
 from bench.store.run_store import CHECKPOINTS, RunStore, State, identity_hash
 from bench.stored import Made, made_of_all, stored_runs

@@ -11,11 +11,11 @@ from harness import ROOT, WriteStudy
 
 from bench.bf16 import bf16_slowdown, bf16_warning
 from bench.data.dataset import open_dataset
-from bench.executors import Job
 from bench.machine import Machine, processor_flags, processor_name
 from bench.price import Pricing
-from bench.probe import Probe, remember
-from bench.runner import jobs_of
+from bench.runs.executors import Job
+from bench.runs.probe_cache import Probe, remember
+from bench.runs.runner import jobs_of
 from bench.store.run_store import RunStore
 from bench.study.load import load_study
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.damage import damage, set_back
+from bench.runs.repair import damage, set_back
 from bench.store.checksums import NAME, Checksums
 from bench.store.run_store import RunStore
 

@@ -11,11 +11,11 @@ import pytest
 from harness import ROOT, Bench, WriteStudy
 
 from bench.cli_options import parse_shard
-from bench.cluster.asks import Ask, ask_for
-from bench.cluster.board import Board, safe, travelling
 from bench.errors import InputError
 from bench.machine import Machine
-from bench.probe import Probe
+from bench.runs.probe_cache import Probe
+from bench.runs.ray_cluster.resources import Ask, ask_for
+from bench.runs.ray_cluster.transfer import Board, safe, travelling
 from bench.store.run_store import RunStore, TakenOver
 
 RUN = "0123456789abcdef"

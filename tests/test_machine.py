@@ -27,7 +27,7 @@ def test_who_only_hands_runs_to_workers_does_not_import_torch() -> None:
     code = (
         "import sys, bench.cli, bench.report.write\n"
         "from bench.machine import Machine, resolve_device\n"
-        "from bench.runner import default_workers\n"
+        "from bench.runs.runner import default_workers\n"
         "assert default_workers(Machine(resolve_device('cpu')), 1) == 1\n"
         "assert 'torch' not in sys.modules\n"
     )

@@ -16,7 +16,7 @@ from bench.machine import Machine, device_and_name, processor_name
 from bench.outlook import outlook
 from bench.price import Planned, Price, Pricing, spent
 from bench.report.plan import bytes_text, duration
-from bench.runner import jobs_of
+from bench.runs.runner import jobs_of
 from bench.store.run_store import RunStore
 from bench.study.load import load_study
 
@@ -124,7 +124,7 @@ def test_runs_go_to_the_worker_that_is_free_first_and_speed_is_measured_after_th
 def test_a_device_has_a_name_without_torch() -> None:
     import torch
 
-    from bench.provenance import device_name
+    from bench.runs.provenance import device_name
 
     assert device_and_name("cpu") == ("cpu", device_name(torch.device("cpu")))
 

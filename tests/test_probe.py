@@ -14,8 +14,9 @@ from baselines.build import build_method
 from bench.config import RunConfig
 from bench.data.tasks import build_task
 from bench.machine import Machine
-from bench.probe import Probe, probe, probe_apart, probe_file, recall, remember
-from bench.probe_steps import Clock, Steps, training_seconds
+from bench.runs.probe import probe, probe_apart
+from bench.runs.probe_cache import Probe, probe_file, recall, remember
+from bench.runs.probe_steps import Clock, Steps, training_seconds
 from bench.study.load import load_study
 from bench.study.study import Run
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from bench.data.batches import dataset_of, validation_batches
 from bench.machine import Machine
-from bench.run import Watch, execute, measure
+from bench.runs.run import Watch, execute, measure
 from bench.store.lease import Lease
 from bench.store.run_store import RunStore
 from bench.study.load import load_study

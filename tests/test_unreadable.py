@@ -13,21 +13,20 @@ from harness import small_study
 from rich.console import Console
 from training.test_checkpoint import STATE, build
 
-import bench.stages
+import bench.runs.stages
 from bench.config import DataConfig
-from bench.damage import damage, set_back
 from bench.data.dataset import open_dataset
 from bench.errors import LeftAsItIs, Unreadable, Unwritable, name_of
-from bench.executors import in_process
 from bench.machine import Machine
-from bench.run import Watch, execute
-from bench.runner import run_jobs
+from bench.runs.executors import in_process
+from bench.runs.repair import damage, set_back, verify_store
+from bench.runs.run import Watch, execute
+from bench.runs.runner import run_jobs
 from bench.store.run_store import CHECKPOINTS, RunStore
 from bench.study.load import load_study
 from bench.study.study import Run
 from bench.training.checkpoint import Checkpoints, save_checkpoint
 from bench.training.gan import GAN
-from bench.verify import verify_store
 
 RUN = "0123456789abcdef"
 
@@ -131,7 +130,7 @@ def test_a_run_that_is_done_stays_so_when_a_later_score_fails(
     def fails(name: str, device: str) -> None:
         raise MemoryError("of this metric")
 
-    monkeypatch.setattr(bench.stages, "load", fails)
+    monkeypatch.setattr(bench.runs.stages, "load", fails)
     with pytest.raises(LeftAsItIs, match="is done, but was not scored: out of memory: MemoryError: of this metric"):
         execute(run, ("psnr", "ssim"), store, Machine(), Watch())
     assert (store.folder(run.id) / "outcome.json").read_bytes() == outcome

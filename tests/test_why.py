@@ -12,9 +12,9 @@ import pytest
 from harness import ROOT, Bench, WriteStudy
 from PIL import Image
 
-from bench.damage import has_its_id
 from bench.data.dataset import open_dataset
 from bench.errors import InputError
+from bench.runs.repair import has_its_id
 from bench.store.run_store import SCHEMA, RunStore, identity_hash
 from bench.study.load import load_study
 from bench.study.study import Run

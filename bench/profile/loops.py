@@ -18,7 +18,7 @@ from bench.errors import InputError
 from bench.profile.case import Case
 from bench.profile.plain import PlainGAN
 from bench.profile.reference import Pix2PixReference
-from bench.stages import typical_step
+from bench.runs.stages import typical_step
 from bench.training.cuda_graphs import with_graphs
 from bench.training.method import Method, Progress
 from bench.training.trainable import autocast

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from baselines.weights import WeightsMissing
 from bench.errors import InputError
-from bench.executors import die_with_parent
 from bench.interrupts import sigint_blocked
 from bench.machine import Machine
 from bench.profile.case import Case, Settings
+from bench.runs.executors import die_with_parent
 
 if TYPE_CHECKING:
     import torch
@@ -226,6 +226,6 @@ class _Served:
 
     def machine(self) -> dict[str, str | int]:
         """Versions and the device."""
-        from bench.provenance import describe
+        from bench.runs.provenance import describe
 
         return describe(self.device)

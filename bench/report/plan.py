@@ -13,9 +13,9 @@ from rich.console import Console
 
 from bench.outlook import Outlook
 from bench.price import UNKNOWN, Planned, configs_without_price
-from bench.probe import all_remembered
 from bench.report.narrow import print_table
 from bench.report.render import TextTable
+from bench.runs.probe_cache import all_remembered
 from bench.study.labels import MISSING
 from bench.study.layers import difference
 from bench.study.study import Study

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from optuna.study import Study as OptunaStudy
 
-from bench.executors import Job
 from bench.measure.metrics import METRICS
 from bench.report.archive import ARCHIVE
 from bench.report.folder import rewritten
@@ -17,6 +16,7 @@ from bench.report.search_again import confirmed_in
 from bench.report.search_page import BEST_FILE, write_search
 from bench.report.search_results import SearchResults
 from bench.report.write import write_report
+from bench.runs.executors import Job
 from bench.search.best import BEST, best_yaml
 from bench.search.load import Search
 from bench.search.outcome import collect_search, default_runs

@@ -11,19 +11,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.cluster.asks import Ask
-from bench.cluster.carried import CarriedStore
-from bench.cluster.tasks import Driver, at_node, node_runs
 from bench.errors import InputError
-from bench.executors import Tell
-from bench.runner import MOST_LOSSES
+from bench.runs.executors import Tell
+from bench.runs.ray_cluster.carried_store import CarriedStore
+from bench.runs.ray_cluster.resources import Ask
+from bench.runs.ray_cluster.tasks import Driver, at_node, node_runs
+from bench.runs.runner import MOST_LOSSES
 from bench.search.file import study_of
 from bench.search.load import Search, load_search
 from bench.search.processes import WorkersLost
 from bench.search.worker import Orders, Worker
 
 if TYPE_CHECKING:
-    from bench.cluster.executor import Cluster
+    from bench.runs.ray_cluster.executor import Cluster
 
 Texts = dict[str, str]
 """Of the search's file and its study's, by their path from a folder that both lie in."""

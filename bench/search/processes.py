@@ -14,9 +14,9 @@ from optuna.study import Study
 from rich.console import Console
 
 from bench.errors import InputError
-from bench.executors import die_with_parent, pass_on, signals_set
 from bench.interrupts import sigint_blocked
-from bench.runner import MOST_LOSSES
+from bench.runs.executors import die_with_parent, pass_on, signals_set
+from bench.runs.runner import MOST_LOSSES
 from bench.search.load import Search, load_search
 from bench.search.progress import SearchDisplay
 from bench.search.states import outcomes
@@ -24,7 +24,7 @@ from bench.search.storage import STORAGE_ERRORS, open_study, queue_again, search
 from bench.search.worker import Orders, Worker
 
 if TYPE_CHECKING:
-    from bench.cluster.executor import Cluster
+    from bench.runs.ray_cluster.executor import Cluster
 
 POLL_SECONDS = 0.5
 

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.progress import TimeRemainingColumn as Eta
 
 from bench.measure.metrics import METRICS
-from bench.progress import MARKS
+from bench.runs.progress import MARKS
 from bench.search.goals import Objective
 from bench.search.load import Search
 from bench.search.states import outcomes, record_of

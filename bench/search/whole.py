@@ -10,7 +10,7 @@ from rich.console import Console
 from bench.errors import InputError
 from bench.report.held import check_free
 from bench.report.search_results import SearchResults
-from bench.runner import default_workers, jobs_of, run_jobs
+from bench.runs.runner import default_workers, jobs_of, run_jobs
 from bench.search.best import check_best
 from bench.search.finish import best_study, check_objectives, default_jobs, write_all
 from bench.search.load import Search
@@ -22,7 +22,7 @@ from bench.store.run_store import RunStore, State
 from bench.study.hypotheses import COUNTS
 
 if TYPE_CHECKING:
-    from bench.cluster.executor import Cluster
+    from bench.runs.ray_cluster.executor import Cluster
 
 
 def run_search(

@@ -208,7 +208,7 @@ class Worker:
 
     def _execute(self, run: Run, trial: Trial, index: int, record: Record) -> None:
         """Train and score a run, unless that is done. Raises Ended and trainer.Interrupted."""
-        from bench.run import Watch, execute
+        from bench.runs.run import Watch, execute
 
         name = f"trial {trial.number}" + (f", seed {run.config.seed}" if len(self.search.seeds) > 1 else "")
 

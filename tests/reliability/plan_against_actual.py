@@ -99,8 +99,9 @@ def _probe_in_cpu_seconds(study: Any, label: str) -> None:
     time.perf_counter = time.monotonic = time.process_time
     from bench.machine import Machine, processor_name
     from bench.price import Pricing
-    from bench.probe import probe, remember
-    from bench.runner import jobs_of
+    from bench.runs.probe import probe
+    from bench.runs.probe_cache import remember
+    from bench.runs.runner import jobs_of
     from bench.store.run_store import RunStore
 
     pricing = Pricing(RunStore(Path("none")), Machine(), processor_name(), 1)
@@ -113,7 +114,7 @@ def _run_in_cpu_seconds(study: Any) -> float:
     from rich.console import Console
 
     from bench.machine import Machine
-    from bench.runner import jobs_of, run_jobs
+    from bench.runs.runner import jobs_of, run_jobs
     from bench.store.run_store import RunStore
 
     with tempfile.TemporaryDirectory(prefix="bench-plan-") as runs:

@@ -15,10 +15,10 @@ from typing import Any
 
 from ray.cluster_utils import Cluster
 
-from bench.cluster.connect import connected
-from bench.executors import Executor, Job, local_processes
 from bench.machine import Machine
-from bench.runner import jobs_of
+from bench.runs.executors import Executor, Job, local_processes
+from bench.runs.ray_cluster.connect import connected
+from bench.runs.runner import jobs_of
 from bench.store.run_store import RunStore
 from bench.study.load import load_study
 

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from searches import CONTENT, WriteSearch
 from storages import has_postgresql, journal, postgresql, sqlite
 
-from bench.run import Machine, Watch, execute
+from bench.runs.run import Machine, Watch, execute
 from bench.search.load import load_search
 from bench.search.states import outcomes
 from bench.search.storage import open_study

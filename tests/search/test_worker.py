@@ -13,7 +13,7 @@ from searches import WriteSearch
 
 from bench.config import RunConfig
 from bench.report.search_results import Trial
-from bench.run import Machine, Watch, execute
+from bench.runs.run import Machine, Watch, execute
 from bench.search.load import Search, load_search
 from bench.search.outcome import collect_search
 from bench.search.processes import work

@@ -13,15 +13,15 @@ from rich.console import Console
 from baselines.weights import base_of, weights_path
 from bench.config import RunConfig
 from bench.errors import SAID, LeftAsItIs, Unreadable
-from bench.executors import End, Executor, Job, Tell, in_process, local_processes
 from bench.machine import Machine, resolve_device
 from bench.measure.metrics import METRICS, Unavailable, load
-from bench.progress import Display
+from bench.runs.executors import End, Executor, Job, Tell, in_process, local_processes
+from bench.runs.progress import Display
 from bench.store.run_store import RunStore, State
 from bench.study.study import Run, Study
 
 if TYPE_CHECKING:
-    from bench.cluster.executor import Cluster
+    from bench.runs.ray_cluster.executor import Cluster
 
 POLL_SECONDS = 0.5  # for runs that another process is training
 MOST_LOSSES = 2  # of worker processes, before their runs are given up
@@ -249,7 +249,7 @@ def _measure(missing: list[Run], store: RunStore, machine: Machine, measurer: Ex
 
 def measured_here(jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tell) -> Iterator[tuple[Run, End]]:
     """One run after the other in this process, with nothing else at work."""
-    from bench.run import Watch, measure
+    from bench.runs.run import Watch, measure
 
     for run, _ in jobs:
         try:

@@ -11,13 +11,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.cluster.board import Board
-from bench.cluster.tasks import ClusterLost, Driver, code
 from bench.errors import InputError, first_line
+from bench.runs.ray_cluster.tasks import ClusterLost, Driver, code
+from bench.runs.ray_cluster.transfer import Board
 from bench.store.run_store import RunStore
 
 if TYPE_CHECKING:
-    from bench.cluster.executor import Cluster
+    from bench.runs.ray_cluster.executor import Cluster
 
 INSTALL = "pip install -e '.[ray]'"
 REACH_SECONDS = 5  # ray itself tries for minutes
@@ -40,7 +40,7 @@ def connected(address: str | None, store: RunStore) -> Iterator[Cluster]:
     try:
         _init(ray, address)
         _leave(token)
-        from bench.cluster.executor import Cluster
+        from bench.runs.ray_cluster.executor import Cluster
 
         driver = Driver(_board(ray, store), store, token.name, Path.cwd(), code())
         yield Cluster(driver)

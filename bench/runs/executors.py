@@ -33,7 +33,7 @@ saved where it is."""
 
 def in_process(jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tell) -> Iterator[tuple[Run, End]]:
     """One run after the other."""
-    from bench.run import Watch, execute
+    from bench.runs.run import Watch, execute
     from bench.training.trainer import Interrupted
 
     stop = threading.Event()
@@ -128,7 +128,7 @@ def die_with_parent() -> None:
 
 def _work(job: Job, store: RunStore, machine: Machine) -> End | None:
     """Execute a run in a worker; None when all were told to stop before the end, lost when this one alone was."""
-    from bench.run import Watch, execute
+    from bench.runs.run import Watch, execute
     from bench.training.trainer import Interrupted
 
     stop, news = _worker

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import TimeRemainingColumn as Eta
 
-from bench.executors import Job
+from bench.runs.executors import Job
 from bench.study.study import Run
 
 MARKS = {

@@ -86,7 +86,7 @@ def _version(package: str) -> str:
 @cache
 def _code() -> str:
     """The commit of this package's source, marked when files differ from it."""
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
     try:
         commit = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"], cwd=here, capture_output=True, text=True

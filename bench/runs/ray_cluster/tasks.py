@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import InputError
 
 if TYPE_CHECKING:
-    from bench.executors import Job
     from bench.machine import Machine
-    from bench.probe import Probe
+    from bench.runs.executors import Job
+    from bench.runs.probe_cache import Probe
     from bench.store.run_store import RunStore, State
     from bench.study.study import Run
 
@@ -120,8 +120,9 @@ def probe(job: Job, machine: Machine, driver: Driver) -> Probe:
     """What a run takes on this node: as remembered here, or measured in a process of its own."""
     from bench.data.dataset import open_dataset
     from bench.machine import set_up
-    from bench.probe import probe_apart, probe_file, recall, remember
-    from bench.provenance import device_name
+    from bench.runs.probe import probe_apart
+    from bench.runs.probe_cache import probe_file, recall, remember
+    from bench.runs.provenance import device_name
     from bench.store.run_store import run_id
     from bench.study.study import method_code
 
@@ -148,7 +149,7 @@ def _kill_children() -> None:
 
 def work(job: Job, machine: Machine, driver: Driver) -> State | None:
     """Train and score a run; None when told to stop before the end."""
-    from bench.run import Watch, execute
+    from bench.runs.run import Watch, execute
     from bench.training.trainer import Interrupted
 
     run, metrics = job
@@ -163,16 +164,16 @@ def work(job: Job, machine: Machine, driver: Driver) -> State | None:
 
 def measure(run: Run, machine: Machine, driver: Driver) -> State:
     """Count a run's cost and measure its speed."""
-    import bench.run
+    import bench.runs.run
 
     with at_node(driver) as (line, store):
-        return bench.run.measure(run, store, machine, bench.run.Watch(line.tell))
+        return bench.runs.run.measure(run, store, machine, bench.runs.run.Watch(line.tell))
 
 
 @contextmanager
 def at_node(driver: Driver) -> Iterator[tuple[Line, RunStore]]:
     """A task's line to the driver, and the store: the driver's where it is seen, else one that is carried."""
-    from bench.cluster.carried import CarriedStore
+    from bench.runs.ray_cluster.carried_store import CarriedStore
 
     check_code(driver)
     if driver.folder.is_dir():
@@ -212,7 +213,7 @@ def check_code(driver: Driver) -> None:
 @lru_cache
 def code() -> str:
     """Python's version, and 12 hex digits of the content of all our source files."""
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     content = hashlib.sha256()
     for path in sorted(path for room in ("bench", "baselines") for path in (root / room).rglob("*.py")):
         content.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())

@@ -21,8 +21,8 @@ from bench.data.tasks import Batch
 from bench.machine import Machine
 from bench.measure.memory import peak_resident_bytes
 from bench.measure.throughput import clock_of
-from bench.probe import Probe
-from bench.stages import Watch, Work
+from bench.runs.probe_cache import Probe
+from bench.runs.stages import Watch, Work
 from bench.store.run_store import RunStore
 from bench.study.study import Run
 from bench.training.checkpoint import save_weights

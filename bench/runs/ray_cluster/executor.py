@@ -13,12 +13,12 @@ import ray
 from ray.exceptions import RayError, RayTaskError, TaskCancelledError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from bench.cluster import tasks
-from bench.cluster.asks import Ask, ask_for, whole
-from bench.cluster.tasks import ClusterLost, Driver
 from bench.errors import InputError, LeftAsItIs, StoreLost, Unreadable, Unwritable, name_of, with_kind
-from bench.executors import End, Job, Tell, signals_set
 from bench.machine import Machine
+from bench.runs.executors import End, Job, Tell, signals_set
+from bench.runs.ray_cluster import tasks
+from bench.runs.ray_cluster.resources import Ask, ask_for, whole
+from bench.runs.ray_cluster.tasks import ClusterLost, Driver
 from bench.store.run_store import RunStore, TakenOver
 from bench.study.study import Run
 
@@ -26,7 +26,7 @@ POLL_SECONDS = 0.2
 
 
 class Cluster:
-    """What the driver asks of the nodes. Its `execute` and `measure` are executors (bench/executors.py)."""
+    """What the driver asks of the nodes. Its `execute` and `measure` are executors (bench/runs/executors.py)."""
 
     def __init__(self, driver: Driver) -> None:
         """Raises InputError for a node with other code."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.cluster.board import PIECE, safe, travelling
+from bench.runs.ray_cluster.transfer import PIECE, safe, travelling
 from bench.store.checksums import NAME as LOG
 from bench.store.run_store import RunStore, TakenOver
 

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 
 from baselines.weights import WeightsMissing
-from bench.damage import set_back
 from bench.errors import (
     OF_THIS_PROCESS,
     SAID,
@@ -27,12 +26,13 @@ from bench.errors import (
 from bench.machine import Machine as Machine
 from bench.measure.memory import peak_resident_bytes
 from bench.measure.metrics import METRICS
-from bench.stages import Watch as Watch
-from bench.stages import Work
+from bench.runs.repair import set_back
+from bench.runs.stages import Watch as Watch
+from bench.runs.stages import Work
+from bench.runs.watchdog import Watchdog
 from bench.store.run_store import CHECKPOINTS, RunStore, State, TakenOver
 from bench.study.study import Run
 from bench.training.trainer import Diverged, Interrupted, Pruned
-from bench.watchdog import Watchdog
 
 LEASE_CHECK_SECONDS = 1.0  # between two looks at the lease while training
 

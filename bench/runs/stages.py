@@ -36,7 +36,7 @@ from bench.measure.memory import forget_peak, peak_resident_bytes
 from bench.measure.metrics import METRICS, Unavailable, load
 from bench.measure.metrics.registry import ALL_IMAGES
 from bench.measure.throughput import measure_inference, measure_training
-from bench.provenance import describe, device_name, same_make
+from bench.runs.provenance import describe, device_name, same_make
 from bench.store.run_store import CHECKPOINTS, SCHEMA, RunStore, run_id
 from bench.study.study import Run, method_code
 from bench.training.checkpoint import Checkpoints, load_weights, save_weights

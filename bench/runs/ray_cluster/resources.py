@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bench.machine import Machine
-    from bench.probe import Probe
+    from bench.runs.probe_cache import Probe
 
 MARGIN = 1.2  # over what the probe took
 CONTEXT_BYTES = 600 << 20  # of a process on a GPU, besides its tensors: CUDA's context and its libraries
