@@ -114,8 +114,8 @@ def run(
     ] = None,
 ) -> None:
     """Train what is missing, score it, and report."""
-    from bench.bf16 import bf16_warning
     from bench.machine import Machine, processor_flags
+    from bench.plan.bf16 import bf16_warning
     from bench.report.claims import archives
     from bench.report.frames import collect
     from bench.report.held import check_study

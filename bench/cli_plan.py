@@ -40,11 +40,11 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Runs, prices and totals as JSON.")] = False,
 ) -> None:
     """Say what would run, what it takes, and how each variant differs from its control."""
-    from bench.bf16 import bf16_warning
     from bench.machine import Machine, device_and_name, processor_flags
-    from bench.outlook import outlook
-    from bench.price import Pricing, probe_unknown
-    from bench.report.plan import plan_json, print_outlook, print_plan
+    from bench.plan.bf16 import bf16_warning
+    from bench.plan.price import Pricing, probe_unknown
+    from bench.plan.terminal import plan_json, print_outlook, print_plan
+    from bench.plan.wall_time import outlook
     from bench.runs.runner import default_workers, jobs_of
     from bench.store.run_store import RunStore
 
@@ -86,9 +86,9 @@ def why(
     max_runs: MaxRuns = None,
 ) -> None:
     """Name what made a run new although it looks like one that is there: config, data, schema version or code."""
+    from bench.plan.why import why as reasons
     from bench.runs.runner import jobs_of
     from bench.store.run_store import RunStore
-    from bench.why import why as reasons
 
     loaded = load_studies(studies or [], scale, data, True, max_runs)
     for line in reasons(run, [one for one, _ in jobs_of(loaded)], RunStore(runs)):

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from harness import ROOT, WriteStudy
 
-from bench.bf16 import bf16_slowdown, bf16_warning
 from bench.data.dataset import open_dataset
 from bench.machine import Machine, processor_flags, processor_name
-from bench.price import Pricing
+from bench.plan.bf16 import bf16_slowdown, bf16_warning
+from bench.plan.price import Pricing
 from bench.runs.executors import Job
 from bench.runs.probe_cache import Probe, remember
 from bench.runs.runner import jobs_of

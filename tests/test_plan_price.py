@@ -13,9 +13,9 @@ from safetensors.numpy import save_file
 
 from bench.data.cache import cache_root
 from bench.machine import Machine, device_and_name, processor_name
-from bench.outlook import outlook
-from bench.price import Planned, Price, Pricing, spent
-from bench.report.plan import bytes_text, duration
+from bench.plan.price import Planned, Price, Pricing, spent
+from bench.plan.terminal import bytes_text, duration
+from bench.plan.wall_time import outlook
 from bench.runs.runner import jobs_of
 from bench.store.run_store import RunStore
 from bench.study.load import load_study

@@ -14,11 +14,11 @@ from PIL import Image
 
 from bench.data.dataset import open_dataset
 from bench.errors import InputError
+from bench.plan.why import why
 from bench.runs.repair import has_its_id
 from bench.store.run_store import SCHEMA, RunStore, identity_hash
 from bench.study.load import load_study
 from bench.study.study import Run
-from bench.why import why
 
 TINY = ("--scale", "tiny")
 RUN = (*TINY, "--workers", "1")

@@ -98,7 +98,7 @@ def _probe_in_cpu_seconds(study: Any, label: str) -> None:
     """Probe with the process's CPU time in place of the clocks, and remember it."""
     time.perf_counter = time.monotonic = time.process_time
     from bench.machine import Machine, processor_name
-    from bench.price import Pricing
+    from bench.plan.price import Pricing
     from bench.runs.probe import probe
     from bench.runs.probe_cache import remember
     from bench.runs.runner import jobs_of

@@ -11,8 +11,8 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.outlook import Outlook
-from bench.price import UNKNOWN, Planned, configs_without_price
+from bench.plan.price import UNKNOWN, Planned, configs_without_price
+from bench.plan.wall_time import Outlook
 from bench.report.narrow import print_table
 from bench.report.render import TextTable
 from bench.runs.probe_cache import all_remembered

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bench.config import DataConfig
-from bench.price import Planned, Price
+from bench.plan.price import Planned, Price
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from baselines import UNTRAINED
 from bench.machine import Machine, device_and_name
-from bench.price import Pricing
+from bench.plan.price import Pricing
 from bench.runs.executors import Job
 from bench.store.run_store import RunStore
 from bench.study.study import Run

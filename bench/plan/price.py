@@ -16,13 +16,13 @@ from bench.config import BUDGETS, RunConfig, TrainConfig
 from bench.errors import Unreadable
 from bench.machine import Machine
 from bench.measure.metrics import METRICS
+from bench.plan.identity import Made, made_of_all, stored_runs
 from bench.runs.executors import Job
 from bench.runs.probe import probe_apart
 from bench.runs.probe_cache import Probe, all_remembered, probe_file, recall, remember
 from bench.runs.runner import MEASURED, unscored
 from bench.store.checkpoint_header import training_state
 from bench.store.run_store import CHECKPOINTS, RunStore, State, identity_hash
-from bench.stored import Made, made_of_all, stored_runs
 from bench.study.study import Run
 
 START = 1.5  # seconds that the imports of a process take, where no probe has said

@@ -12,8 +12,8 @@ from baselines.custom import is_outside
 from baselines.weights import base_of
 from bench.config import RunConfig
 from bench.errors import InputError
+from bench.plan.identity import Made, made_of_all, stored_runs
 from bench.store.run_store import RunStore
-from bench.stored import Made, made_of_all, stored_runs
 from bench.study.layers import flatten
 from bench.study.study import Run
 

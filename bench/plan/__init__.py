@@ -1,0 +1,1 @@
+"""The plan: which runs are new, why, and what they will cost."""
