@@ -53,10 +53,9 @@ def profile(
 ) -> None:
     """Measure speed, memory and cost; write a record, and speed.md from all records."""
     from bench.machine import resolve_device
-    from bench.profile.case import Settings
+    from bench.profile.cases import Settings, plan_of
+    from bench.profile.process import SubjectFailed
     from bench.profile.record import file_stem, measure_plan
-    from bench.profile.subject import SubjectFailed
-    from bench.profile.tables import plan_of
     from bench.report.overview import write_overview
     from bench.report.speed import tables_of
     from bench.report.speed_records import save_record

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from bench.profile.case import Case, Settings
+from bench.profile.cases import Case, Settings
 from bench.profile.clock import ratios, spread
+from bench.profile.process import NotPresent, OutOfMemory, Subject, SubjectFailed
 from bench.profile.roofline import Demand, Rates
 from bench.profile.sensors import Reading, Sensors, summary
-from bench.profile.subject import NotPresent, OutOfMemory, Subject, SubjectFailed
 
 NOISY = 0.10  # IQR over median
 TRIES = 3  # of a round in which a GPU was held back

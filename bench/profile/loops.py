@@ -15,9 +15,8 @@ from bench.config import RunConfig, TrainConfig
 from bench.data.batches import training_batch, validation_batches
 from bench.data.tasks import Batch, Task, build_task
 from bench.errors import InputError
-from bench.profile.case import Case
-from bench.profile.plain import PlainGAN
-from bench.profile.reference import Pix2PixReference
+from bench.profile.cases import Case
+from bench.profile.references import Pix2PixReference, PlainGAN
 from bench.runs.stages import typical_step
 from bench.training.cuda_graphs import with_graphs
 from bench.training.method import Method, Progress

@@ -9,11 +9,10 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from bench.measure import PEAK_VERSION
-from bench.profile.case import Case, Settings
+from bench.profile.cases import Case, Plan, Settings
 from bench.profile.compare import Row, Tell, compare, latency
-from bench.profile.subject import OutOfMemory, Subject, SubjectFailed
+from bench.profile.process import OutOfMemory, Subject, SubjectFailed
 from bench.profile.sweep import packing, sweep
-from bench.profile.tables import Plan
 
 WAITING = {"least_calls": 10, "least_seconds": 1.0, "most_seconds": 10.0, "rounds": 1, "patience": 1.0}
 """Settings where only the parts of a step are asked for."""

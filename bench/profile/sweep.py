@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.profile.case import Case, Settings
+from bench.profile.cases import Case, Settings
 from bench.profile.clock import ratios, spread
 from bench.profile.compare import Tell
-from bench.profile.subject import OutOfMemory, Subject, SubjectFailed
+from bench.profile.process import OutOfMemory, Subject, SubjectFailed
 
 LARGEST = 2**14
 GAIN = 0.02

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from bench.config import RunConfig
-from bench.profile.case import Case, Settings
+from bench.profile.cases import Case, Settings
 from bench.profile.compare import compare, latency
-from bench.profile.subject import Subject, SubjectFailed
+from bench.profile.process import Subject, SubjectFailed
 from bench.profile.sweep import SHORT, packing, sweep
 from bench.scales import SCALES
 

@@ -11,8 +11,7 @@ import torch
 from baselines.pix2pix import Pix2Pix
 from bench.config import RunConfig
 from bench.data.batches import training_batch
-from bench.profile.plain import PlainGAN
-from bench.profile.reference import Pix2PixReference
+from bench.profile.references import Pix2PixReference, PlainGAN
 from bench.scales import SCALES
 from bench.training.gan import GAN
 from bench.training.method import Progress

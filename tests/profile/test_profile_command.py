@@ -9,7 +9,7 @@ import pytest
 from harness import Bench, WriteStudy
 
 from bench.errors import InputError
-from bench.profile.tables import REFERENCE, plan_of
+from bench.profile.cases import REFERENCE, plan_of
 
 QUICK = ("--scale", "tiny", "--seconds", "1", "--patience", "0", "--no-sweep", "--packing", "", "--device", "cpu")
 

@@ -7,7 +7,7 @@ import torch
 
 from bench.config import RunConfig
 from bench.data.batches import training_batch
-from bench.profile.split import parts, split_step
+from bench.profile.breakdown import parts, split_step
 from bench.scales import SCALES
 from bench.training.gan import GAN
 from bench.training.method import Progress

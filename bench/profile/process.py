@@ -15,7 +15,7 @@ from baselines.weights import WeightsMissing
 from bench.errors import InputError
 from bench.interrupts import sigint_blocked
 from bench.machine import Machine
-from bench.profile.case import Case, Settings
+from bench.profile.cases import Case, Settings
 from bench.runs.executors import die_with_parent
 
 if TYPE_CHECKING:
@@ -166,8 +166,8 @@ class _Served:
     def split(self) -> dict[str, float]:
         """Seconds of one training step by part, that of drawing its batch, between two updates, among them."""
         from bench.data.batches import BatchesAhead
+        from bench.profile.breakdown import split_step
         from bench.profile.loops import at_batch
-        from bench.profile.split import split_step
 
         seconds = min(SPLIT_SECONDS, self.settings.most_seconds)
         calls = max(1, min(50, round(seconds / max(self.seconds_per_call, 1e-9))))

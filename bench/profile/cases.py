@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from baselines import ONLY_FOR, UNTRAINED
 from bench.config import RunConfig
 from bench.errors import InputError, is_file
-from bench.profile.case import Case, Loop, Work
 from bench.study.layers import Layer, check_top, command_layers, merge, parse_override, scale_layer
 from bench.study.load import load_study
 from bench.study.schema import ScaleName
 from bench.study.shipped import HOW, meant
 from bench.study.variants import unknown_method
+
+Work = Literal["training", "inference", "scoring"]
+Loop = Literal["as run", "plain", "reference", "compiled", "cuda graphs", "one at a time", "shared"]
+"""as run: what `bench run` does. plain: training and inference as one would first write them. reference: pix2pix as its
+authors' release trains it. compiled: inference by torch.compile with frozen weights. cuda graphs: training with
+--cuda-graphs. one at a time, shared: of scoring."""
 
 REFERENCE = "pix2pix, its reference loop"
 Rung = tuple[str, Loop, int]
@@ -189,3 +194,31 @@ def _ladder(config: RunConfig, rungs: Sequence[Rung], work: Work = "training") -
 def _scoring(config: RunConfig) -> tuple[Case, ...]:
     first = Case("one at a time: torchmetrics, the ST-LPIPS wheel", config, "scoring", 1, "one at a time")
     return first, replace(first, label="batched, targets' features shared", loop="shared")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row of a table of speeds."""
+
+    label: str
+    config: RunConfig
+    work: Work
+    batch_size: int
+    loop: Loop = "as run"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a case is measured."""
+
+    device: str = "cpu"
+    threads: int = 1
+    rounds: int = 5
+    least_calls: int = 100
+    least_seconds: float = 5.0
+    most_seconds: float = 30.0
+    """Of one row's windows, where so many calls would take longer."""
+    warm_up_seconds: float = 2.0
+    """At the least."""
+    patience: float = 10.0
+    """Seconds for windows to become alike while warming up."""
