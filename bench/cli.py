@@ -116,10 +116,10 @@ def run(
     """Train what is missing, score it, and report."""
     from bench.machine import Machine, processor_flags
     from bench.plan.bf16 import bf16_warning
-    from bench.report.claims import archives
-    from bench.report.frames import collect
-    from bench.report.held import check_study
+    from bench.report.analysis.frames import collect
     from bench.report.overview import write_overview
+    from bench.report.ownership import check_study
+    from bench.report.tables.claims import archives
     from bench.report.terminal import print_results
     from bench.report.write import write_report
     from bench.runs.runner import jobs_of, run_jobs
@@ -173,10 +173,10 @@ def report(
     max_runs: MaxRuns = None,
 ) -> None:
     """Make reports of studies and searches again, from the store or from the records beside them; trains nothing."""
-    from bench.report.again import all_results
-    from bench.report.claims import archives
-    from bench.report.held import check_study
     from bench.report.overview import check_overview, write_overview
+    from bench.report.ownership import check_study
+    from bench.report.sources import all_results
+    from bench.report.tables.claims import archives
     from bench.report.terminal import print_results
     from bench.report.write import check_report, write_report
     from bench.store.run_store import RunStore
@@ -219,7 +219,7 @@ def describe_data(
     """Describe a data set: its photographs, split, fingerprint and what was skipped."""
     from bench.config import DataConfig
     from bench.data.dataset import open_dataset
-    from bench.report.data import described_table
+    from bench.report.tables.data_set import described_table
 
     if download:
         if name != "places365":

@@ -25,8 +25,8 @@ def list_all(
     if context.invoked_subcommand:
         return
     from bench.measure.catalogue import catalogue
-    from bench.report.narrow import print_table
-    from bench.report.render import TextTable
+    from bench.report.tables.narrow import print_table
+    from bench.report.tables.text_table import TextTable
 
     rows = catalogue()
     if as_json:

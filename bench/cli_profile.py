@@ -57,8 +57,8 @@ def profile(
     from bench.profile.process import SubjectFailed
     from bench.profile.record import file_stem, measure_plan
     from bench.report.overview import write_overview
-    from bench.report.speed import tables_of
-    from bench.report.speed_records import save_record
+    from bench.report.tables.speed import tables_of
+    from bench.report.tables.speed_records import save_record
     from bench.report.terminal import print_tables
 
     if against not in (None, *REFERENCES):

@@ -153,8 +153,9 @@ def report_searches(
     """Make the pages of these searches again, or with `everything` of all with an archive below `reports`; from the
     storage that knows them, else from their archives. With `check` nothing is written, and the files that differ from
     what their archives give come back. Raises InputError."""
+    from bench.report.analysis.archive import TRIALS
     from bench.report.search_again import stale, write_again
-    from bench.report.search_results import TRIALS, load_search_results
+    from bench.report.search_results import load_search_results
     from bench.report.search_terminal import print_search
 
     asked = (
@@ -187,13 +188,14 @@ def _collected(
 ) -> tuple[Path, bool]:
     """The report folder of a search, and whether it was written just now, from the storage; not if it is to be
     checked."""
-    from bench.report.search_results import TRIALS, load_search_results
+    from bench.report.analysis.archive import TRIALS
+    from bench.report.search_results import load_search_results
     from bench.search.load import load_search
 
     loaded = load_search(path, scale, data, overrides)
     folder = reports / loaded.name
     if not check:
-        from bench.report.held import check_free
+        from bench.report.ownership import check_free
         from bench.search.finish import write_all
         from bench.search.outcome import describe
         from bench.search.storage import default_storage, has_study, open_study

@@ -18,8 +18,8 @@ def list_all(context: typer.Context) -> None:
     """The studies that are shipped, with their claims, and the searches; their names go wherever a file goes."""
     if context.invoked_subcommand:
         return
-    from bench.report.narrow import print_table
-    from bench.report.render import TextTable
+    from bench.report.tables.narrow import print_table
+    from bench.report.tables.text_table import TextTable
     from bench.study.shipped import shipped
     from bench.study.yaml_lines import Located
 

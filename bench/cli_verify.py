@@ -22,8 +22,8 @@ def verify(
     grace: Grace = GRACE_SECONDS,
 ) -> None:
     """Check every run of a store: checksums, missing and damaged files, checkpoints, ids, leases."""
-    from bench.report.narrow import print_table
-    from bench.report.render import TextTable
+    from bench.report.tables.narrow import print_table
+    from bench.report.tables.text_table import TextTable
     from bench.runs.repair import SET_BACK, repair_run, verify_store
     from bench.store.run_store import RunStore
 

@@ -19,7 +19,7 @@ QUIET = {"COLUMNS": "200"}
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload([
-    "bench.cli", "bench.runs.run", "baselines.contract", "bench.report.again", "bench.report.claims",
+    "bench.cli", "bench.runs.run", "baselines.contract", "bench.report.sources", "bench.report.tables.claims",
     "bench.report.terminal",
     "bench.search.worker", "bench.measure.metrics.fidelity", "torch._dynamo", "skimage.color",
     "matplotlib.backends.backend_agg",

@@ -13,8 +13,8 @@ from harness import ROOT, STUDIES
 from bench.config import RunConfig
 from bench.measure.cost import count_macs
 from bench.models.generator import Generator
-from bench.report.archive import load
-from bench.report.frames import describe
+from bench.report.analysis.archive import load
+from bench.report.analysis.frames import describe
 from bench.study.load import load_study
 
 CLAIMS = [

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from bench.plan.price import UNKNOWN, Planned, configs_without_price
 from bench.plan.wall_time import Outlook
-from bench.report.narrow import print_table
-from bench.report.render import TextTable
+from bench.report.tables.narrow import print_table
+from bench.report.tables.text_table import TextTable
 from bench.runs.probe_cache import all_remembered
 from bench.study.labels import MISSING
 from bench.study.layers import difference

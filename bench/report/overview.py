@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import quote
 
-from bench.report.claims import CLAIMS, archives, claims_text
-from bench.report.page.index_page import index_page
+from bench.report.analysis.archive import ARCHIVE, BEST, TRIALS
+from bench.report.analysis.frames import Results
+from bench.report.analysis.verdicts import answers, conjunction
 from bench.report.page.render import PAGE, render
-from bench.report.search_results import TRIALS, load_search_results
-from bench.report.speed import speed_text
-from bench.report.speed_records import PAGE as SPEED_PAGE
-from bench.report.speed_records import load_records
+from bench.report.page.sentence import screening, verdict_sentence
+from bench.report.search_again import confirmed_in
+from bench.report.search_frames import winner
+from bench.report.search_page import fresh_text, winner_sentences
+from bench.report.search_results import SearchResults, load_search_results
+from bench.report.search_tables import counts_text as trials_text
+from bench.report.tables.claims import CLAIMS, archives, claims_table, claims_text, commands, counts_text, in_order
+from bench.report.tables.speed import Record, speed_text
+from bench.report.tables.speed_records import PAGE as SPEED_PAGE
+from bench.report.tables.speed_records import load_records
+from bench.report.tables.text_table import TextTable
 from bench.store.run_store import read_text, write_atomically
 
 
@@ -37,3 +47,88 @@ def _texts(reports: Path) -> dict[str, str]:
     if studies or searches or speeds:
         found[PAGE] = render("index.html.j2", page=index_page(studies, searches, speeds, reports))
     return found
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A study or a search in the list."""
+
+    title: str
+    link: str
+    verdict: str
+    words: str
+    screening: str
+    more: list[tuple[str, str]]
+    """Further links: words, address."""
+
+
+@dataclass(frozen=True)
+class IndexPage:
+    """The page's content."""
+
+    counts: str
+    studies: list[Entry]
+    searches: list[Entry]
+    claims: TextTable | None
+    commands: list[str]
+    up: tuple[str, str] | None
+    """The page of the folder above, if that is one of reports too: name, address."""
+    elsewhere: list[tuple[str, str]]
+    """Folders below this one with reports of their own: name, address."""
+    speeds: list[tuple[str, str]]
+    """Records of speed: title, machine."""
+
+
+def index_page(
+    studies: list[Results], searches: list[tuple[Path, SearchResults]], speeds: list[Record], reports: Path
+) -> IndexPage:
+    """The content of `reports`/index.html."""
+    claims = claims_table(studies) if studies else None
+    if claims:
+        links = [f"{quote(results.study['name'], safe='')}/{PAGE}" for results in in_order(studies)]
+        claims = replace(claims, links=links)
+    return IndexPage(
+        counts=counts_text(studies) if studies else "",
+        studies=[_study(results) for results in in_order(studies)],
+        searches=[_search(folder, results) for folder, results in searches],
+        claims=claims,
+        commands=commands(studies),
+        up=("All reports", f"../{PAGE}") if _has_reports(reports.resolve().parent) else None,
+        elsewhere=[(folder.name, f"{quote(folder.name)}/{PAGE}") for folder in _elsewhere(reports)],
+        speeds=[(record["title"], record["machine"]["device"]) for record in speeds],
+    )
+
+
+def _study(results: Results) -> Entry:
+    study, name = results.study, quote(results.study["name"], safe="")
+    verdict, more = conjunction(answers(results)), [("Markdown", f"{name}/report.md")]
+    return Entry(study["title"], f"{name}/{PAGE}", verdict, verdict_sentence(results), screening(results), more)
+
+
+def _search(folder: Path, results: SearchResults) -> Entry:
+    """Its answer, and what became of the winner with fresh seeds."""
+    confirmed, found = confirmed_in(results, folder), winner(results)
+    sentences, verdict = [f"{trials_text(results)}."], "not confirmed"
+    if found:
+        sentences += winner_sentences(results, found)
+    else:
+        verdict = "no winner"
+    if confirmed and confirmed.rows:
+        sentences.append(f"With fresh seeds: {fresh_text(confirmed)}.")
+        verdict = str(confirmed.rows[0]["verdict"])
+    name = quote(folder.name)
+    more = [("the winner against the default", f"{name}/{BEST}/{PAGE}")] if (folder / BEST / ARCHIVE).exists() else []
+    return Entry(results.search["title"], f"{name}/report.md", verdict, " ".join(sentences), "", more)
+
+
+def _elsewhere(reports: Path) -> list[Path]:
+    """Folders of reports below this one; a study or a search with the comparison at its end is none, nor is one that a
+    report is being written in."""
+    found = {path.parent.parent for name in (ARCHIVE, TRIALS) for path in reports.glob(f"*/*/{name}")}
+    found = {folder for folder in found if not folder.name.startswith(".")}
+    return sorted(folder for folder in found if not any((folder / name).exists() for name in (ARCHIVE, TRIALS)))
+
+
+def _has_reports(folder: Path) -> bool:
+    """Whether there are archives in it, for then its page is written."""
+    return any(True for name in (ARCHIVE, TRIALS) for _ in folder.glob(f"*/{name}"))

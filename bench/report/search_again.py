@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.report.archive import ARCHIVE, load
+from bench.report.analysis.archive import ARCHIVE, BEST, load
 from bench.report.folder import rewritten
 from bench.report.search_confirmed import confirmed
 from bench.report.search_page import check_search, write_search
-from bench.report.search_results import BEST, SearchResults
+from bench.report.search_results import SearchResults
 from bench.report.search_tables import Confirmed
 from bench.report.write import check_report, write_report
 

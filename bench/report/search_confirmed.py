@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.report.frames import Results
+from bench.report.analysis.frames import Results
+from bench.report.analysis.verdicts import answers
 from bench.report.search_results import SearchResults
 from bench.report.search_tables import Confirmed
-from bench.report.verdicts import answers
-from bench.report.words import new_text, these_text
+from bench.report.tables.numbers import new_text, these_text
 
 
 def confirmed(results: SearchResults, best: Results) -> Confirmed:

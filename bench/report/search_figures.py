@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report.columns import Column
-from bench.report.figures import finish, panels, plain, save_figure
-from bench.report.pareto import DECADE, price_scale
+from bench.report.analysis.columns import Column
+from bench.report.figures.curves import finish, panels, plain, save_figure
+from bench.report.figures.pareto import DECADE, price_scale
 from bench.report.search_frames import (
     DEFAULT,
     curves,

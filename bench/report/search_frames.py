@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report.columns import COSTS, Column
-from bench.report.pareto import undominated
-from bench.report.quantities import parse
+from bench.report.analysis.columns import COSTS, Column
+from bench.report.analysis.quantities import parse
+from bench.report.figures.pareto import undominated
 from bench.report.search_results import SearchResults, Trial
 from bench.study.hypotheses import COUNTS
 

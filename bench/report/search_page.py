@@ -9,13 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report.data import data_words
+from bench.report.analysis.archive import TRIALS
+from bench.report.analysis.quantities import parse
 from bench.report.folder import rewritten
-from bench.report.quantities import parse
-from bench.report.render import TextTable, code, escape_markdown, fenced, latex, markdown, titled
 from bench.report.search_figures import draw_search
 from bench.report.search_frames import PARAMETER, best_trials, objectives, trials_frame, winner
-from bench.report.search_results import TRIALS, SearchResults, Trial, search_text
+from bench.report.search_results import SearchResults, Trial, search_text
 from bench.report.search_tables import (
     Confirmed,
     best_table,
@@ -27,7 +26,9 @@ from bench.report.search_tables import (
     shown,
     space_table,
 )
-from bench.report.words import budget_text, listed, number
+from bench.report.tables.data_set import data_words
+from bench.report.tables.numbers import budget_text, listed, number
+from bench.report.tables.text_table import TextTable, code, escape_markdown, fenced, latex, markdown, titled
 from bench.store.run_store import read_text, write_atomically
 
 BEST_FILE = "best.yaml"

@@ -9,12 +9,9 @@ from typing import Any, Literal
 
 from bench.errors import InputError
 from bench.measure.metrics import METRICS
+from bench.report.analysis.archive import TRIALS
 from bench.study.hypotheses import COSTS
 
-TRIALS = "search.json"
-"""The archive of a search, in its report folder."""
-BEST = "best"
-"""The folder of the comparison's report, in the search's."""
 Outcome = Literal["complete", "pruned", "diverged", "failed", "infeasible", "invalid", "running", "lost"]
 """complete: it has values. pruned: stopped at a validation point. diverged: training broke down. failed: an error.
 infeasible: it broke a constraint and was not trained. invalid: its values make no config. running: at work, or waiting.

@@ -8,12 +8,12 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bench.report.columns import Column
-from bench.report.quantities import parse
-from bench.report.render import TextTable
+from bench.report.analysis.columns import Column
+from bench.report.analysis.quantities import parse
 from bench.report.search_frames import best_trials, costs, in_units, objectives, winner, word
 from bench.report.search_results import SearchResults, Trial
-from bench.report.words import number, ratio
+from bench.report.tables.numbers import number, ratio
+from bench.report.tables.text_table import TextTable
 from bench.study.labels import MISSING
 from bench.study.layers import flatten
 

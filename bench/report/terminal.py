@@ -8,12 +8,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from bench.report.frames import Results
-from bench.report.narrow import print_table
+from bench.report.analysis.frames import Results
 from bench.report.page.render import PAGE
-from bench.report.render import TextTable
-from bench.report.text import cost_table, score_table
-from bench.report.verdict_table import hypothesis_table
+from bench.report.tables.hypotheses import hypothesis_table
+from bench.report.tables.narrow import print_table
+from bench.report.tables.text_table import TextTable
+from bench.report.tables.variants import cost_table, score_table
 
 
 def print_results(results: Results, folder: Path, console: Console) -> None:

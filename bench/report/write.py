@@ -9,28 +9,27 @@ from pathlib import Path
 import pandas as pd
 
 from bench.measure.metrics.registry import ALL_IMAGES
-from bench.report.archive import ARCHIVE, head, save
-from bench.report.data import data_words
-from bench.report.effects import draw_effects, effects
-from bench.report.figures import draw_curves, draw_samples, sample_grid, validation_curves
+from bench.report.analysis.archive import ARCHIVE, BEST, head, save
+from bench.report.analysis.frames import Results
+from bench.report.analysis.summary import wide
+from bench.report.analysis.verdicts import hypotheses_frame
+from bench.report.figures.curves import draw_curves, draw_samples, sample_grid, validation_curves
+from bench.report.figures.effects import draw_effects, effects
+from bench.report.figures.pareto import draw_pareto, pareto
+from bench.report.figures.scaling import draw_scaling, scaling
+from bench.report.figures.time_to_quality import levels
 from bench.report.folder import rewritten
-from bench.report.frames import Results
-from bench.report.levels import levels
-from bench.report.methods import methods_table, published_table
-from bench.report.mishaps import events_table, failures_table
 from bench.report.page.pictures import write_pictures
 from bench.report.page.render import PAGE, render, undrawn
 from bench.report.page.study_page import study_page
-from bench.report.pareto import draw_pareto, pareto
-from bench.report.render import TextTable, code, escape_markdown, fenced, latex, titled
-from bench.report.scaling import draw_scaling, scaling
-from bench.report.search_results import BEST
-from bench.report.tables import wide
-from bench.report.text import cost_table, difference_table, run_table, score_table
-from bench.report.time_table import time_table
-from bench.report.verdict_table import hypothesis_table
-from bench.report.verdicts import hypotheses_frame
-from bench.report.words import budget_text, seeds_text
+from bench.report.tables.data_set import data_words
+from bench.report.tables.failures import events_table, failures_table
+from bench.report.tables.hypotheses import hypothesis_table
+from bench.report.tables.methods import methods_table, published_table
+from bench.report.tables.numbers import budget_text, seeds_text
+from bench.report.tables.text_table import TextTable, code, escape_markdown, fenced, latex, titled
+from bench.report.tables.time_to_quality import time_table
+from bench.report.tables.variants import cost_table, difference_table, run_table, score_table
 from bench.store.run_store import RunStore, read_text, write_atomically
 
 PICTURES = {  # file below figures/: heading, text

@@ -9,9 +9,9 @@ from pathlib import Path
 from optuna.study import Study as OptunaStudy
 
 from bench.measure.metrics import METRICS
-from bench.report.archive import ARCHIVE
+from bench.report.analysis.archive import ARCHIVE
+from bench.report.analysis.frames import Results, collect
 from bench.report.folder import rewritten
-from bench.report.frames import Results, collect
 from bench.report.search_again import confirmed_in
 from bench.report.search_page import BEST_FILE, write_search
 from bench.report.search_results import SearchResults

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from bench.errors import InputError
-from bench.report.held import check_free
+from bench.report.ownership import check_free
 from bench.report.search_results import SearchResults
 from bench.runs.runner import default_workers, jobs_of, run_jobs
 from bench.search.best import check_best

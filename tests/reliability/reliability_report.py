@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.report.render import TextTable, titled
+from bench.report.tables.text_table import TextTable, titled
 from bench.store.run_store import write_atomically
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from made import PSNR, hypothesis, made_results
 
-from bench.report.frames import Results
+from bench.report.analysis.frames import Results
 
 
 @pytest.fixture

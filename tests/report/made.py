@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report.frames import Results
+from bench.report.analysis.frames import Results
 
 Scores = dict[str, dict[int, list[float]]]
 """Label -> seed -> PSNR of each image."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from made import Scores, curve, hypothesis, made_results, named
 
-from bench.report.frames import Results
+from bench.report.analysis.frames import Results
 from bench.store.run_store import RunStore
 
 EVIL = "<script>alert(1)</script>"

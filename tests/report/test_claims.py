@@ -10,11 +10,11 @@ from harness import Bench
 from made import Scores, hypothesis, made_results, named
 
 from bench.errors import InputError
-from bench.report.archive import save
-from bench.report.claims import CLAIMS, archives, claims_table, claims_text, commands
-from bench.report.frames import Results
+from bench.report.analysis.archive import save
+from bench.report.analysis.frames import Results
 from bench.report.overview import check_overview, write_overview
-from bench.report.render import markdown
+from bench.report.tables.claims import CLAIMS, archives, claims_table, claims_text, commands
+from bench.report.tables.text_table import markdown
 
 SCORES: Scores = {
     "a": {seed: [21.0 + 0.01 * seed, 21.0 + 0.01 * seed] for seed in range(6)},

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from bench.report.data import data_words, described_table
+from bench.report.tables.data_set import data_words, described_table
 
 OLD = {"name": "folder x", "fingerprint": "f" * 16, "train_images": 30, "train_photographs": 12, "val_images": 1}
 OLD |= {"val_photographs": 1, "split_rule": "by content", "skipped": 12}

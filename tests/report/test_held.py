@@ -13,8 +13,8 @@ import yaml
 from harness import ROOT, Bench, small_study
 
 from bench.errors import InputError
-from bench.report.frames import describe
-from bench.report.held import check_free, check_study
+from bench.report.analysis.frames import describe
+from bench.report.ownership import check_free, check_study
 from bench.study.load import load_study
 
 SMALL = ("--scale", "tiny", "train.steps=4", "train.pretrain_steps=1")

@@ -6,10 +6,10 @@ import pytest
 from made import PSNR, made_results
 
 from bench.errors import ADVICE, SAID
-from bench.report.frames import Results
-from bench.report.mishaps import events_table, failures_table, mark, mark_note
-from bench.report.page.again import made_table
-from bench.report.text import score_table
+from bench.report.analysis.frames import Results
+from bench.report.page.reproduce import made_table
+from bench.report.tables.failures import events_table, failures_table, mark, mark_note
+from bench.report.tables.variants import score_table
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from harness import Bench, WriteStudy
 from rich.console import Console
 
-from bench.report.narrow import fit, print_table
-from bench.report.render import TextTable
+from bench.report.tables.narrow import fit, print_table
+from bench.report.tables.text_table import TextTable
 
 SCORES = TextTable("Scores", ["variant", "PSNR", "SSIM"], [["a", "17.06 ± 0.24", "0.7"], ["bb", "17.02", "0.6"]])
 CLAIM = TextTable("", ["name", "claim"], [["pooling", "It fears to use bright colors even more"]])

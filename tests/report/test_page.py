@@ -11,10 +11,10 @@ from made import PSNR, curve, hypothesis, made_results, named
 from pages import EVIL, rich_results, store_with_pictures
 
 from bench.errors import InputError
-from bench.report.archive import load
-from bench.report.figures import validation_curves
-from bench.report.frames import Results
-from bench.report.levels import levels
+from bench.report.analysis.archive import load
+from bench.report.analysis.frames import Results
+from bench.report.figures.curves import validation_curves
+from bench.report.figures.time_to_quality import levels
 from bench.report.overview import check_overview, write_overview
 from bench.report.page.drawings import curve_drawings, effect_drawings, pareto_drawings
 from bench.report.page.main_table import best, main_table

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import pytest
 from pages import EVIL, rich_results, store_with_pictures
 
-from bench.report.archive import save
+from bench.report.analysis.archive import save
 from bench.report.overview import write_overview
 from bench.report.write import write_report
 

@@ -14,7 +14,7 @@ from pages import SIDE, rich_results, store_with_pictures
 from PIL import Image
 
 from bench.errors import InputError
-from bench.report.page.choice import brightness, chosen, compared, image_differences, saturation
+from bench.report.page.picture_choice import brightness, chosen, compared, image_differences, saturation
 from bench.report.page.pictures import FOLDER, read_pictures, write_pictures
 from bench.report.write import write_report
 

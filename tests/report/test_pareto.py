@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from made import Scores, made_results
 
-from bench.report.frames import Results
-from bench.report.pareto import draw_pareto, pareto
+from bench.report.analysis.frames import Results
+from bench.report.figures.pareto import draw_pareto, pareto
 
 SCORES: Scores = {  # PSNR: higher is better
     "a": {0: [20.0], 1: [22.0]},  # 21 for 1200 parameters

@@ -11,10 +11,10 @@ from made import Scores, curve, hypothesis, made_results, named
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from bench.report.effects import draw_effects, effects, round_ratios
-from bench.report.frames import Results
-from bench.report.scaling import draw_scaling, scaling
-from bench.report.svg import svg_file
+from bench.report.analysis.frames import Results
+from bench.report.figures.effects import draw_effects, effects, round_ratios
+from bench.report.figures.scaling import draw_scaling, scaling
+from bench.report.figures.svg import svg_file
 from bench.report.terminal import print_results
 from bench.report.write import write_report
 

@@ -11,14 +11,14 @@ from made import PSNR, hypothesis, made_results, named
 from scipy.stats import ttest_rel
 
 from bench.errors import InputError
-from bench.report.archive import load, save
-from bench.report.columns import columns
-from bench.report.frames import Results, with_one_peak
-from bench.report.methods import methods_table
-from bench.report.render import TextTable, latex, markdown
-from bench.report.tables import summary, wide
-from bench.report.text import cost_table, run_table, score_table
-from bench.report.words import estimate_text, number, p_text, ratio
+from bench.report.analysis.archive import load, save
+from bench.report.analysis.columns import columns
+from bench.report.analysis.frames import Results, with_one_peak
+from bench.report.analysis.summary import summary, wide
+from bench.report.tables.methods import methods_table
+from bench.report.tables.numbers import estimate_text, number, p_text, ratio
+from bench.report.tables.text_table import TextTable, latex, markdown
+from bench.report.tables.variants import cost_table, run_table, score_table
 from bench.report.write import texts, write_report
 
 

@@ -18,8 +18,8 @@ from report.pages import store_with_pictures
 
 from bench.errors import InputError
 from bench.report import folder as folder_module
+from bench.report.analysis.frames import Results
 from bench.report.folder import rewritten
-from bench.report.frames import Results
 from bench.report.write import check_report, write_report
 from bench.store.run_store import RunStore
 

@@ -12,10 +12,11 @@ import pytest
 from made import CONTROL
 from rich.console import Console
 
+from bench.report.analysis.archive import TRIALS
 from bench.report.overview import write_overview
 from bench.report.search_frames import best_trials, front, history, importances, slices, trials_frame
 from bench.report.search_page import PICTURES, Confirmed, check_search, search_texts, write_search
-from bench.report.search_results import TRIALS, Outcome, SearchResults, Trial, load_search_results, search_text
+from bench.report.search_results import Outcome, SearchResults, Trial, load_search_results, search_text
 from bench.report.search_terminal import print_search
 
 START = "schedule=linear/loss.l1.start"

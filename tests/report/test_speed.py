@@ -12,9 +12,9 @@ import pytest
 
 from bench.errors import InputError
 from bench.report.overview import check_overview, write_overview
-from bench.report.render import TextTable
-from bench.report.speed import speed_text, tables_of
-from bench.report.speed_records import load_records, save_record
+from bench.report.tables.speed import speed_text, tables_of
+from bench.report.tables.speed_records import load_records, save_record
+from bench.report.tables.text_table import TextTable
 
 ROW: dict[str, Any] = {
     "label": "gan", "method": "gan", "work": "training", "loop": "as run", "image_size": 64, "batch_size": 16,

@@ -7,10 +7,10 @@ import math
 import pytest
 from made import Scores, curve, hypothesis, made_results
 
-from bench.report.quantities import parse, threshold, values
-from bench.report.time_table import time_frame, time_table
-from bench.report.verdict_table import hypothesis_table
-from bench.report.verdicts import answers
+from bench.report.analysis.quantities import parse, threshold, values
+from bench.report.analysis.verdicts import answers
+from bench.report.tables.hypotheses import hypothesis_table
+from bench.report.tables.time_to_quality import time_frame, time_table
 
 SEEDS = range(6)
 SCORES: Scores = {label: {seed: [20.0, 21.0] for seed in SEEDS} for label in ("a", "b")} | {"free": {0: [18.0, 18.0]}}

@@ -8,12 +8,19 @@ import numpy as np
 import pytest
 from made import Scores, curve, hypothesis, made_results
 
-from bench.measure.statistics import NOTHING, holm, paired_difference, paired_median, sign_flip_p, two_way_difference
-from bench.report.columns import COSTS
-from bench.report.comparisons import compare
-from bench.report.quantities import parse, values
-from bench.report.verdict_table import hypothesis_table
-from bench.report.verdicts import answers, conjunction, hypotheses_frame
+from bench.report.analysis.columns import COSTS
+from bench.report.analysis.comparisons import compare
+from bench.report.analysis.quantities import parse, values
+from bench.report.analysis.statistics import (
+    NOTHING,
+    holm,
+    paired_difference,
+    paired_median,
+    sign_flip_p,
+    two_way_difference,
+)
+from bench.report.analysis.verdicts import answers, conjunction, hypotheses_frame
+from bench.report.tables.hypotheses import hypothesis_table
 from bench.study import hypotheses as studies
 
 JITTER = [0.00, 0.02, -0.01, 0.03, -0.02, 0.01]

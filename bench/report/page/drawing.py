@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report.figures import draw_line
-from bench.report.pareto import draw_point
-from bench.report.svg import inline_svg
+from bench.report.figures.curves import draw_line
+from bench.report.figures.pareto import draw_point
+from bench.report.figures.svg import inline_svg
 
 PANEL = (380, 270)
 SWATCH = (40, 14)

@@ -7,16 +7,16 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report.columns import COSTS, score_column
-from bench.report.effects import KINDS, draw_answer, effects, unit_of
-from bench.report.figures import draw_score, dress, plain, score_label, validation_curves
-from bench.report.frames import VALIDATION, Results
-from bench.report.levels import levels, levels_in_words
+from bench.report.analysis.columns import COSTS, score_column
+from bench.report.analysis.frames import VALIDATION, Results
+from bench.report.analysis.verdicts import Answer, answers
+from bench.report.figures.curves import draw_score, dress, plain, score_label, validation_curves
+from bench.report.figures.effects import KINDS, draw_answer, effects, unit_of
+from bench.report.figures.pareto import draw_cost, pareto
+from bench.report.figures.scaling import draw_lines, scaling
+from bench.report.figures.time_to_quality import levels, levels_in_words
 from bench.report.page.drawing import Drawing
-from bench.report.pareto import draw_cost, pareto
-from bench.report.scaling import draw_lines, scaling
-from bench.report.verdicts import Answer, answers
-from bench.report.words import estimate_text, number
+from bench.report.tables.numbers import estimate_text, number
 from bench.study.labels import MISSING
 
 AXES = {"step": "steps", "images": "images", "seconds": "seconds"}

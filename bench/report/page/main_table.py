@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from bench.report.columns import Column, columns
-from bench.report.frames import Results
-from bench.report.render import TextTable
-from bench.report.tables import summary
-from bench.report.text import cost_table, score_table
-from bench.report.words import number
+from bench.report.analysis.columns import Column, columns
+from bench.report.analysis.frames import Results
+from bench.report.analysis.summary import summary
+from bench.report.tables.numbers import number
+from bench.report.tables.text_table import TextTable
+from bench.report.tables.variants import cost_table, score_table
 from bench.store.run_store import BAD_ENDS
 from bench.study.labels import GROUND_TRUTH, MISSING
 

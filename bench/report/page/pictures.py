@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from bench.errors import InputError
-from bench.report.columns import score_column
-from bench.report.frames import Results
-from bench.report.page.choice import chosen, compared, image_differences
-from bench.report.samples import read_samples
-from bench.report.words import number
+from bench.report.analysis.columns import score_column
+from bench.report.analysis.frames import Results
+from bench.report.figures.samples import read_samples
+from bench.report.page.picture_choice import chosen, compared, image_differences
+from bench.report.tables.numbers import number
 from bench.store.run_store import RunStore, write_atomically
 from bench.study.labels import GROUND_TRUTH, INPUT
 

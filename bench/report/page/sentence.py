@@ -6,11 +6,11 @@ import math
 from collections import Counter
 
 from bench.measure.metrics.registry import ALL_IMAGES
-from bench.measure.statistics import SCREENING_BELOW
-from bench.report.data import data_words
-from bench.report.frames import Results
-from bench.report.verdicts import UNDECIDED, Answer, answers, conjunction, fewest_seeds
-from bench.report.words import budget_text, listed, new_text, p_text, seeds_text, these_text
+from bench.report.analysis.frames import Results
+from bench.report.analysis.statistics import SCREENING_BELOW
+from bench.report.analysis.verdicts import UNDECIDED, Answer, answers, conjunction, fewest_seeds
+from bench.report.tables.data_set import data_words
+from bench.report.tables.numbers import budget_text, listed, new_text, p_text, seeds_text, these_text
 from bench.study.labels import GROUND_TRUTH, MISSING
 
 PLAIN = ("supported", "refuted", "inconclusive")

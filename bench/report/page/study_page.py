@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.report.effects import unit_of
-from bench.report.frames import Results
-from bench.report.methods import methods_table, published_table
-from bench.report.mishaps import events_table, failures_table
-from bench.report.page.again import commands, made_table, runs_table
+from bench.report.analysis.frames import Results
+from bench.report.analysis.summary import wide
+from bench.report.analysis.verdicts import Answer, answers, conjunction
+from bench.report.figures.effects import unit_of
+from bench.report.figures.pareto import pareto
+from bench.report.figures.scaling import scaling
 from bench.report.page.drawing import Drawing, line_swatch, point_swatch
 from bench.report.page.drawings import (
     curve_drawings,
@@ -20,16 +21,15 @@ from bench.report.page.drawings import (
 )
 from bench.report.page.main_table import MainTable, main_table
 from bench.report.page.pictures import Pictures, read_pictures
+from bench.report.page.reproduce import commands, made_table, runs_table
 from bench.report.page.sentence import facts, screening, verdict_sentence
-from bench.report.pareto import pareto
-from bench.report.render import TextTable, latex, markdown
-from bench.report.scaling import scaling
-from bench.report.tables import wide
-from bench.report.text import difference_table
-from bench.report.time_table import time_table
-from bench.report.verdict_table import hypothesis_table
-from bench.report.verdicts import Answer, answers, conjunction
-from bench.report.words import new_text, these_text
+from bench.report.tables.failures import events_table, failures_table
+from bench.report.tables.hypotheses import hypothesis_table
+from bench.report.tables.methods import methods_table, published_table
+from bench.report.tables.numbers import new_text, these_text
+from bench.report.tables.text_table import TextTable, latex, markdown
+from bench.report.tables.time_to_quality import time_table
+from bench.report.tables.variants import difference_table
 from bench.study.labels import MISSING
 
 

@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from bench.measure.statistics import NOTHING, Estimate, paired_difference, paired_median, two_way_difference
-from bench.report.frames import Results
-from bench.report.quantities import Quantity, ended_badly, values
+from bench.report.analysis.frames import Results
+from bench.report.analysis.quantities import Quantity, ended_badly, values
+from bench.report.analysis.statistics import NOTHING, Estimate, paired_difference, paired_median, two_way_difference
 
 Scale = Literal["difference", "log", "ratio"]
 """What estimates are of: left - right, log(left / right), or left / right."""

@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report.columns import finished, score_column
-from bench.report.figures import draw_line, finish, panels, score_label
-from bench.report.frames import Results
-from bench.report.tables import differences_in_words
+from bench.report.analysis.columns import finished, score_column
+from bench.report.analysis.frames import Results
+from bench.report.analysis.summary import differences_in_words
+from bench.report.figures.curves import draw_line, finish, panels, score_label
 
 DATA = "data."
 """Where the axes lie that make the number of images."""

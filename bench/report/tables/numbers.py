@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from bench.config import BUDGETS
-from bench.report.columns import Column
-from bench.report.comparisons import Comparison
+from bench.report.analysis.columns import Column
+from bench.report.analysis.comparisons import Comparison
 from bench.study.labels import MISSING
 
 

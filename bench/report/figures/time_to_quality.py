@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report.columns import score_column
-from bench.report.frames import Results
-from bench.report.quantities import threshold
-from bench.report.time_table import time_frame
-from bench.report.words import number
+from bench.report.analysis.columns import score_column
+from bench.report.analysis.frames import Results
+from bench.report.analysis.quantities import threshold
+from bench.report.tables.numbers import number
+from bench.report.tables.time_to_quality import time_frame
 
 COLUMNS = {"step": "steps", "images": "images", "seconds": "seconds"}
 """Of the curves -> of the times."""

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from bench.measure.metrics import METRICS
-from bench.report.columns import score_column
-from bench.report.comparisons import compare
-from bench.report.frames import Results
-from bench.report.quantities import IN_CURVES, parse, threshold, times
-from bench.report.render import TextTable
-from bench.report.words import estimate_text, listed, number
+from bench.report.analysis.columns import score_column
+from bench.report.analysis.comparisons import compare
+from bench.report.analysis.frames import Results
+from bench.report.analysis.quantities import IN_CURVES, parse, threshold, times
+from bench.report.tables.numbers import estimate_text, listed, number
+from bench.report.tables.text_table import TextTable
 from bench.study.labels import MISSING
 
 POSITIONS = tuple(IN_CURVES)

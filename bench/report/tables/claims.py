@@ -11,12 +11,12 @@ from typing import Any
 from urllib.parse import quote
 
 from bench.measure.metrics.registry import ALL_IMAGES
-from bench.measure.statistics import SCREENING_BELOW
-from bench.report.archive import ARCHIVE, load
-from bench.report.frames import Results
-from bench.report.render import TextTable, code, escape_markdown, fenced, markdown
-from bench.report.verdicts import Answer, answers, conjunction, fewest_seeds
-from bench.report.words import budget_text, new_text, these_text
+from bench.report.analysis.archive import ARCHIVE, load
+from bench.report.analysis.frames import Results
+from bench.report.analysis.statistics import SCREENING_BELOW
+from bench.report.analysis.verdicts import Answer, answers, conjunction, fewest_seeds
+from bench.report.tables.numbers import budget_text, new_text, these_text
+from bench.report.tables.text_table import TextTable, code, escape_markdown, fenced, markdown
 from bench.study.labels import GROUND_TRUTH, MISSING
 
 CLAIMS = "claims.md"

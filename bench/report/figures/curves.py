@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from bench.measure.metrics import METRICS
-from bench.report.frames import VALIDATION, Results
-from bench.report.levels import draw_levels
-from bench.report.samples import read_samples
-from bench.report.svg import svg_file
+from bench.report.analysis.frames import VALIDATION, Results
+from bench.report.figures.samples import read_samples
+from bench.report.figures.svg import svg_file
+from bench.report.figures.time_to_quality import draw_levels
 from bench.store.run_store import RunStore, write_atomically
 
 SHOWN = 6  # pictures

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.measure.metrics import METRICS
 from bench.measure.metrics.registry import ALL_IMAGES
-from bench.report.frames import Results
+from bench.report.analysis.frames import Results
 
 PERCENTILES = (5, 50, 95)
 BRIGHTEST, PALEST = "the brightest ground truth", "the least saturated ground truth"

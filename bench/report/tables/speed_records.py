@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.errors import InputError
-from bench.report.speed import Record, speed_rows
+from bench.report.tables.speed import Record, speed_rows
 from bench.store.run_store import write_atomically
 
 FOLDER, PAGE = "speed", "speed.md"

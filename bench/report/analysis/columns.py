@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.measure.metrics import METRICS
-from bench.report.frames import Results
+from bench.report.analysis.frames import Results
 
 ARROWS = {"higher": "↑", "lower": "↓", "neutral": ""}
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.report.figures import plain, save_figure
-from bench.report.frames import Results
-from bench.report.verdicts import Answer, answers
+from bench.report.analysis.frames import Results
+from bench.report.analysis.verdicts import Answer, answers
+from bench.report.figures.curves import plain, save_figure
 
 KINDS = {"seed": ("each seed", "C7", 0.0), "these": ("these images", "C0", -1.0), "new": ("new images", "C1", -2.0)}
 """What is drawn: name, colour, height within a panel."""

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.errors import InputError
-from bench.report.archive import ARCHIVE
-from bench.report.frames import describe
-from bench.report.search_results import TRIALS
+from bench.report.analysis.archive import ARCHIVE, TRIALS
+from bench.report.analysis.frames import describe
 from bench.study.shipped import meant
 from bench.study.study import Study
 

@@ -7,8 +7,8 @@ from typing import Any
 from baselines import PARAMETER_FREE
 from baselines.cards import CARDS, Card
 from baselines.weights import base_of
-from bench.report.frames import Results
-from bench.report.render import TextTable
+from bench.report.analysis.frames import Results
+from bench.report.tables.text_table import TextTable
 from bench.study.labels import MISSING
 
 

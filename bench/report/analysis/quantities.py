@@ -8,9 +8,9 @@ from statistics import median_high, median_low
 from typing import Literal
 
 from bench.measure.metrics import METRICS
-from bench.measure.statistics import time_to
-from bench.report.columns import COSTS, Column, finished, score_column
-from bench.report.frames import Results
+from bench.report.analysis.columns import COSTS, Column, finished, score_column
+from bench.report.analysis.frames import Results
+from bench.report.analysis.statistics import time_to
 from bench.store.run_store import BAD_ENDS
 from bench.study.hypotheses import AT_SHARE, COUNTS, TIME_TO
 

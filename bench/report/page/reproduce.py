@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bench.report.frames import Results
-from bench.report.render import TextTable
+from bench.report.analysis.frames import Results
+from bench.report.tables.text_table import TextTable
 from bench.study.labels import MISSING
 
 STORE = "runs"

@@ -12,9 +12,14 @@ import pandas as pd
 
 from bench.errors import InputError
 from bench.measure.metrics import METRICS
-from bench.report.frames import Results, photograph_of, to_frame
-from bench.report.quantities import parse
+from bench.report.analysis.frames import Results, photograph_of, to_frame
+from bench.report.analysis.quantities import parse
 from bench.store.run_store import write_atomically
+
+TRIALS = "search.json"
+"""The archive of a search, in its report folder."""
+BEST = "best"
+"""The folder of the comparison's report, in the search's."""
 
 ARCHIVE = "study.json"
 RECORDS = "records.csv.gz"

@@ -9,7 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from bench.measure.statistics import (
+from bench.report.analysis.comparisons import Comparison, compare
+from bench.report.analysis.frames import Results
+from bench.report.analysis.quantities import Quantity, oriented, parse
+from bench.report.analysis.statistics import (
     ALPHA,
     MOST_SEEDS,
     SCREENING_BELOW,
@@ -22,9 +25,6 @@ from bench.measure.statistics import (
     test,
     verdict,
 )
-from bench.report.comparisons import Comparison, compare
-from bench.report.frames import Results
-from bench.report.quantities import Quantity, oriented, parse
 from bench.study.hypotheses import within
 from bench.study.labels import MISSING
 

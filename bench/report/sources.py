@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.errors import InputError
-from bench.report.archive import ARCHIVE, load
-from bench.report.frames import Results, collect, describe
-from bench.report.search_results import TRIALS
-from bench.report.speed_records import FOLDER as SPEED
+from bench.report.analysis.archive import ARCHIVE, TRIALS, load
+from bench.report.analysis.frames import Results, collect, describe
+from bench.report.tables.speed_records import FOLDER as SPEED
 from bench.store.run_store import RunStore
 from bench.study.study import Study
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from bench.errors import ADVICE
 from bench.machine import MAKE
-from bench.report.frames import Results
-from bench.report.render import TextTable
+from bench.report.analysis.frames import Results
+from bench.report.tables.text_table import TextTable
 from bench.study.labels import MISSING
 
 MARK = "†"

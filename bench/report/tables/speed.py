@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from bench.measure import PEAK_VERSION
-from bench.report.render import TextTable, code, escape_markdown, titled
-from bench.report.words import number
+from bench.report.tables.numbers import number
+from bench.report.tables.text_table import TextTable, code, escape_markdown, titled
 from bench.study.labels import MISSING
 
 PARTS = {"data": "data", "discriminator": "D", "generator": "G", "optimiser": "optimiser", "rest": "rest"}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bench.measure.statistics import SCREENING_BELOW
-from bench.report.frames import Results
-from bench.report.render import TextTable
-from bench.report.text import ENDED_BADLY
-from bench.report.time_table import TIME_RATIO, reached
-from bench.report.verdicts import Answer, answers, fewest_seeds
-from bench.report.words import new_text, p_text, these_text
+from bench.report.analysis.frames import Results
+from bench.report.analysis.statistics import SCREENING_BELOW
+from bench.report.analysis.verdicts import Answer, answers, fewest_seeds
+from bench.report.tables.numbers import new_text, p_text, these_text
+from bench.report.tables.text_table import TextTable
+from bench.report.tables.time_to_quality import TIME_RATIO, reached
+from bench.report.tables.variants import ENDED_BADLY
 from bench.study.labels import MISSING
 
 

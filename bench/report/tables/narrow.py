@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from bench.report.render import TextTable
+from bench.report.tables.text_table import TextTable
 
 FOLDS, WORD = 24, 16
 """Letters of a column from which on it may be folded, and that it keeps then: numbers and names stay whole."""

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 
 from bench.measure.metrics import METRICS
-from bench.report.columns import COSTS, finished, score_column
-from bench.report.figures import finish, panels
-from bench.report.frames import Results
+from bench.report.analysis.columns import COSTS, finished, score_column
+from bench.report.analysis.frames import Results
+from bench.report.figures.curves import finish, panels
 
 AGAINST = ("parameters_generator", "flops", "inference_images_per_second")
 LEAST = 3  # different costs, fewer make no front

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.report.columns import columns, finished
-from bench.report.comparisons import Comparison, compare
-from bench.report.frames import Results
-from bench.report.quantities import parse
+from bench.report.analysis.columns import columns, finished
+from bench.report.analysis.comparisons import Comparison, compare
+from bench.report.analysis.frames import Results
+from bench.report.analysis.quantities import parse
 from bench.study.hypotheses import COUNTS
 
 STATES = ("done", "diverged", "failed", "unavailable")

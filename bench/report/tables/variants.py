@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from bench.measure import PEAK_VERSION
-from bench.report.columns import Column, columns
-from bench.report.frames import Results
-from bench.report.mishaps import mark, mark_note
-from bench.report.render import TextTable
-from bench.report.tables import summary
-from bench.report.words import estimate_text, listed, number
+from bench.report.analysis.columns import Column, columns
+from bench.report.analysis.frames import Results
+from bench.report.analysis.summary import summary
+from bench.report.tables.failures import mark, mark_note
+from bench.report.tables.numbers import estimate_text, listed, number
+from bench.report.tables.text_table import TextTable
 from bench.store.run_store import BAD_ENDS
 from bench.study.labels import MISSING
 from bench.study.layers import flatten
