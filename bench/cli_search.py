@@ -99,7 +99,7 @@ def search(
 
     from bench.machine import Machine, resolve_device
     from bench.report.overview import write_overview
-    from bench.report.search_terminal import print_search
+    from bench.report.search.terminal import print_search
     from bench.search.nodes import check_shared
     from bench.search.processes import WorkersLost
     from bench.search.storage import STORAGE_ERRORS, default_storage, without_password
@@ -154,9 +154,9 @@ def report_searches(
     storage that knows them, else from their archives. With `check` nothing is written, and the files that differ from
     what their archives give come back. Raises InputError."""
     from bench.report.analysis.archive import TRIALS
-    from bench.report.search_again import stale, write_again
-    from bench.report.search_results import load_search_results
-    from bench.report.search_terminal import print_search
+    from bench.report.search.results import load_search_results
+    from bench.report.search.terminal import print_search
+    from bench.report.search.write import stale, write_again
 
     asked = (
         [(path.parent, False) for path in sorted(reports.glob(f"*/{TRIALS}"))]
@@ -189,7 +189,7 @@ def _collected(
     """The report folder of a search, and whether it was written just now, from the storage; not if it is to be
     checked."""
     from bench.report.analysis.archive import TRIALS
-    from bench.report.search_results import load_search_results
+    from bench.report.search.results import load_search_results
     from bench.search.load import load_search
 
     loaded = load_search(path, scale, data, overrides)

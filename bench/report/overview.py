@@ -11,11 +11,10 @@ from bench.report.analysis.frames import Results
 from bench.report.analysis.verdicts import answers, conjunction
 from bench.report.page.render import PAGE, render
 from bench.report.page.sentence import screening, verdict_sentence
-from bench.report.search_again import confirmed_in
-from bench.report.search_frames import winner
-from bench.report.search_page import fresh_text, winner_sentences
-from bench.report.search_results import SearchResults, load_search_results
-from bench.report.search_tables import counts_text as trials_text
+from bench.report.search.frames import winner
+from bench.report.search.results import SearchResults, load_search_results
+from bench.report.search.tables import counts_text as trials_text
+from bench.report.search.write import confirmed_in, fresh_text, winner_sentences
 from bench.report.tables.claims import CLAIMS, archives, claims_table, claims_text, commands, counts_text, in_order
 from bench.report.tables.speed import Record, speed_text
 from bench.report.tables.speed_records import PAGE as SPEED_PAGE

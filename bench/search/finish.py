@@ -12,9 +12,8 @@ from bench.measure.metrics import METRICS
 from bench.report.analysis.archive import ARCHIVE
 from bench.report.analysis.frames import Results, collect
 from bench.report.folder import rewritten
-from bench.report.search_again import confirmed_in
-from bench.report.search_page import BEST_FILE, write_search
-from bench.report.search_results import SearchResults
+from bench.report.search.results import SearchResults
+from bench.report.search.write import BEST_FILE, confirmed_in, write_search
 from bench.report.write import write_report
 from bench.runs.executors import Job
 from bench.search.best import BEST, best_yaml

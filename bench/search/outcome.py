@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial
 from bench.data.dataset import open_dataset
 from bench.measure import PEAK_VERSION
 from bench.measure.metrics import METRICS
-from bench.report.search_results import SearchResults, Trial
+from bench.report.search.results import SearchResults, Trial
 from bench.search.best import DEFAULT
 from bench.search.goals import Objective
 from bench.search.load import Search

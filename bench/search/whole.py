@@ -9,7 +9,7 @@ from rich.console import Console
 
 from bench.errors import InputError
 from bench.report.ownership import check_free
-from bench.report.search_results import SearchResults
+from bench.report.search.results import SearchResults
 from bench.runs.runner import default_workers, jobs_of, run_jobs
 from bench.search.best import check_best
 from bench.search.finish import best_study, check_objectives, default_jobs, write_all

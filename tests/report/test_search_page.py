@@ -14,10 +14,10 @@ from rich.console import Console
 
 from bench.report.analysis.archive import TRIALS
 from bench.report.overview import write_overview
-from bench.report.search_frames import best_trials, front, history, importances, slices, trials_frame
-from bench.report.search_page import PICTURES, Confirmed, check_search, search_texts, write_search
-from bench.report.search_results import Outcome, SearchResults, Trial, load_search_results, search_text
-from bench.report.search_terminal import print_search
+from bench.report.search.frames import best_trials, front, history, importances, slices, trials_frame
+from bench.report.search.results import Outcome, SearchResults, Trial, load_search_results, search_text
+from bench.report.search.terminal import print_search
+from bench.report.search.write import PICTURES, Confirmed, check_search, search_texts, write_search
 
 START = "schedule=linear/loss.l1.start"
 CONFIRMED = Confirmed(

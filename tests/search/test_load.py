@@ -14,7 +14,7 @@ from harness import ROOT
 from searches import WriteSearch
 
 from bench.errors import InputError
-from bench.report.search_results import load_search_results
+from bench.report.search.results import load_search_results
 from bench.search.load import load_search
 from bench.search.space import in_words
 from bench.study.load import load_study

@@ -12,7 +12,7 @@ from rich.console import Console
 from searches import WriteSearch
 
 from bench.config import RunConfig
-from bench.report.search_results import Trial
+from bench.report.search.results import Trial
 from bench.runs.run import Machine, Watch, execute
 from bench.search.load import Search, load_search
 from bench.search.outcome import collect_search

@@ -7,9 +7,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from bench.report.search_frames import best_trials, objectives, winner, word
-from bench.report.search_results import SearchResults
-from bench.report.search_tables import best_table, change, counts_text, shown
+from bench.report.search.frames import best_trials, objectives, winner, word
+from bench.report.search.results import SearchResults
+from bench.report.search.tables import best_table, change, counts_text, shown
 from bench.report.tables.narrow import print_table
 
 TOP = 5

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.report.analysis.columns import Column
+from bench.report.analysis.frames import Results
 from bench.report.analysis.quantities import parse
-from bench.report.search_frames import best_trials, costs, in_units, objectives, winner, word
-from bench.report.search_results import SearchResults, Trial
-from bench.report.tables.numbers import number, ratio
+from bench.report.analysis.verdicts import answers
+from bench.report.search.frames import best_trials, costs, in_units, objectives, winner, word
+from bench.report.search.results import SearchResults, Trial
+from bench.report.tables.numbers import new_text, number, ratio, these_text
 from bench.report.tables.text_table import TextTable
 from bench.study.labels import MISSING
 from bench.study.layers import flatten
@@ -190,3 +192,29 @@ def _default_word(control: dict[str, Any], path: str) -> str:
         return word(control[path])
     inner = {key.removeprefix(f"{path}."): value for key, value in control.items() if key.startswith(f"{path}.")}
     return ", ".join(f"{key} {word(value)}" for key, value in inner.items() if value is not None) or MISSING
+
+
+def confirmed(results: SearchResults, best: Results) -> Confirmed:
+    """A row an objective, then one for every other answer of the comparison."""
+    won = next((trial for trial in results.trials if trial.number == results.winner), None)
+    names = [objective["quantity"] for objective in results.search["objectives"]]
+    ours = dict(zip(names, won.values or [], strict=False)) if won else {}
+    theirs = dict(zip(names, results.default["values"] or [], strict=False))
+    rows: list[dict[str, Any]] = []
+    for answer in answers(best):
+        key, column = answer.quantity.column.key, answer.quantity.column
+        text = new_text(answer.comparison, column) if answer.of_new_images else these_text(answer.comparison, column)
+        is_default = answer.right == best.control
+        left, right = (ours.get(key), theirs.get(key)) if is_default else (None, None)
+        rows.append(
+            {
+                "quantity": key,
+                "against": answer.right,
+                "default_search": right,
+                "winner_search": left,
+                "difference_search": None if left is None or right is None else left - right,
+                "estimate_fresh": text,
+                "verdict": answer.verdict_in_words,
+            }
+        )
+    return Confirmed(rows)

@@ -13,7 +13,7 @@ import pandas as pd
 from bench.report.analysis.columns import Column
 from bench.report.figures.curves import finish, panels, plain, save_figure
 from bench.report.figures.pareto import DECADE, price_scale
-from bench.report.search_frames import (
+from bench.report.search.frames import (
     DEFAULT,
     curves,
     default_value,
@@ -24,7 +24,7 @@ from bench.report.search_frames import (
     slices,
     winner,
 )
-from bench.report.search_results import SearchResults
+from bench.report.search.results import SearchResults
 
 COMPLETE, PRUNED, WINNER, FRONT, DOMINATED = "complete", "pruned", "winner", "on the front", "dominated"
 BEST, BY_DEFAULT = "best so far", "default"

@@ -9,17 +9,18 @@ from typing import Any
 
 import pandas as pd
 
-from bench.report.analysis.archive import TRIALS
+from bench.report.analysis.archive import ARCHIVE, BEST, TRIALS, load
 from bench.report.analysis.quantities import parse
 from bench.report.folder import rewritten
-from bench.report.search_figures import draw_search
-from bench.report.search_frames import PARAMETER, best_trials, objectives, trials_frame, winner
-from bench.report.search_results import SearchResults, Trial, search_text
-from bench.report.search_tables import (
+from bench.report.search.figures import draw_search
+from bench.report.search.frames import PARAMETER, best_trials, objectives, trials_frame, winner
+from bench.report.search.results import SearchResults, Trial, search_text
+from bench.report.search.tables import (
     Confirmed,
     best_table,
     change,
     change_table,
+    confirmed,
     confirmed_table,
     counts_text,
     outcome_table,
@@ -29,6 +30,7 @@ from bench.report.search_tables import (
 from bench.report.tables.data_set import data_words
 from bench.report.tables.numbers import budget_text, listed, number
 from bench.report.tables.text_table import TextTable, code, escape_markdown, fenced, latex, markdown, titled
+from bench.report.write import check_report, write_report
 from bench.store.run_store import read_text, write_atomically
 
 BEST_FILE = "best.yaml"
@@ -244,3 +246,27 @@ def _again(results: SearchResults) -> list[str]:
             "trials: what lay between a proposal and its answer and was neither training nor scoring."
         )
     return parts
+
+
+def confirmed_in(results: SearchResults, folder: Path) -> Confirmed | None:
+    """What the archive of the comparison says, if there is one and it is of this winner. Raises InputError."""
+    if not (folder / BEST / ARCHIVE).exists():
+        return None
+    best = load(folder / BEST)
+    return confirmed(results, best) if [run["id"] for run in best.runs] == results.search.get("best_runs") else None
+
+
+def write_again(results: SearchResults, folder: Path, pictures: bool) -> None:
+    """Both reports from their archives, or neither. Raises InputError."""
+    with rewritten(folder) as beside:
+        if (beside / BEST / ARCHIVE).exists():
+            write_report(load(beside / BEST), beside / BEST, None, pictures)
+        write_search(results, beside, confirmed_in(results, beside))
+
+
+def stale(results: SearchResults, folder: Path) -> list[Path]:
+    """Files of both that differ from what their archives give. Raises InputError."""
+    found = [folder / name for name in check_search(results, folder, confirmed_in(results, folder))]
+    if (folder / BEST / ARCHIVE).exists():
+        found += [folder / BEST / name for name in check_report(load(folder / BEST), folder / BEST)]
+    return found

@@ -13,7 +13,7 @@ import pandas as pd
 from bench.report.analysis.columns import COSTS, Column
 from bench.report.analysis.quantities import parse
 from bench.report.figures.pareto import undominated
-from bench.report.search_results import SearchResults, Trial
+from bench.report.search.results import SearchResults, Trial
 from bench.study.hypotheses import COUNTS
 
 DEFAULT = -1
