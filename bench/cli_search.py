@@ -100,11 +100,10 @@ def search(
     from bench.machine import Machine, resolve_device
     from bench.report.overview import write_overview
     from bench.report.search.terminal import print_search
-    from bench.search.nodes import check_shared
-    from bench.search.processes import WorkersLost
+    from bench.search.ray_workers import check_shared
+    from bench.search.run import lacking, run_search
     from bench.search.storage import STORAGE_ERRORS, default_storage, without_password
-    from bench.search.whole import lacking, run_search
-    from bench.search.worker import Orders
+    from bench.search.worker import Orders, WorkersLost
     from bench.store.run_store import RunStore
 
     url, folder, store = storage or default_storage(loaded, runs), reports / loaded.name, RunStore(runs, grace)
@@ -196,8 +195,8 @@ def _collected(
     folder = reports / loaded.name
     if not check:
         from bench.report.ownership import check_free
-        from bench.search.finish import write_all
-        from bench.search.outcome import describe
+        from bench.search.results import describe
+        from bench.search.run import write_all
         from bench.search.storage import default_storage, has_study, open_study
         from bench.store.run_store import RunStore
 

@@ -11,8 +11,9 @@ from typing import Any
 import yaml
 
 from bench.errors import InputError
-from bench.search.load import Search
-from bench.search.space import TRIES, random_values
+from bench.search.proposals import random_values
+from bench.search.search import Search
+from bench.search.space import TRIES
 from bench.study.layers import difference, merge, nested
 from bench.study.load import load_study
 from bench.study.yaml_values import Dumper

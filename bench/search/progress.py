@@ -15,9 +15,9 @@ from rich.progress import TimeRemainingColumn as Eta
 
 from bench.measure.metrics import METRICS
 from bench.runs.progress import MARKS
-from bench.search.goals import Objective
-from bench.search.load import Search
-from bench.search.states import outcomes, record_of
+from bench.search.objectives import Objective
+from bench.search.search import Search
+from bench.search.trials import outcomes, record_of
 
 UNTRAINED = ("infeasible", "invalid")
 COUNTED = ("complete", "pruned", "diverged", "failed", "infeasible", "invalid")

@@ -23,7 +23,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from bench.errors import InputError, first_line
-from bench.search.load import Search
+from bench.search.search import Search
 
 STORAGE_ERRORS = (StorageInternalError, SQLAlchemyError, json.JSONDecodeError)
 """What is raised where a storage cannot be reached any more."""

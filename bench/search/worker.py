@@ -15,16 +15,21 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from bench.config import RunConfig
 from bench.errors import InputError, LeftAsItIs
 from bench.measure.metrics import METRICS
-from bench.search.load import Search
-from bench.search.signs import Signs
-from bench.search.space import Assigned, propose
-from bench.search.states import RECORD, STOPS, has_room, left_behind
+from bench.search.heartbeat import Signs
+from bench.search.proposals import propose
+from bench.search.search import Search
+from bench.search.space import Assigned
 from bench.search.storage import STORAGE_ERRORS, give_up, open_study, queue_again, retried, search_lock
+from bench.search.trials import RECORD, STOPS, has_room, left_behind
 from bench.store.run_store import RunStore
 from bench.study.study import Run
 
 if TYPE_CHECKING:
     from bench.machine import Machine
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
 
 POLL_SECONDS = 0.5
 
@@ -186,7 +191,7 @@ class Worker:
 
     def _check_constraints(self, trial: Trial, config: RunConfig, record: Record) -> None:
         """Before a step is trained. Raises Ended."""
-        from bench.costs import costs_before_training
+        from bench.search.costs import costs_before_training
 
         wanted = (
             {"parameters_total"}
@@ -280,3 +285,7 @@ def _report(trial: Trial, scores: list[float], first: int) -> None:
 def _constrain(trial: Trial, name: str, excess: float) -> None:
     if name not in trial.constraints:  # as in a trial that is taken over
         trial.set_constraint(name, excess)
+
+
+class WorkersLost(Exception):
+    """Workers were killed again and again, or cannot go on."""

@@ -16,7 +16,7 @@ from searches import WriteSearch
 from bench.errors import InputError
 from bench.report.search.results import load_search_results
 from bench.search.load import load_search
-from bench.search.space import in_words
+from bench.search.proposals import in_words
 from bench.study.load import load_study
 
 SEARCHES = sorted((ROOT / "ablations" / "search").glob("*.yaml"))

@@ -17,8 +17,8 @@ from storages import has_postgresql, journal, postgresql, sqlite
 
 from bench.runs.run import Machine, Watch, execute
 from bench.search.load import load_search
-from bench.search.states import outcomes
 from bench.search.storage import open_study
+from bench.search.trials import outcomes
 from bench.store.run_store import RunStore
 
 LONG = {"base": CONTENT["base"] | {"train": {"steps": 120, "validations": 2, "pretrain_steps": 0}}, "pruner": "none"}

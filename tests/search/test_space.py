@@ -11,7 +11,8 @@ import yaml
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FixedTrial
 
-from bench.search.space import Part, Range, in_words, propose, read_space, size
+from bench.search.proposals import in_words, propose
+from bench.search.space import Part, Range, read_space, size
 from bench.study.yaml_lines import Located
 
 LAMBDA = {

@@ -14,12 +14,13 @@ from searches import WriteSearch
 from bench.config import RunConfig
 from bench.report.search.results import Trial
 from bench.runs.run import Machine, Watch, execute
-from bench.search.load import Search, load_search
-from bench.search.outcome import collect_search
-from bench.search.processes import work
-from bench.search.states import outcomes
+from bench.search.load import load_search
+from bench.search.results import collect_search
+from bench.search.search import Search
 from bench.search.storage import MOST_DEATHS, default_storage, give_up, open_study, queue_again, retried
+from bench.search.trials import outcomes
 from bench.search.worker import Orders, Worker
+from bench.search.workers import work
 from bench.store.run_store import RunStore
 from bench.study.study import Run
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from bench.search.load import Search
+from bench.search.search import Search
 from bench.search.space import size
 from bench.search.storage import MOST_DEATHS, retried
 

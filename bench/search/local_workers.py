@@ -11,51 +11,22 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from optuna.study import Study
-from rich.console import Console
 
 from bench.errors import InputError
 from bench.interrupts import sigint_blocked
 from bench.runs.executors import die_with_parent, pass_on, signals_set
 from bench.runs.runner import MOST_LOSSES
-from bench.search.load import Search, load_search
-from bench.search.progress import SearchDisplay
-from bench.search.states import outcomes
-from bench.search.storage import STORAGE_ERRORS, open_study, queue_again, search_lock
+from bench.search.load import load_search
+from bench.search.search import Search
+from bench.search.storage import STORAGE_ERRORS, queue_again, search_lock
+from bench.search.trials import outcomes
 from bench.search.worker import Orders, Worker
 
 if TYPE_CHECKING:
-    from bench.runs.ray_cluster.executor import Cluster
+    pass
+from bench.search.worker import WorkersLost
 
 POLL_SECONDS = 0.5
-
-
-class WorkersLost(Exception):
-    """Workers were killed again and again, or cannot go on."""
-
-
-def work(search: Search, orders: Orders, workers: int, console: Console, cluster: Cluster | None = None) -> None:
-    """Make the search's trials, here or on the nodes of a cluster. Raises KeyboardInterrupt when told to stop,
-    WorkersLost, InputError."""
-    study, _ = open_study(search, orders.url)  # before any worker: the tables and the study are then there
-    with SearchDisplay(console, search) as display:
-
-        def show() -> int:
-            trials = study.get_trials(deepcopy=False)
-            display.show(trials)
-            return sum(how == "complete" for how in outcomes(trials).values())
-
-        _queue_failed(search, study, orders)
-        show()
-        if cluster is not None:
-            from bench.search.nodes import work_on
-
-            work_on(cluster, search, orders, workers, display.tell, show)
-        elif workers == 1:
-            stop = threading.Event()
-            with signals_set(stop):
-                Worker(search, orders, display.tell, stop.is_set).work(ended=show)
-        else:
-            _processes(search, orders, workers, display.tell, show)
 
 
 def _queue_failed(search: Search, study: Study, orders: Orders) -> None:

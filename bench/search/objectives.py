@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from bench.measure.metrics import METRICS
-from bench.search.file import Pruner, SearchFile
+from bench.search.schema import Pruner, SearchFile
 from bench.study.hypotheses import COSTS
 from bench.study.yaml_lines import Located, nearest
 

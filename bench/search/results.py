@@ -17,10 +17,10 @@ from bench.measure import PEAK_VERSION
 from bench.measure.metrics import METRICS
 from bench.report.search.results import SearchResults, Trial
 from bench.search.best import DEFAULT
-from bench.search.goals import Objective
-from bench.search.load import Search
-from bench.search.space import in_words
-from bench.search.states import outcomes, record_of
+from bench.search.objectives import Objective
+from bench.search.proposals import in_words
+from bench.search.search import Search
+from bench.search.trials import outcomes, record_of
 from bench.store.run_store import RunStore
 from bench.study.study import Run
 

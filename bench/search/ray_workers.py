@@ -17,10 +17,10 @@ from bench.runs.ray_cluster.carried_store import CarriedStore
 from bench.runs.ray_cluster.resources import Ask
 from bench.runs.ray_cluster.tasks import Driver, at_node, node_runs
 from bench.runs.runner import MOST_LOSSES
-from bench.search.file import study_of
-from bench.search.load import Search, load_search
-from bench.search.processes import WorkersLost
-from bench.search.worker import Orders, Worker
+from bench.search.load import load_search
+from bench.search.schema import study_of
+from bench.search.search import Search
+from bench.search.worker import Orders, Worker, WorkersLost
 
 if TYPE_CHECKING:
     from bench.runs.ray_cluster.executor import Cluster
