@@ -1,5 +1,5 @@
 """`python -m bench` is `bench`."""
 
-from bench.entry import main
+from bench.cli.entry import main
 
 main()

@@ -19,7 +19,7 @@ QUIET = {"COLUMNS": "200"}
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload([
-    "bench.cli", "bench.runs.run", "baselines.contract", "bench.report.sources", "bench.report.tables.claims",
+    "bench.cli.main", "bench.runs.run", "baselines.contract", "bench.report.sources", "bench.report.tables.claims",
     "bench.report.terminal",
     "bench.search.worker", "bench.measure.metrics.fidelity", "torch._dynamo", "skimage.color",
     "matplotlib.backends.backend_agg",
@@ -71,7 +71,7 @@ class Command:
 def _main(
     folder: Path, arguments: Sequence[str], environment: dict[str, str], out: Connection, error: Connection
 ) -> None:
-    from bench.cli import main
+    from bench.cli.main import main
 
     os.chdir(folder)
     os.environ.clear()

@@ -97,10 +97,10 @@ def test_a_budget_of_seconds_has_no_ratio(store: RunStore, write_study: WriteStu
 @pytest.mark.parametrize("command", ["plan", "run"])
 def test_plan_and_run_say_it_once_to_stderr(write_study: WriteStudy, tmp_path: Path, command: str) -> None:
     (tmp_path / "cpuinfo").write_text("flags\t\t: fpu avx2 avx512f\n")
-    fake = "import bench.machine, bench.cli; from pathlib import Path; bench.machine.CPUINFO = Path('cpuinfo'); "
+    fake = "import bench.machine, bench.cli.main; from pathlib import Path; bench.machine.CPUINFO = Path('cpuinfo'); "
     given = [command, str(write_study()), "--scale", "tiny", "--workers", "1", "train.precision=bf16", "train.steps=10"]
     found = subprocess.run(
-        [sys.executable, "-c", f"{fake}bench.cli.main()", *given],
+        [sys.executable, "-c", f"{fake}bench.cli.main.main()", *given],
         cwd=tmp_path,
         capture_output=True,
         text=True,

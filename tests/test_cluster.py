@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from harness import ROOT, Bench, WriteStudy
 
-from bench.cli_options import parse_shard
+from bench.cli.options import parse_shard
 from bench.errors import InputError
 from bench.machine import Machine
 from bench.runs.probe_cache import Probe
@@ -67,7 +67,7 @@ def test_bad_options_are_refused_and_nothing_is_written(
 
 
 def test_without_ray_its_extra_is_named(write_study: WriteStudy) -> None:
-    code = "import sys; sys.modules['ray'] = None; from bench.cli import main; main()"
+    code = "import sys; sys.modules['ray'] = None; from bench.cli.main import main; main()"
     command = [sys.executable, "-c", code, "run", str(write_study()), "--scale", "tiny", "--executor", "ray"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2

@@ -25,7 +25,7 @@ def test_a_device_that_is_not_there_is_bad_input() -> None:
 
 def test_who_only_hands_runs_to_workers_does_not_import_torch() -> None:
     code = (
-        "import sys, bench.cli, bench.report.write\n"
+        "import sys, bench.cli.main, bench.report.write\n"
         "from bench.machine import Machine, resolve_device\n"
         "from bench.runs.runner import default_workers\n"
         "assert default_workers(Machine(resolve_device('cpu')), 1) == 1\n"

@@ -45,7 +45,7 @@ def _names(node: ast.AST) -> set[str]:
 )
 def test_commands_that_must_be_quick_do_not_import_what_is_slow(command: list[str], heavy: str) -> None:
     code = (
-        "import sys; from bench.cli import app\n"
+        "import sys; from bench.cli.main import app\n"
         "try: app(sys.argv[1:])\n"
         "except SystemExit as end: assert not end.code\n"
         f"assert not set({heavy.split()!r}) & set(sys.modules) and 'rich' in sys.modules"

@@ -179,7 +179,7 @@ def test_an_installed_wheel_runs_a_study_in_an_empty_folder(tmp_path: Path) -> N
     inside = {path.relative_to(site / "bench/ablations") for path in site.glob("bench/ablations/**/*.yaml")}
     assert inside == {path.relative_to(ROOT / "ablations") for path in FILES}
     assert not (site / "ablations").exists()
-    assert "bench = bench.entry:main" in next(site.glob("*.dist-info/entry_points.txt")).read_text()
+    assert "bench = bench.cli.entry:main" in next(site.glob("*.dist-info/entry_points.txt")).read_text()
     ours = {path.relative_to(ROOT) for path in (ROOT / "bench").rglob("*") if path.suffix in (".py", ".j2", ".css")}
     assert {path for path in ours if not (site / path).is_file()} == set()
     empty.mkdir()

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench.cli_options import (
+from bench.cli.options import (
     INTERRUPTED,
     Data,
     Device,

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from bench.cli_options import (
+from bench.cli.options import (
     INTERRUPTED,
     SOME_FAILED,
     Data,

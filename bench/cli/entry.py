@@ -8,6 +8,6 @@ from bench.interrupts import listen
 def main() -> None:
     """Entry point: errors in words, exit codes as README says."""
     listen()
-    from bench.cli import main as run
+    from bench.cli.main import main as run
 
     run()

@@ -12,8 +12,8 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from bench.cli_baselines import app as baselines
-from bench.cli_options import (
+from bench.cli.baselines import app as baselines
+from bench.cli.options import (
     BAD_INPUT,
     DONE,
     GRACE_SECONDS,
@@ -45,11 +45,11 @@ from bench.cli_options import (
     say,
     say_advice,
 )
-from bench.cli_plan import plan, why
-from bench.cli_profile import profile
-from bench.cli_search import is_search, report_searches, search
-from bench.cli_studies import app as studies_app
-from bench.cli_verify import verify
+from bench.cli.plan import plan, why
+from bench.cli.profile import profile
+from bench.cli.search import is_search, report_searches, search
+from bench.cli.studies import app as studies_app
+from bench.cli.verify import verify
 from bench.errors import InputError, Unreadable, Unwritable, is_file
 from bench.interrupts import INTERRUPTED, WORDS, at_work, listen, over, was_heard
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench.cli_options import GRACE_SECONDS, SOME_FAILED, Grace, Runs, say
+from bench.cli.options import GRACE_SECONDS, SOME_FAILED, Grace, Runs, say
 from bench.errors import InputError
 
 HEADINGS = ["run", "file", "what is wrong", "what becomes of it"]
