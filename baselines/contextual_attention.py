@@ -10,7 +10,7 @@ RATE = 2  # patches are compared on every other feature, and pasted at full reso
 SOFTMAX_SCALE = 10.0
 ALIKE = 3  # side of the patches that are compared
 PASTED = 2 * RATE  # side of the patches that are pasted; they overlap by half
-LEAST_NORM = 1e-4
+MIN_NORM = 1e-4
 
 
 def contextual_attention(features: Tensor, mask: Tensor) -> Tensor:
@@ -31,7 +31,7 @@ def contextual_attention(features: Tensor, mask: Tensor) -> Tensor:
         rows, columns = h // RATE, w // RATE
         known = F.max_pool2d(nearest(mask, rows, columns), ALIKE, stride=1, padding=1) == 0  # (B, 1, rows, columns)
         patches = F.unfold(nearest(features, rows, columns), ALIKE, padding=1)  # (B, 9C, rows * columns)
-        unit = patches / torch.linalg.vector_norm(patches, dim=1, keepdim=True).clamp(min=LEAST_NORM)
+        unit = patches / torch.linalg.vector_norm(patches, dim=1, keepdim=True).clamp(min=MIN_NORM)
         likeness = propagate(patches.transpose(1, 2) @ unit, rows, columns)  # (B, where, from)
         allowed = known.view(b, 1, rows * columns).float()
         weight = torch.softmax(likeness * allowed * SOFTMAX_SCALE, dim=2) * allowed

@@ -34,7 +34,7 @@ def tasks_of(method: str) -> tuple[str, ...]:
     return ONLY_FOR.get(method, TASKS)
 
 
-def breaches(method: str, task: str, image_size: int = 64) -> Iterator[str]:
+def contract_violations(method: str, task: str, image_size: int = 64) -> Iterator[str]:
     """Every rule that the method breaks, in words. Its own exceptions are not caught.
 
     The rules are those of bench/training/method.py: without them a run could not be counted, resumed or believed.

@@ -20,7 +20,7 @@ WIDTH = 64  # ngf and ndf: channels of the first layers (section 6.1)
 L1_WEIGHT = 100.0  # lambda (section 3.3; the authors' default)
 LEARNING_RATE, BETAS = 2e-4, (0.5, 0.999)  # Adam (section 3.3)
 DROPOUT = 0.5  # section 6.1.1
-LEAST_HALVINGS, MOST_HALVINGS = 5, 8
+MIN_HALVINGS, MAX_HALVINGS = 5, 8
 
 
 def halvings(size: int) -> int:
@@ -29,9 +29,9 @@ def halvings(size: int) -> int:
     8 at 256, 7 at 128 and 6 at 64 are the authors' unet_256, unet_128 and what their rule makes of 64. Raises
     InputError below 5, their rule's least.
     """
-    count = min(MOST_HALVINGS, (size & -size).bit_length() - 1)
-    if count < LEAST_HALVINGS:
-        raise InputError(f"pix2pix needs data.image_size to be a multiple of {2**LEAST_HALVINGS}, not {size}")
+    count = min(MAX_HALVINGS, (size & -size).bit_length() - 1)
+    if count < MIN_HALVINGS:
+        raise InputError(f"pix2pix needs data.image_size to be a multiple of {2**MIN_HALVINGS}, not {size}")
     return count
 
 
@@ -83,7 +83,7 @@ class UNet(nn.Module):
                 widths[i] * (1 if i == depth - 1 else 2),  # below the innermost a skip comes along
                 widths[i - 1] if i else c_out,
                 last=i == 0,
-                dropout=LEAST_HALVINGS - 1 <= i < depth - 1,
+                dropout=MIN_HALVINGS - 1 <= i < depth - 1,
             )
             for i in reversed(range(depth))
         )

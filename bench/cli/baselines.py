@@ -102,7 +102,7 @@ def check(
 ) -> None:
     """Check that a method keeps to the contract, on real batches."""
     from baselines import METHODS
-    from baselines.contract import TASKS, breaches, tasks_of
+    from baselines.contract import TASKS, contract_violations, tasks_of
     from baselines.custom import is_outside, source_of
     from baselines.weights import WeightsMissing
     from bench.study.yaml_lines import nearest
@@ -121,7 +121,7 @@ def check(
     console, broken = Console(soft_wrap=True, emoji=False), False
     for name in (task,) if task else tasks_of(method):
         try:
-            found = list(breaches(method, name))
+            found = list(contract_violations(method, name))
         except WeightsMissing as error:
             raise InputError(f"command line: {method}: {error}") from None
         except Exception as error:  # of someone's own code: say where it happened

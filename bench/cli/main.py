@@ -37,11 +37,11 @@ from bench.cli.options import (
     check_distinct,
     check_folder,
     cluster_at,
+    exit_cleanly,
     given_command,
     known_device,
     load_studies,
     parse_shard,
-    said_if_it_ends_early,
     say,
     say_advice,
 )
@@ -142,7 +142,7 @@ def run(
     machine = Machine(known_device(device), threads, checkpoint_every, cuda_graphs, hang_after, given_command())
     if executor == "local" and (warning := bf16_warning(jobs, store, machine, processor_flags())):
         say(warning)
-    with said_if_it_ends_early(), cluster_at(executor, address, store) as cluster:
+    with exit_cleanly(), cluster_at(executor, address, store) as cluster:
         states = run_jobs(jobs, store, console, machine, workers, cluster, measures=shard is None)
     for study in loaded if shard is None else ():
         try:

@@ -84,7 +84,7 @@ def cluster_at(executor: str, address: str | None, store: RunStore) -> Iterator[
 
 
 @contextmanager
-def said_if_it_ends_early() -> Iterator[None]:
+def exit_cleanly() -> Iterator[None]:
     """An interruption, and a store that is lost, in words and as exit codes: what is done is kept."""
     from bench.errors import StoreLost
 
@@ -161,11 +161,11 @@ def load_studies(
     """Study files and overrides, as the command line mixes them, to studies."""
     from bench.study.load import load_study
     from bench.study.shipped import HOW
-    from bench.study.variants import MOST_RUNS
+    from bench.study.variants import MAX_RUNS
 
     paths = [Path(a) for a in arguments if "=" not in a or is_file(a)]
     overrides = tuple(a for a in arguments if Path(a) not in paths)
     if not paths and not may_be_empty:
         raise InputError(f"command line: no study; give a YAML file such as ablations/pooling.yaml, or a name; {HOW}")
     check_distinct(paths, "studies")
-    return [load_study(path, scale, data, overrides, max_runs or MOST_RUNS) for path in paths]
+    return [load_study(path, scale, data, overrides, max_runs or MAX_RUNS) for path in paths]

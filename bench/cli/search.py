@@ -28,9 +28,9 @@ from bench.cli.options import (
     Threads,
     check_folder,
     cluster_at,
+    exit_cleanly,
     given_command,
     known_device,
-    said_if_it_ends_early,
     say,
     say_advice,
 )
@@ -103,14 +103,14 @@ def search(
     from bench.search.ray_workers import check_shared
     from bench.search.run import lacking, run_search
     from bench.search.storage import STORAGE_ERRORS, default_storage, without_password
-    from bench.search.worker import Orders, WorkersLost
+    from bench.search.worker import WorkerSettings, WorkersLost
     from bench.store.run_store import RunStore
 
     url, folder, store = storage or default_storage(loaded, runs), reports / loaded.name, RunStore(runs, grace)
     deadline = time.time() + (loaded.file.timeout or float("inf"))
     known = known_device(device)
     try:
-        with said_if_it_ends_early(), cluster_at(executor, address, store) as cluster:
+        with exit_cleanly(), cluster_at(executor, address, store) as cluster:
             if cluster is not None:
                 check_shared(cluster, url, storage is not None)
             machine = Machine(
@@ -120,7 +120,7 @@ def search(
                 hang_seconds=hang_after,
                 command=given_command(),
             )
-            orders = Orders(url, runs, machine, grace, deadline)
+            orders = WorkerSettings(url, runs, machine, grace, deadline)
             results, states = run_search(loaded, orders, store, workers, folder, pictures, confirm, console, cluster)
     except STORAGE_ERRORS as error:
         say(f"{without_password(url)}: {str(error).splitlines()[0]}; what is done is kept, run the same command again")

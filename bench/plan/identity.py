@@ -14,7 +14,7 @@ from bench.study.study import Run, method_code
 
 
 @dataclass(frozen=True)
-class Made:
+class RunIdentity:
     """All that a run's id is made of, with what is known besides."""
 
     id: str
@@ -48,7 +48,7 @@ class Made:
         return json.dumps(alike, sort_keys=True)
 
 
-def made_of_all(runs: Iterable[Run]) -> list[Made]:
+def made_of_all(runs: Iterable[Run]) -> list[RunIdentity]:
     """Those of several runs; each data set is opened once."""
     opened: dict[Any, dict[str, Any]] = {}
     found = []
@@ -56,21 +56,21 @@ def made_of_all(runs: Iterable[Run]) -> list[Made]:
         if run.config.data not in opened:
             opened[run.config.data] = open_dataset(run.config.data).describe()
         code = method_code(run.config.method)
-        found.append(Made(run.id, run.config.identity(), opened[run.config.data], SCHEMA, code, {}))
+        found.append(RunIdentity(run.id, run.config.identity(), opened[run.config.data], SCHEMA, code, {}))
     return found
 
 
-def stored_runs(store: RunStore) -> dict[str, Made]:
+def stored_runs(store: RunStore) -> dict[str, RunIdentity]:
     """Run id -> what it is made of, for every folder of the store with a readable run.json."""
     found = {name: _stored(store, name) for name in store.runs()}
     return {name: made for name, made in found.items() if made is not None}
 
 
-def _stored(store: RunStore, name: str) -> Made | None:
+def _stored(store: RunStore, name: str) -> RunIdentity | None:
     try:
         content: dict[str, Any] = store.read(name, "run") or {}
         config, data = content["config"], content["data"]
-        made = Made(
+        made = RunIdentity(
             name, config, data, content.get("schema"), content.get("method_code"), content.get("provenance") or {}
         )
         return made if made.schema is not None and made.code is not None else _guessed(made)
@@ -78,7 +78,7 @@ def _stored(store: RunStore, name: str) -> Made | None:
         return None
 
 
-def _guessed(made: Made) -> Made:
+def _guessed(made: RunIdentity) -> RunIdentity:
     """With the schema and code that give its id, for a run that was stored before these were written down."""
     codes = [made.code] if made.code is not None else ["", _code_today(str(made.config["method"]))]
     found = schema_and_code(made.id, made.config, made.fingerprint, made.schema, codes)

@@ -16,7 +16,7 @@ from bench.config import BUDGETS, RunConfig, TrainConfig
 from bench.errors import Unreadable
 from bench.machine import Machine
 from bench.measure.metrics import METRICS
-from bench.plan.identity import Made, made_of_all, stored_runs
+from bench.plan.identity import RunIdentity, made_of_all, stored_runs
 from bench.runs.executors import Job
 from bench.runs.probe import probe_apart
 from bench.runs.probe_cache import Probe, all_remembered, probe_file, recall, remember
@@ -96,8 +96,8 @@ class Pricing:
         self.store, self.machine, self.device_name, self.at_a_time = store, machine, device_name, at_a_time
         self.stored = stored_runs(store)
         self.start = median([p.start for p in all_remembered() if not p.reason] or [START])
-        self._finished: dict[str, list[Made]] = {}
-        self._alike: dict[str, list[Made]] = {}
+        self._finished: dict[str, list[RunIdentity]] = {}
+        self._alike: dict[str, list[RunIdentity]] = {}
         self._timed: dict[str, list[dict[str, Any]]] = {}
         for made in self.stored.values():
             if store.state(made.id) in ("done", "diverged"):
@@ -117,7 +117,7 @@ class Pricing:
                 found.append(_left_alone(job, error))
         return found
 
-    def _planned(self, job: Job, made: Made, is_timed: bool) -> Planned:
+    def _planned(self, job: Job, made: RunIdentity, is_timed: bool) -> Planned:
         run, metrics = job
         self.store.check_readable(run.id)
         state = self.store.state(run.id)
@@ -144,14 +144,14 @@ class Pricing:
         (made,) = made_of_all([run])
         return self._price(run, made, self._probe_file(made, metrics))[0]
 
-    def _probe_file(self, made: Made, metrics: Sequence[str]) -> Path:
+    def _probe_file(self, made: RunIdentity, metrics: Sequence[str]) -> Path:
         seedless = identity_hash(made.config | {"seed": 0}, made.fingerprint, made.code or "")
         return probe_file(seedless, metrics, self.machine, self.device_name)
 
-    def _is_stale(self, made: Made) -> bool:
+    def _is_stale(self, made: RunIdentity) -> bool:
         return any(other.data.get("name") == made.data["name"] for other in self._finished.get(made.key, ()))
 
-    def _price(self, run: Run, made: Made, file: Path) -> tuple[Price | None, str]:
+    def _price(self, run: Run, made: RunIdentity, file: Path) -> tuple[Price | None, str]:
         """The price, or None and the reason; records of what was done come before a probe."""
         found = recall(file, self.at_a_time)
         if price := _of_store(self._timings(made.like), found, self.start):
@@ -167,7 +167,7 @@ class Pricing:
             self._timed[like] = [timing for other in alike if (timing := self.store.read(other.id, "timing"))]
         return self._timed[like]
 
-    def _is_of_this_machine(self, made: Made) -> bool:
+    def _is_of_this_machine(self, made: RunIdentity) -> bool:
         known = made.provenance
         threads = self.machine.device != "cpu" or known.get("threads") == self.machine.threads
         return known.get("device") == self.device_name and threads

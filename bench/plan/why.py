@@ -12,7 +12,7 @@ from baselines.custom import is_outside
 from baselines.weights import base_of
 from bench.config import RunConfig
 from bench.errors import InputError
-from bench.plan.identity import Made, made_of_all, stored_runs
+from bench.plan.identity import RunIdentity, made_of_all, stored_runs
 from bench.store.run_store import RunStore
 from bench.study.layers import flatten
 from bench.study.study import Run
@@ -48,7 +48,7 @@ def why(name: str, runs: Sequence[Run], store: RunStore) -> list[str]:
     if not others:
         return [*lines, f"nothing like it is in {store.root}"]
 
-    def distance(other: Made) -> tuple[int, bool, bool, bool, bool, str]:
+    def distance(other: RunIdentity) -> tuple[int, bool, bool, bool, bool, str]:
         is_of_another = labels.get(other.id) != labels.get(made.id)
         is_unfinished = store.state(other.id) not in ("done", "diverged")
         config, seed = other.config != made.config, other.seed != made.seed
@@ -62,7 +62,7 @@ def why(name: str, runs: Sequence[Run], store: RunStore) -> list[str]:
     return lines + [f"  {difference}" for difference in found] + _data_lines(nearest, made)
 
 
-def differences(old: Made, new: Made) -> list[Difference]:
+def differences(old: RunIdentity, new: RunIdentity) -> list[Difference]:
     """Config fields by path, then the data's fingerprint, the schema version, the method's code."""
     theirs, ours = DEFAULTS | flatten(old.config), DEFAULTS | flatten(new.config)
     found = [Difference(path, theirs.get(path), ours.get(path)) for path in {**theirs, **ours}]
@@ -88,7 +88,7 @@ def _of_code(method: str, old: str, new: str) -> Difference:
     return Difference(f"version of the code of {method}", old or "1", new or "1")
 
 
-def _found(name: str, runs: Sequence[Run], stored: Mapping[str, Made], store: RunStore) -> str:
+def _found(name: str, runs: Sequence[Run], stored: Mapping[str, RunIdentity], store: RunStore) -> str:
     """The id of the run that is meant."""
     named = {run.id: f"{run.label}, seed {run.config.seed}" for run in runs}
     found = [run.id for run in runs if name in (named[run.id], run.label)]
@@ -106,7 +106,7 @@ def _found(name: str, runs: Sequence[Run], stored: Mapping[str, Made], store: Ru
     return found[0]
 
 
-def _first_line(made: Made, labels: Mapping[str, str], store: RunStore) -> str:
+def _first_line(made: RunIdentity, labels: Mapping[str, str], store: RunStore) -> str:
     state = store.state(made.id)
     if state == "done":
         return f"{_called(made, labels)} is cached: the store has it, the same in all, {_since(made, store)}"
@@ -115,19 +115,19 @@ def _first_line(made: Made, labels: Mapping[str, str], store: RunStore) -> str:
     return f"{_called(made, labels)} is in {store.root}: {state}"
 
 
-def _called(made: Made, labels: Mapping[str, str]) -> str:
+def _called(made: RunIdentity, labels: Mapping[str, str]) -> str:
     label = f"{labels[made.id]}, " if made.id in labels else ""
     return f"run {made.id} ({label}seed {made.seed})"
 
 
-def _since(made: Made, store: RunStore) -> str:
+def _since(made: RunIdentity, store: RunStore) -> str:
     """done since 2026-01-31 12:00"""
     outcome = store.folder(made.id) / "outcome.json"
     when = f" since {datetime.fromtimestamp(outcome.stat().st_mtime):%Y-%m-%d %H:%M}" if outcome.exists() else ""
     return f"{store.state(made.id)}{when}"
 
 
-def _data_lines(old: Made, new: Made) -> list[str]:
+def _data_lines(old: RunIdentity, new: RunIdentity) -> list[str]:
     """What is known of both data sets, where they are not the same."""
     if old.fingerprint == new.fingerprint:
         return []

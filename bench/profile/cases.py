@@ -16,7 +16,7 @@ from bench.study.schema import ScaleName
 from bench.study.shipped import HOW, meant
 from bench.study.variants import unknown_method
 
-Work = Literal["training", "inference", "scoring"]
+Workload = Literal["training", "inference", "scoring"]
 Loop = Literal["as run", "plain", "reference", "compiled", "cuda graphs", "one at a time", "shared"]
 """as run: what `bench run` does. plain: training and inference as one would first write them. reference: pix2pix as its
 authors' release trains it. compiled: inference by torch.compile with frozen weights. cuda graphs: training with
@@ -131,7 +131,7 @@ def _parsed(overrides: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _case(label: str, config: RunConfig, work: Work) -> Case:
+def _case(label: str, config: RunConfig, work: Workload) -> Case:
     return Case(label, config, work, config.train.batch_size)
 
 
@@ -183,7 +183,7 @@ def against_pix2pix(data: str | None, overrides: Sequence[str], on_cuda: bool) -
     )
 
 
-def _ladder(config: RunConfig, rungs: Sequence[Rung], work: Work = "training") -> tuple[Case, ...]:
+def _ladder(config: RunConfig, rungs: Sequence[Rung], work: Workload = "training") -> tuple[Case, ...]:
     """Cases of one model."""
     return tuple(
         Case(f"gan, {loop}, {precision}, batch {batch}", _at(config, train={"precision": precision}), work, batch, loop)
@@ -202,7 +202,7 @@ class Case:
 
     label: str
     config: RunConfig
-    work: Work
+    work: Workload
     batch_size: int
     loop: Loop = "as run"
 

@@ -18,7 +18,7 @@ from bench.profile.sensors import Reading, Sensors, summary
 NOISY = 0.10  # IQR over median
 TRIES = 3  # of a round in which a GPU was held back
 Row = dict[str, Any]
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass
@@ -34,7 +34,7 @@ class _Entry:
         return [rate for _, _, rate in self.windows]
 
 
-def compare(cases: Sequence[Case], settings: Settings, tell: Tell) -> list[Row]:
+def compare(cases: Sequence[Case], settings: Settings, tell: Log) -> list[Row]:
     """A row a case, in their order: its speed, by round its ratio to the first case's, where the time goes, memory,
     what it computes and the share of the floor.
 
@@ -97,7 +97,7 @@ def sensors_of(device: str) -> Sensors | str:
         return str(error)
 
 
-def _rounds(entries: Sequence[_Entry], settings: Settings, tell: Tell) -> None:
+def _rounds(entries: Sequence[_Entry], settings: Settings, tell: Log) -> None:
     """All rounds. One in which a GPU was held back is taken again, as a whole, and what still was is missing."""
     sensors = sensors_of(settings.device)
     for number in range(settings.rounds):
@@ -117,7 +117,7 @@ def _rounds(entries: Sequence[_Entry], settings: Settings, tell: Tell) -> None:
         entry.row["sensors"] = {"missing": sensors} if isinstance(sensors, str) else summary(entry.readings)
 
 
-def _round(entries: Sequence[_Entry], sensors: Sensors | str, tell: Tell, which: str) -> dict[str, list[Reading]]:
+def _round(entries: Sequence[_Entry], sensors: Sensors | str, tell: Log, which: str) -> dict[str, list[Reading]]:
     """A window of each, with what the sensors said meanwhile."""
     found: dict[str, list[Reading]] = {}
     for entry in entries:
@@ -188,7 +188,7 @@ def _ratios(entries: Sequence[_Entry]) -> None:
             entry.row["ratio"] = {"to": first.row["label"], **ratios(entry.rates, first.rates)}
 
 
-def latency(cases: Sequence[Case], settings: Settings, tell: Tell) -> list[Row]:
+def latency(cases: Sequence[Case], settings: Settings, tell: Log) -> list[Row]:
     """A row a case at batch 1: percentiles of synchronised calls, in seconds."""
     rows = []
     for case in cases:

@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.measure import PEAK_VERSION
 from bench.profile.cases import Case, Plan, Settings
-from bench.profile.compare import Row, Tell, compare, latency
+from bench.profile.compare import Log, Row, compare, latency
 from bench.profile.process import OutOfMemory, Subject, SubjectFailed
 from bench.profile.sweep import packing, sweep
 
@@ -19,7 +19,7 @@ WAITING = {"least_calls": 10, "least_seconds": 1.0, "most_seconds": 10.0, "round
 
 
 def measure_plan(
-    plan: Plan, settings: Settings, counts: Sequence[int], with_sweeps: bool, command: str, tell: Tell
+    plan: Plan, settings: Settings, counts: Sequence[int], with_sweeps: bool, command: str, tell: Log
 ) -> dict[str, Any]:
     """Everything that the plan names; counts: of runs at once, none for no packing. Plain values."""
     first = plan.tables[0].cases[0]
@@ -52,14 +52,14 @@ def _machine(case: Case, settings: Settings) -> dict[str, Any]:
         return found
 
 
-def _packing(case: Case, counts: Sequence[int], settings: Settings, tell: Tell) -> dict[str, Any]:
+def _packing(case: Case, counts: Sequence[int], settings: Settings, tell: Log) -> dict[str, Any]:
     try:
         return {"points": packing(case, counts, settings, tell)}
     except (OutOfMemory, SubjectFailed) as error:
         return {"points": [], "missing": str(error)}
 
 
-def _waiting(case: Case, settings: Settings, tell: Tell) -> Row:
+def _waiting(case: Case, settings: Settings, tell: Log) -> Row:
     """Seconds of one step by part."""
     tell(f"{case.label}: time for data")
     row: Row = {"label": case.label, "image_size": case.config.data.image_size, "batch_size": case.batch_size}

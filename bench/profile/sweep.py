@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.profile.cases import Case, Settings
 from bench.profile.clock import ratios, spread
-from bench.profile.compare import Tell
+from bench.profile.compare import Log
 from bench.profile.process import OutOfMemory, Subject, SubjectFailed
 
 LARGEST = 2**14
@@ -24,7 +24,7 @@ SHORT = {"rounds": 3, "least_calls": 10, "least_seconds": 1.0, "most_seconds": 5
 """Settings of one point of a sweep."""
 
 
-def sweep(case: Case, settings: Settings, tell: Tell) -> dict[str, Any]:
+def sweep(case: Case, settings: Settings, tell: Log) -> dict[str, Any]:
     """Batches of 1, 2, 4 ..., each in a fresh process, to out of memory.
 
     Where memory is also the system's (the CPU) it ends before that: where twice the batch would take half of what is
@@ -88,7 +88,7 @@ def _available_bytes() -> float:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def packing(case: Case, counts: Sequence[int], settings: Settings, tell: Tell) -> list[dict[str, Any]]:
+def packing(case: Case, counts: Sequence[int], settings: Settings, tell: Log) -> list[dict[str, Any]]:
     """Images a second of 1, 2 ... runs at once, all together, and by round its ratio to the first count's.
 
     Every run is a process of its own; all start together with equal work, and the time is that of the last.

@@ -24,14 +24,16 @@ Job = tuple[Run, tuple[str, ...]]
 """A run and the metrics it is asked for."""
 End = State | Literal["lost"] | LeftAsItIs
 """How a job ended; lost: with its process."""
-Tell = Callable[[str, str, float], None]
+ProgressCallback = Callable[[str, str, float], None]
 """Run id, phase, share done."""
-Executor = Callable[[Sequence[Job], RunStore, Machine, Tell], Iterator[tuple[Run, End]]]
+Executor = Callable[[Sequence[Job], RunStore, Machine, ProgressCallback], Iterator[tuple[Run, End]]]
 """Gives runs with how they ended, as they end. Raises KeyboardInterrupt after SIGINT or SIGTERM, when every run has
 saved where it is."""
 
 
-def in_process(jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tell) -> Iterator[tuple[Run, End]]:
+def in_process(
+    jobs: Sequence[Job], store: RunStore, machine: Machine, tell: ProgressCallback
+) -> Iterator[tuple[Run, End]]:
     """One run after the other."""
     from bench.runs.run import Watch, execute
     from bench.training.trainer import Interrupted
@@ -53,7 +55,9 @@ def in_process(jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tel
 def local_processes(workers: int) -> Executor:
     """`workers` runs at a time, each in a process of its own."""
 
-    def execute_all(jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tell) -> Iterator[tuple[Run, End]]:
+    def execute_all(
+        jobs: Sequence[Job], store: RunStore, machine: Machine, tell: ProgressCallback
+    ) -> Iterator[tuple[Run, End]]:
         context = multiprocessing.get_context("spawn")
         stop, news = context.Event(), context.Queue()
         listener = threading.Thread(target=pass_on, args=(news, tell), daemon=True)

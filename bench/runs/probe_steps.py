@@ -22,7 +22,7 @@ from bench.machine import Machine
 from bench.measure.memory import peak_resident_bytes
 from bench.measure.throughput import clock_of
 from bench.runs.probe_cache import Probe
-from bench.runs.stages import Watch, Work
+from bench.runs.stages import RunStages, Watch
 from bench.store.run_store import RunStore
 from bench.study.study import Run
 from bench.training.checkpoint import save_weights
@@ -40,7 +40,7 @@ def measured(run: Run, metrics: Sequence[str], machine: Machine, begun: float) -
     """The probe of a run. Raises whatever the run would."""
     start, opened = time.monotonic() - begun, time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-probe-") as folder:
-        work, again = (Work(run, RunStore(Path(folder) / name), machine, Watch()) for name in ("first", "again"))
+        work, again = (RunStages(run, RunStore(Path(folder) / name), machine, Watch()) for name in ("first", "again"))
         again.method, _ = work.method, work.validation  # the same method, as if it were trained
         clock = Clock(work.device)
         setup = time.monotonic() - opened
@@ -68,7 +68,7 @@ def measured(run: Run, metrics: Sequence[str], machine: Machine, begun: float) -
         )
 
 
-def _finish(work: Work, metrics: Sequence[str]) -> None:
+def _finish(work: RunStages, metrics: Sequence[str]) -> None:
     """What a run does besides its steps and validations."""
     work.describe()
     with work.store.placing(work.run.id, "weights.safetensors") as path:
@@ -77,7 +77,7 @@ def _finish(work: Work, metrics: Sequence[str]) -> None:
     work.score(metrics)
 
 
-def _measure(work: Work) -> None:
+def _measure(work: RunStages) -> None:
     with suppress(Exception):  # a run is done without it too
         work.measure()
 

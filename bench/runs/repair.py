@@ -46,7 +46,7 @@ def has_its_id(run: str, written: dict[str, Any]) -> bool:
     return schema_and_code(run, config, data, written.get("schema"), [code or ""]) is not None
 
 
-def set_back(store: RunStore, run: str) -> dict[str, str]:
+def quarantine(store: RunStore, run: str) -> dict[str, str]:
     """Set aside what is damaged, and with it what depends on it; gives what was wrong. The caller holds the run.
     Raises Unreadable before anything is moved."""
     store.check_readable(run)
@@ -138,7 +138,7 @@ def repair_run(store: RunStore, run: str) -> str:
         with store.claim(run) as mine:
             if not mine:
                 return "left alone: another process has it now"
-            set_back(store, run)
+            quarantine(store, run)
     except (Unreadable, Unwritable) as error:
         return f"left alone: {error}"
     return SET_BACK

@@ -26,9 +26,9 @@ from bench.errors import (
 from bench.machine import Machine as Machine
 from bench.measure.memory import peak_resident_bytes
 from bench.measure.metrics import METRICS
-from bench.runs.repair import set_back
+from bench.runs.repair import quarantine
+from bench.runs.stages import RunStages
 from bench.runs.stages import Watch as Watch
-from bench.runs.stages import Work
 from bench.runs.watchdog import Watchdog
 from bench.store.run_store import CHECKPOINTS, RunStore, State, TakenOver
 from bench.study.study import Run
@@ -61,8 +61,8 @@ def measure(run: Run, store: RunStore, machine: Machine, watch: Watch) -> State:
 
     def measured() -> State:
         try:
-            set_back(store, run.id)
-            work = Work(run, store, machine, watch)
+            quarantine(store, run.id)
+            work = RunStages(run, store, machine, watch)
             with work.timed("measure"):
                 work.measure()
             work.write_timing()
@@ -100,13 +100,13 @@ def _to_its_end(run: Run, metrics: Sequence[str], store: RunStore, machine: Mach
     """Raises Interrupted, TakenOver, Unreadable, LeftAsItIs, and Unwritable where the end cannot be written."""
     work, before = None, "new"
     try:
-        set_back(store, run.id)
+        quarantine(store, run.id)
         before = (store.read(run.id, "outcome") or {"state": "new"})["state"]
         if before == "diverged":
             return "diverged"
         if holder := store.taken_from(run.id):
             store.note(run.id, "taken over", f"from {holder}, which was dead or silent")
-        work = Work(run, store, machine, watch)
+        work = RunStages(run, store, machine, watch)
         work.train()
         with work.timed("score"):
             work.keep_samples()

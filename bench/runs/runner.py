@@ -15,7 +15,7 @@ from bench.config import RunConfig
 from bench.errors import SAID, LeftAsItIs, Unreadable
 from bench.machine import Machine, resolve_device
 from bench.measure.metrics import METRICS, Unavailable, load
-from bench.runs.executors import End, Executor, Job, Tell, in_process, local_processes
+from bench.runs.executors import End, Executor, Job, ProgressCallback, in_process, local_processes
 from bench.runs.progress import Display
 from bench.store.run_store import RunStore, State
 from bench.study.study import Run, Study
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from bench.runs.ray_cluster.executor import Cluster
 
 POLL_SECONDS = 0.5  # for runs that another process is training
-MOST_LOSSES = 2  # of worker processes, before their runs are given up
+MAX_LOSSES = 2  # of worker processes, before their runs are given up
 MEASURED = 6  # seeds of a config whose speed is measured
-MOST_WORKERS = 8  # by default: each takes about 1 GB for torch alone
+MAX_WORKERS = 8  # by default: each takes about 1 GB for torch alone
 
 
 def jobs_of(studies: Sequence[Study]) -> list[Job]:
@@ -116,7 +116,7 @@ def run_jobs(
 def default_workers(machine: Machine, jobs: int) -> int:
     """As many at a time as there are cores for; one on CUDA."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores // machine.threads, jobs, MOST_WORKERS)) if machine.device == "cpu" else 1
+    return max(1, min(cores // machine.threads, jobs, MAX_WORKERS)) if machine.device == "cpu" else 1
 
 
 def _train(missing: list[Job], store: RunStore, machine: Machine, executor: Executor, display: Display) -> set[str]:
@@ -198,7 +198,7 @@ class Losses:
         at_work = [run for run in lost if self.store.was_at_work(run)] or lost
         for run in at_work:
             self.counts[run] = self.counts.get(run, 0) + 1 if self.store.got_to(run) == self.places[run] else 1
-        return {run for run in at_work if self.counts[run] > MOST_LOSSES}
+        return {run for run in at_work if self.counts[run] > MAX_LOSSES}
 
 
 def unmeasured(jobs: Sequence[Job], store: RunStore) -> list[Run]:
@@ -236,7 +236,7 @@ def _measure(missing: list[Run], store: RunStore, machine: Machine, measurer: Ex
                 display.end(run, "not measured", state.reason)
                 continue
             losses += state == "lost"
-            if state == "running" or (state == "lost" and losses <= MOST_LOSSES):
+            if state == "running" or (state == "lost" and losses <= MAX_LOSSES):
                 left.append(run)
                 continue
             failure = _read(store, run, "throughput.missing")
@@ -247,7 +247,9 @@ def _measure(missing: list[Run], store: RunStore, machine: Machine, measurer: Ex
     return left_alone
 
 
-def measured_here(jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tell) -> Iterator[tuple[Run, End]]:
+def measured_here(
+    jobs: Sequence[Job], store: RunStore, machine: Machine, tell: ProgressCallback
+) -> Iterator[tuple[Run, End]]:
     """One run after the other in this process, with nothing else at work."""
     from bench.runs.run import Watch, measure
 

@@ -60,7 +60,7 @@ class Watch:
     """Asked after every validation, with the curve so far; False prunes the run."""
 
 
-class Work:
+class RunStages:
     """What the steps of one run share."""
 
     def __init__(self, run: Run, store: RunStore, machine: Machine, watch: Watch) -> None:

@@ -15,7 +15,7 @@ BEATS = 6  # in the time after which a silent worker counts as dead
 BEAT = "beat"  # the counter's name, of a trial
 
 
-class Signs:
+class Heartbeat:
     """Signs of life: a counter with each trial at work, which a thread raises, and watches in the others'."""
 
     def __init__(self, study: Study, grace: float) -> None:
@@ -26,7 +26,7 @@ class Signs:
         self.guard, self.over = threading.Lock(), threading.Event()
         self.thread = threading.Thread(target=self._beat, daemon=True)
 
-    def __enter__(self) -> Signs:
+    def __enter__(self) -> Heartbeat:
         self.thread.start()
         return self
 

@@ -21,10 +21,10 @@ from bench.study.layers import Layer, check_top, layers_of, merge, parse_overrid
 from bench.study.load import control_layers
 from bench.study.schema import ScaleName, check_name
 from bench.study.shipped import as_called, file_of
-from bench.study.variants import MOST_RUNS, unknown_method
+from bench.study.variants import MAX_RUNS, unknown_method
 from bench.study.yaml_lines import Located, explain, nearest
 
-MOST_POINTS, MOST_ASKED = 10_000, 1_000_000  # of a grid; where the command line says how many trials
+MAX_POINTS, MAX_ASKED = 10_000, 1_000_000  # of a grid; where the command line says how many trials
 CHECKS = 5  # validation points of a trial that may be pruned at them, unless the base says otherwise
 
 
@@ -63,8 +63,8 @@ def load_search(
     if file.sampler == "grid":
         if (points := size(space)) is None:
             raise located.error(("sampler",), "a grid needs ranges that end: give those of the space a step, or lists")
-        if points > (MOST_POINTS if trials is None else MOST_ASKED):
-            most = f"{MOST_POINTS:,}, or {MOST_ASKED:,} of which --trials N says how many"
+        if points > (MAX_POINTS if trials is None else MAX_ASKED):
+            most = f"{MAX_POINTS:,}, or {MAX_ASKED:,} of which --trials N says how many"
             raise located.error(("sampler",), f"these are {points:,} points; the most of a grid is {most}")
     for other in SCALES:  # a mistake there would else be found late
         if other != scale and getattr(file.scales, other) != SearchOverlay():
@@ -77,11 +77,9 @@ def load_search(
 
 def _check_size(file: SearchFile, located: Located) -> None:
     """A file may not ask for more runs than a study; the command line may. Raises InputError with the size."""
-    if (runs := file.trials * file.seeds) > MOST_RUNS:
+    if (runs := file.trials * file.seeds) > MAX_RUNS:
         size = f"{file.trials:,} trials x {file.seeds:,} seeds are {runs:,} runs"
-        raise located.error(
-            ("trials",), f"{size}; the most is {MOST_RUNS:,} unless you ask with --trials {file.trials}"
-        )
+        raise located.error(("trials",), f"{size}; the most is {MAX_RUNS:,} unless you ask with --trials {file.trials}")
 
 
 def _read(located: Located) -> SearchFile:

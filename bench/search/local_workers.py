@@ -15,12 +15,12 @@ from optuna.study import Study
 from bench.errors import InputError
 from bench.interrupts import sigint_blocked
 from bench.runs.executors import die_with_parent, pass_on, signals_set
-from bench.runs.runner import MOST_LOSSES
+from bench.runs.runner import MAX_LOSSES
 from bench.search.load import load_search
 from bench.search.search import Search
 from bench.search.storage import STORAGE_ERRORS, queue_again, search_lock
 from bench.search.trials import outcomes
-from bench.search.worker import Orders, Worker
+from bench.search.worker import Worker, WorkerSettings
 
 if TYPE_CHECKING:
     pass
@@ -29,7 +29,7 @@ from bench.search.worker import WorkersLost
 POLL_SECONDS = 0.5
 
 
-def _queue_failed(search: Search, study: Study, orders: Orders) -> None:
+def _queue_failed(search: Search, study: Study, orders: WorkerSettings) -> None:
     """A failure is tried again by the next command, as those of studies are."""
     with search_lock(search, orders.root):
         for number, how in outcomes(study.get_trials(deepcopy=False)).items():
@@ -37,7 +37,7 @@ def _queue_failed(search: Search, study: Study, orders: Orders) -> None:
                 queue_again(study, number)
 
 
-def _processes(search: Search, orders: Orders, workers: int, tell: Any, show: Callable[[], int]) -> None:
+def _processes(search: Search, orders: WorkerSettings, workers: int, tell: Any, show: Callable[[], int]) -> None:
     context = multiprocessing.get_context("spawn")
     stop, news = context.Event(), context.Queue()
     listener = threading.Thread(target=pass_on, args=(news, tell), daemon=True)
@@ -61,7 +61,7 @@ def _processes(search: Search, orders: Orders, workers: int, tell: Any, show: Ca
                 living = [process for process in living if process.exitcode is None]
                 killed = sum(code < 0 for code in ends)
                 losses += killed
-                if killed and not stop.is_set() and losses <= MOST_LOSSES:
+                if killed and not stop.is_set() and losses <= MAX_LOSSES:
                     living += [start() for _ in range(killed)]
         show()
         if stop.is_set():
@@ -75,7 +75,7 @@ def _processes(search: Search, orders: Orders, workers: int, tell: Any, show: Ca
         news.cancel_join_thread()
 
 
-def _main(recipe: tuple[Any, ...], study_name: str, orders: Orders, stop: Any, news: Any) -> None:
+def _main(recipe: tuple[Any, ...], study_name: str, orders: WorkerSettings, stop: Any, news: Any) -> None:
     """recipe: of load_search, since a search holds what does not travel between processes."""
     own = threading.Event()  # SIGTERM speaks to this worker alone, SIGINT to its parent
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -13,7 +13,7 @@ from bench.study.yaml_lines import Key, Located
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
-from bench.search.space import TRIES, Assigned, Block, Choice, Fixed, Numeric, Part, Pick
+from bench.search.space import TRIES, Assigned, Block, Categorical, Fixed, Numeric, Part, Pick
 
 
 def assign(parts: list[Part], pick: Pick) -> Assigned:
@@ -24,7 +24,7 @@ def assign(parts: list[Part], pick: Pick) -> Assigned:
             found[part.path] = part.value, part.at
         elif isinstance(part, Block):
             found |= assign(part.branches[pick(part)], pick)
-        elif isinstance(part, Choice):
+        elif isinstance(part, Categorical):
             index = _index(part.names, pick(part))
             found[part.path] = part.values[index], (*part.at, index)
         else:
@@ -40,10 +40,10 @@ def _index(names: list[Any], name: Any) -> int:
 def propose(parts: list[Part], trial: BaseTrial) -> Assigned:
     """The values of an Optuna trial, which it samples here."""
 
-    def pick(part: Numeric | Choice | Block) -> Any:
+    def pick(part: Numeric | Categorical | Block) -> Any:
         if isinstance(part, Block):
             return trial.suggest_categorical(part.name, list(part.branches))
-        if isinstance(part, Choice):
+        if isinstance(part, Categorical):
             return trial.suggest_categorical(part.name, part.names)
         r = part.range
         if r.is_whole:
@@ -59,7 +59,7 @@ def in_words(parts: list[Part]) -> dict[str, str]:
     for part in parts:
         if isinstance(part, Numeric):
             words[part.name] = str(part.range)
-        elif isinstance(part, Choice):
+        elif isinstance(part, Categorical):
             words[part.name] = ", ".join(n if isinstance(n, str) else json.dumps(n) for n in part.names)
         elif isinstance(part, Block):
             words[part.name] = ", ".join(part.branches)
@@ -89,14 +89,16 @@ def random_values(parts: list[Part], seed: int) -> Assigned:
     return assign(parts, lambda part: _steer(part, [Fixed("", None, ())], None, rng, 1))
 
 
-def _steer(part: Numeric | Choice | Block, wanted: list[Part], value: Any, rng: random.Random, attempt: int) -> Any:
+def _steer(
+    part: Numeric | Categorical | Block, wanted: list[Part], value: Any, rng: random.Random, attempt: int
+) -> Any:
     """The wanted part's value, the branches that lead to it, and of the rest first the first, then any."""
     if part is wanted[-1]:
         return value
     if isinstance(part, Block):
         lead = next((n for n, b in part.branches.items() if any(p is q for p in b for q in wanted)), None)
         return lead or (next(iter(part.branches)) if attempt == 0 else rng.choice(list(part.branches)))
-    if isinstance(part, Choice):
+    if isinstance(part, Categorical):
         return part.names[0] if attempt == 0 else rng.choice(part.names)
     return part.range.low if attempt == 0 else rng.choice([part.range.low, part.range.high])
 
@@ -107,7 +109,7 @@ def _extremes(parts: list[Part], above: tuple[Part, ...] = ()) -> Iterator[tuple
         line = [*above, part]
         if isinstance(part, Numeric):
             yield from ((line, value, (*part.at, name)) for name, value in part.range.samples())
-        elif isinstance(part, Choice):
+        elif isinstance(part, Categorical):
             yield from ((line, name, (*part.at, i)) for i, name in enumerate(part.names))
         elif isinstance(part, Block):
             for name, branch in part.branches.items():

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
-from bench.runs.executors import Tell
+from bench.runs.executors import ProgressCallback
 from bench.runs.ray_cluster.carried_store import CarriedStore
-from bench.runs.ray_cluster.resources import Ask
+from bench.runs.ray_cluster.resources import Resources
 from bench.runs.ray_cluster.tasks import Driver, at_node, node_runs
-from bench.runs.runner import MOST_LOSSES
+from bench.runs.runner import MAX_LOSSES
 from bench.search.load import load_search
 from bench.search.schema import study_of
 from bench.search.search import Search
-from bench.search.worker import Orders, Worker, WorkersLost
+from bench.search.worker import Worker, WorkerSettings, WorkersLost
 
 if TYPE_CHECKING:
     from bench.runs.ray_cluster.executor import Cluster
@@ -30,7 +30,12 @@ Texts = dict[str, str]
 
 
 def work_on(
-    cluster: Cluster, search: Search, orders: Orders, workers: int, tell: Tell, show: Callable[[], int]
+    cluster: Cluster,
+    search: Search,
+    orders: WorkerSettings,
+    workers: int,
+    tell: ProgressCallback,
+    show: Callable[[], int],
 ) -> None:
     """Make the search's trials with so many workers. Raises KeyboardInterrupt, WorkersLost, InputError."""
     texts, name = _texts(search)
@@ -41,7 +46,7 @@ def work_on(
     share = 1 / math.ceil(workers / cluster.gpus()) if orders.machine.device == "cuda" else 0.0
 
     def start() -> Any:
-        ask = Ask(orders.machine.threads, share)
+        ask = Resources(orders.machine.threads, share)
         return cluster.submit(_work, ask, texts, recipe, search.study_name, replace(orders, url=url))
 
     refs = [start() for _ in range(workers)]
@@ -52,7 +57,7 @@ def work_on(
             if (now := show()) > done:  # they do get somewhere
                 losses, done = 0, now
             losses += 1
-            if losses <= MOST_LOSSES:
+            if losses <= MAX_LOSSES:
                 refs.append(start())
     show()
     if is_lost:  # the last one
@@ -80,7 +85,7 @@ def _texts(search: Search) -> tuple[Texts, str]:
     return texts, os.path.relpath(ours, root)
 
 
-def _work(texts: Texts, recipe: tuple[Any, ...], study_name: str, orders: Orders, driver: Driver) -> None:
+def _work(texts: Texts, recipe: tuple[Any, ...], study_name: str, orders: WorkerSettings, driver: Driver) -> None:
     """A worker, on a node, until the search has its trials or the driver says stop. Raises InputError and
     STORAGE_ERRORS."""
     with tempfile.TemporaryDirectory(prefix="bench-search-") as folder, at_node(driver) as (line, store):

@@ -15,7 +15,7 @@ from bench.search.best import check_best
 from bench.search.results import collect_search, describe
 from bench.search.search import Search
 from bench.search.storage import open_study
-from bench.search.worker import Orders
+from bench.search.worker import WorkerSettings
 from bench.search.workers import work
 from bench.store.run_store import RunStore, State
 from bench.study.hypotheses import COUNTS
@@ -45,7 +45,7 @@ ENDED: tuple[State, ...] = ("done", "diverged", "failed", "unavailable")
 
 def run_search(
     search: Search,
-    orders: Orders,
+    orders: WorkerSettings,
     store: RunStore,
     workers: int | None,
     folder: Path,
@@ -74,7 +74,7 @@ def run_search(
     return results, list(states.values())
 
 
-def _workers(search: Search, orders: Orders, asked: int | None, cluster: Cluster | None) -> int:
+def _workers(search: Search, orders: WorkerSettings, asked: int | None, cluster: Cluster | None) -> int:
     """As asked, or as many as the machine or the cluster bears; one where speed or memory is measured, which others
     would disturb."""
     measured = [c.quantity for c in search.constraints] + [o.quantity for o in search.objectives if o.is_cost]

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     pass
 
 TRIES = 20  # configs that a value may be valid in
-MOST_VALUES = 100  # of a list
-MOST_IN_ALL = 1_000  # of a space, its blocks included
+MAX_LISTED = 100  # of a list
+MAX_IN_ALL = 1_000  # of a space, its blocks included
 WAYS = "write a list or {low, high}"
 OTHER_IMAGES = "changes what is scored, so that trials would not compare; make it two searches"
 FORBIDDEN = {
@@ -98,7 +98,7 @@ class Numeric:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Categorical:
     """A path and its values; `names` are what Optuna and tables call them."""
 
     name: str
@@ -126,15 +126,15 @@ class Block:
     at: Key
 
 
-Part = Numeric | Choice | Fixed | Block
-Pick = Callable[[Numeric | Choice | Block], Any]
+Part = Numeric | Categorical | Fixed | Block
+Pick = Callable[[Numeric | Categorical | Block], Any]
 """Chooses: a number, the name of a value, or of a branch."""
 
 
 def read_space(located: Located, content: dict[str, Any]) -> list[Part]:
     """The parts of the YAML's `space`. Raises InputError."""
-    if (count := count_values(content)) > MOST_IN_ALL:  # each is tried in a config
-        raise located.error(("space",), f"has {count:,} values; the most is {MOST_IN_ALL:,}")
+    if (count := count_values(content)) > MAX_IN_ALL:  # each is tried in a config
+        raise located.error(("space",), f"has {count:,} values; the most is {MAX_IN_ALL:,}")
     return _read(located, content, ("space",), "")
 
 
@@ -174,9 +174,9 @@ def _part(located: Located, name: str, entry: Any, at: Key, prefix: str) -> Part
     return Fixed(name, entry, at)
 
 
-def _choice(located: Located, name: str, path: str, values: list[Any], at: Key) -> Choice:
-    if not 1 <= len(values) <= MOST_VALUES:
-        raise located.error(at, f"has {len(values)} values; a list has 1 to {MOST_VALUES}")
+def _choice(located: Located, name: str, path: str, values: list[Any], at: Key) -> Categorical:
+    if not 1 <= len(values) <= MAX_LISTED:
+        raise located.error(at, f"has {len(values)} values; a list has 1 to {MAX_LISTED}")
     for index, value in enumerate(values):
         if not _is_plain(value):
             raise located.error((*at, index), f"{value} is no value of a config field; a date wants quotes")
@@ -184,7 +184,7 @@ def _choice(located: Located, name: str, path: str, values: list[Any], at: Key) 
     for index, known in enumerate(names):
         if any(known == other and type(known) is type(other) for other in names[:index]):
             raise located.error((*at, index), f"{values[index]!r} is given twice")
-    return Choice(name, path, values, names, at)
+    return Categorical(name, path, values, names, at)
 
 
 def _block(located: Located, name: str, entry: dict[str, Any], at: Key, prefix: str) -> Block:
@@ -226,7 +226,7 @@ def size(parts: list[Part]) -> int | None:
         if isinstance(part, Block):
             inner = [size(branch) for branch in part.branches.values()]
             counts.append(None if None in inner else sum(filter(None, inner)))
-        elif isinstance(part, Choice):
+        elif isinstance(part, Categorical):
             counts.append(len(part.values))
         elif isinstance(part, Numeric):
             counts.append(part.range.count)

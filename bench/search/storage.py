@@ -28,7 +28,7 @@ from bench.search.search import Search
 STORAGE_ERRORS = (StorageInternalError, SQLAlchemyError, json.JSONDecodeError)
 """What is raised where a storage cannot be reached any more."""
 
-MOST_DEATHS = 5  # of workers on one trial, before it is given up
+MAX_DEATHS = 5  # of workers on one trial, before it is given up
 POPULATION = 16  # of nsga2
 SQLITE_WAIT = 60  # seconds that a worker waits for the others' writes
 OPENINGS = 3  # of a storage whose tables another machine is making at this moment

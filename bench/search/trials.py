@@ -9,9 +9,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from bench.search.search import Search
 from bench.search.space import size
-from bench.search.storage import MOST_DEATHS, retried
+from bench.search.storage import MAX_DEATHS, retried
 
-MOST_UNTRAINED = 10  # trials that break a constraint, for each that is asked for; 200 at least
+MAX_UNTRAINED = 10  # trials that break a constraint, for each that is asked for; 200 at least
 RECORD, STOPS = "bench", "stops"  # what we keep with a trial; how often it was queued again in good order
 
 
@@ -46,7 +46,7 @@ def left_behind(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
         if trial.state == TrialState.FAIL
         and not record_of(trial)
         and trial.number not in again
-        and len(retried(trial)) - trial.user_attrs.get(STOPS, 0) < MOST_DEATHS
+        and len(retried(trial)) - trial.user_attrs.get(STOPS, 0) < MAX_DEATHS
     ]
 
 
@@ -55,7 +55,7 @@ def has_room(search: Search, trials: Sequence[FrozenTrial]) -> bool:
     found = outcomes(trials)
     first = [trial for trial in trials if not retried(trial)]
     untrained = sum(found[trial.number] in ("infeasible", "invalid") for trial in trials)
-    most = max(200, MOST_UNTRAINED * search.file.trials)
+    most = max(200, MAX_UNTRAINED * search.file.trials)
     if search.file.sampler == "grid" and len(first) >= (size(search.space) or 0):
         return False
     return len(first) - untrained < search.file.trials and untrained < most

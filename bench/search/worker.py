@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from bench.config import RunConfig
 from bench.errors import InputError, LeftAsItIs
 from bench.measure.metrics import METRICS
-from bench.search.heartbeat import Signs
+from bench.search.heartbeat import Heartbeat
 from bench.search.proposals import propose
 from bench.search.search import Search
 from bench.search.space import Assigned
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.5
 
-Tell = Callable[[str, str, float], None]
+ProgressCallback = Callable[[str, str, float], None]
 """Name of a run, what it does, share of it that is done."""
 
 
@@ -53,7 +53,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Orders:
+class WorkerSettings:
     """What a worker is told."""
 
     url: str
@@ -74,19 +74,21 @@ class Ended(Exception):
         self.outcome = outcome
 
 
-class TakenOver(Exception):
+class TrialTakenOver(Exception):
     """Another worker took this one for dead, and has its trial."""
 
 
 class Worker:
     """Works until the search has its trials, or it is told to stop."""
 
-    def __init__(self, search: Search, orders: Orders, tell: Tell, told_to_stop: Callable[[], bool]) -> None:
+    def __init__(
+        self, search: Search, orders: WorkerSettings, tell: ProgressCallback, told_to_stop: Callable[[], bool]
+    ) -> None:
         self.search, self.orders, self.tell, self.told_to_stop = search, orders, tell, told_to_stop
         self.study, self.sampler = open_study(search, orders.url)
         self.store = RunStore(orders.root, orders.grace)
         self.lock = search_lock(search, orders.root)
-        self.signs = Signs(self.study, orders.grace)
+        self.signs = Heartbeat(self.study, orders.grace)
         self.is_taken = False
 
     def work(self, ended: Callable[[], object] = lambda: None) -> None:
@@ -96,7 +98,7 @@ class Worker:
             while not self.told_to_stop():
                 try:
                     is_busy = self._work_once()
-                except (TakenOver, UpdateFinishedTrialError):  # the other one tells how it ends
+                except (TrialTakenOver, UpdateFinishedTrialError):  # the other one tells how it ends
                     self.signs.end()
                     continue
                 ended()
@@ -149,7 +151,7 @@ class Worker:
         except (Interrupted, KeyboardInterrupt):
             self.signs.end()
             if self.is_taken:
-                raise TakenOver from None
+                raise TrialTakenOver from None
             trial.set_user_attr(STOPS, trial.user_attrs.get(STOPS, 0) + 1)
             if give_up(self.study, self.study.get_trials(deepcopy=False)[trial.number]):
                 queue_again(self.study, trial.number)

@@ -12,14 +12,16 @@ from bench.search.progress import SearchDisplay
 from bench.search.search import Search
 from bench.search.storage import open_study
 from bench.search.trials import outcomes
-from bench.search.worker import Orders, Worker
+from bench.search.worker import Worker, WorkerSettings
 
 if TYPE_CHECKING:
     from bench.runs.ray_cluster.executor import Cluster
 from bench.search.local_workers import _processes, _queue_failed
 
 
-def work(search: Search, orders: Orders, workers: int, console: Console, cluster: Cluster | None = None) -> None:
+def work(
+    search: Search, orders: WorkerSettings, workers: int, console: Console, cluster: Cluster | None = None
+) -> None:
     """Make the search's trials, here or on the nodes of a cluster. Raises KeyboardInterrupt when told to stop,
     WorkersLost, InputError."""
     study, _ = open_study(search, orders.url)  # before any worker: the tables and the study are then there

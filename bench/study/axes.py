@@ -13,12 +13,12 @@ from bench.study.layers import Layer, check_count, flatten, nested
 from bench.study.schema import Overlay, StudyFile
 from bench.study.yaml_lines import Key, Located, nearest, unquoted
 
-MOST_AXES = 50  # as many as a config has fields
+MAX_AXES = 50  # as many as a config has fields
 SEED = "is what `seeds` varies; write seeds: [0, 1, ...] instead"
 
 
 @dataclass(frozen=True)
-class Choice:
+class AxisValue:
     """One value of an axis."""
 
     label: str
@@ -32,7 +32,7 @@ class Axis:
     """A config path, or a name of its own, and what it can be."""
 
     name: str
-    choices: list[Choice]
+    choices: list[AxisValue]
     paths: list[str]
     """Where its variants may differ."""
 
@@ -43,8 +43,8 @@ class Axis:
 
 def read_axes(file: StudyFile, located: Located, scale: str) -> list[Axis]:
     """The axes at a scale. Raises InputError for a path that is no config field."""
-    if len(file.axes) > MOST_AXES:
-        raise located.error(("axes",), f"these are {len(file.axes):,} axes; the most is {MOST_AXES}")
+    if len(file.axes) > MAX_AXES:
+        raise located.error(("axes",), f"these are {len(file.axes):,} axes; the most is {MAX_AXES}")
     overlay: Overlay = getattr(file.scales, scale)
     over: Key = ("scales", scale, "axes")
     for axis, changed in overlay.axes.items():
@@ -65,7 +65,7 @@ def read_axes(file: StudyFile, located: Located, scale: str) -> list[Axis]:
             entries = [(words[axis][i], value, value, (*where, i)) for i, value in enumerate(lists[axis])]
         else:
             entries = _named(located, axis, given, overlay.axes.get(axis, {}), over)  # type: ignore[arg-type]
-        choices = [Choice(label, value, make(located, axis, content, at)) for label, value, content, at in entries]
+        choices = [AxisValue(label, value, make(located, axis, content, at)) for label, value, content, at in entries]
         axes.append(Axis(axis, choices, [axis] if is_path else _leaves(choices)))
         for other in axes[:-1]:
             if both := next((leaf for leaf in _leaves(choices) if other.touches(leaf)), None):
@@ -147,7 +147,7 @@ def leaves_meet(one: str, other: str) -> bool:
     return any(f"{a}.".startswith(f"{b}.") for a, b in ((one, other), (other, one)))
 
 
-def _leaves(choices: list[Choice]) -> list[str]:
+def _leaves(choices: list[AxisValue]) -> list[str]:
     return list(dict.fromkeys(path for choice in choices for path in flatten(choice.layer.values)))
 
 
@@ -168,7 +168,7 @@ def path_problem(path: str) -> str | None:
     return None
 
 
-def control_choices(file: StudyFile, located: Located, axes: list[Axis]) -> dict[str, Choice]:
+def control_choices(file: StudyFile, located: Located, axes: list[Axis]) -> dict[str, AxisValue]:
     """Axis -> the control's choice. Raises InputError unless `control` names one of each axis."""
     for name in file.control:
         if name not in file.axes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench.measure.metrics import METRICS
 from bench.study.schema import StudyFile
-from bench.study.yaml_lines import MOST_LETTERS, Key, Located, nearest
+from bench.study.yaml_lines import MAX_LETTERS, Key, Located, nearest
 
 COUNTS = ("parameters_generator", "parameters_total", "macs", "flops")
 OF_TRAINING = ("training_images_per_second", "training_peak_bytes", "training_seconds")
@@ -113,8 +113,8 @@ def _lacks(quantity: str, side: Side, control: Side) -> str | None:
 
 def _split(text: str, quantity: str, at: Key, located: Located) -> tuple[str, str, str, float | None]:
     """left, relation, right, margin"""
-    if len(text) > 3 * MOST_LETTERS:  # the patterns below take time by its square
-        raise located.error(at, f"has {len(text):,} letters; two variants have {2 * MOST_LETTERS:,} at most")
+    if len(text) > 3 * MAX_LETTERS:  # the patterns below take time by its square
+        raise located.error(at, f"has {len(text):,} letters; two variants have {2 * MAX_LETTERS:,} at most")
     if equal := re.fullmatch(r"(.+?)\s+=\s+(.+?)(?:\s+within\s+(\S+))?", text):
         return equal[1].strip(), "=", equal[2].strip(), _margin(text, equal[3] or "", quantity, at, located)
     if compared := re.fullmatch(r"(.+?)\s*([<>])\s*(.+)", text):

@@ -15,9 +15,9 @@ from bench.errors import InputError
 from bench.scales import SCALES
 from bench.study.schema import ScaleName
 from bench.study.yaml_lines import Key, Located, dotted, explain, nearest, parse_value
-from bench.study.yaml_values import MOST_DEPTH
+from bench.study.yaml_values import MAX_DEPTH
 
-MOST_VALUES = 500
+MAX_FIELDS = 500
 """Of a config layer."""
 
 
@@ -93,7 +93,7 @@ def _make_way(merged: Any, values: dict[str, Any]) -> None:
 
 def check_count(values: Any, error: Callable[[str], InputError]) -> None:
     """Refuse more values than any config has. Raises what `error` makes of the sentence."""
-    if (count := count_values(values)) > MOST_VALUES:
+    if (count := count_values(values)) > MAX_FIELDS:
         raise error(f"has {count:,} values; a config has some fifty")
 
 
@@ -132,7 +132,7 @@ def nested(path: str, value: Any) -> dict[str, Any]:
 def parse_override(text: str) -> tuple[str, Any]:
     """`train.steps=500` -> ("train.steps", 500), the value read as YAML. Raises InputError."""
     path, equals, given = text.partition("=")
-    if not equals or not path or any(not part for part in path.split(".")) or path.count(".") >= MOST_DEPTH:
+    if not equals or not path or any(not part for part in path.split(".")) or path.count(".") >= MAX_DEPTH:
         raise InputError(
             f"command line: {text!r} is not an override; write it as key=value, for example train.steps=500"
         )

@@ -17,7 +17,7 @@ from bench.study.layers import Layer, check_top, layers_of, parse_override
 from bench.study.schema import Overlay, ScaleName, StudyFile, check_name
 from bench.study.shipped import as_called, file_of
 from bench.study.study import Study
-from bench.study.variants import MOST_RUNS, Variant, check_size, make_variants, seeds_of, unknown_method
+from bench.study.variants import MAX_RUNS, Variant, check_size, make_variants, seeds_of, unknown_method
 from bench.study.yaml_lines import Located, dotted, explain, nearest
 
 
@@ -26,7 +26,7 @@ def load_study(
     scale: ScaleName = "small",
     data: str | None = None,
     overrides: tuple[str, ...] = (),
-    max_runs: int = MOST_RUNS,
+    max_runs: int = MAX_RUNS,
 ) -> Study:
     """Read a study. `path` may be the bare name of a shipped one; `data` is a data set's name or a folder. Raises
     InputError; writes nothing."""

@@ -14,13 +14,13 @@ from baselines.custom import is_outside, source_of
 from bench.config import RunConfig
 from bench.errors import InputError
 from bench.scales import SEEDS
-from bench.study.axes import Axis, Choice
+from bench.study.axes import Axis, AxisValue
 from bench.study.labels import GROUND_TRUTH, INPUT
 from bench.study.layers import Layer, blame, difference, merge
 from bench.study.schema import ScaleName, StudyFile
-from bench.study.yaml_lines import MOST_LETTERS, Key, Located, dotted, nearest
+from bench.study.yaml_lines import MAX_LETTERS, Key, Located, dotted, nearest
 
-MOST_RUNS = 1_000
+MAX_RUNS = 1_000
 """Of a study, unless more are asked for."""
 NO_MODEL: dict[str, Any] = {"tiling": {"grid": 1, "context": "none"}, "generator": {"depth": 1}}  # fits every size
 
@@ -41,7 +41,7 @@ class Variant:
 
 
 def make_variants(
-    file: StudyFile, located: Located, layers: list[Layer], axes: list[Axis], control: dict[str, Choice]
+    file: StudyFile, located: Located, layers: list[Layer], axes: list[Axis], control: dict[str, AxisValue]
 ) -> list[Variant]:
     """The control first, the rest of the axes' points in the file's order, then the baselines. Raises InputError."""
     made = []
@@ -60,7 +60,7 @@ def make_variants(
             raise located.error(("axes",), f"{variant.label} is what reports call a picture; name it otherwise")
         if not variant.label.isprintable():
             raise located.error(("axes",), f"{variant.label!r} cannot be printed; name it otherwise")
-        if len(variant.label) > MOST_LETTERS:
+        if len(variant.label) > MAX_LETTERS:
             raise located.error(("axes",), f"{variant.label[:40]}... is too long for a table; name its values")
         if (other := configs.setdefault(_identity(variant), variant)) is not variant:
             raise located.error(("axes",), f"the variants {other.label} and {variant.label} are the same")

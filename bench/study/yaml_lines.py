@@ -16,9 +16,9 @@ from bench.errors import InputError
 from bench.study.yaml_values import Key as Key
 from bench.study.yaml_values import Loader, Marks, content
 
-MOST_BYTES = 1_000_000
+MAX_BYTES = 1_000_000
 """Of a file."""
-MOST_LETTERS = 500
+MAX_LETTERS = 500
 """Of what is called something in tables."""
 
 
@@ -51,9 +51,9 @@ class Located:
     def _loader(self, path: Path) -> Loader:
         try:
             with path.open("rb") as file:
-                content = file.read(MOST_BYTES + 1)
-            if len(content) > MOST_BYTES:
-                raise InputError(f"{path}: has {path.stat().st_size:,} bytes; the most of a study is {MOST_BYTES:,}")
+                content = file.read(MAX_BYTES + 1)
+            if len(content) > MAX_BYTES:
+                raise InputError(f"{path}: has {path.stat().st_size:,} bytes; the most of a study is {MAX_BYTES:,}")
             return Loader(content.decode("utf-8"))
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror})") from None
@@ -100,7 +100,7 @@ def dotted(at: Key) -> str:
 
 def nearest(word: object, allowed: Sequence[str], are: str = "allowed") -> str:
     """What is allowed, or what else the names are, after the most similar one if one is close."""
-    near = len(str(word)) < MOST_LETTERS  # difflib's time grows with the square
+    near = len(str(word)) < MAX_LETTERS  # difflib's time grows with the square
     close = difflib.get_close_matches(str(word), allowed, n=1, cutoff=0.5) if near else []
     hint = f"did you mean {close[0]}? " if close else ""
     return f"{hint}{are}: {', '.join(allowed)}"

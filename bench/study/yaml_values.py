@@ -18,9 +18,9 @@ Key = tuple[str | int, ...]
 Complain = Callable[[Key, str, Node | None], InputError]
 """Path, sentence, and where it stands if that is not where the path's value does -> the error."""
 
-MOST_VALUES, MOST_DEPTH = 100_000, 30
+MAX_VALUES, MAX_DEPTH = 100_000, 30
 """Of one text: its values with all aliases followed, and how deep they are nested."""
-MOST_NUMBER = 2**63
+MAX_NUMBER = 2**63
 """Whole numbers stay below it, as torch, numpy and JSON readers want them."""
 UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
 """Unicode categories: control characters, halves of surrogate pairs, separators of lines and of paragraphs."""
@@ -80,8 +80,8 @@ def content(loader: Loader, marks: Marks, complain: Complain) -> Any:
 
 def _walk(node: Node, at: Key, above: frozenset[int], marks: Marks, complain: Complain) -> None:
     lines = marks.lines
-    if len(lines) > MOST_VALUES:
-        raise complain((), f"has more than {MOST_VALUES:,} values, those that aliases repeat included", node)
+    if len(lines) > MAX_VALUES:
+        raise complain((), f"has more than {MAX_VALUES:,} values, those that aliases repeat included", node)
     if id(node) in above:
         raise complain((), "an alias that contains itself", node)
     above |= {id(node)}
@@ -130,8 +130,8 @@ def _made_of(node: ScalarNode) -> Any:
 
 def unfit(value: Any, at: Key = ()) -> Iterator[tuple[Key, str]]:
     """What of a parsed value no config, name or report could hold, as (path, sentence)."""
-    if len(at) > MOST_DEPTH:
-        yield at[:MOST_DEPTH], f"is nested more than {MOST_DEPTH} deep"
+    if len(at) > MAX_DEPTH:
+        yield at[:MAX_DEPTH], f"is nested more than {MAX_DEPTH} deep"
     elif isinstance(value, dict):
         for key, inner in value.items():
             if not isinstance(key, str):
@@ -143,7 +143,7 @@ def unfit(value: Any, at: Key = ()) -> Iterator[tuple[Key, str]]:
             yield from unfit(inner, (*at, index))
     elif isinstance(value, datetime.date):
         yield at, f"{value} is no value of a config field; put a date in quotes"
-    elif isinstance(value, int) and abs(value) >= MOST_NUMBER:
+    elif isinstance(value, int) and abs(value) >= MAX_NUMBER:
         yield at, f"a whole number of {value.bit_length()} bits is too large; the most has 63"
     elif isinstance(value, str) and any(unicodedata.category(c) in UNPRINTABLE and c not in "\n\t" for c in value):
         yield at, f"{value!r} cannot be printed; write it otherwise"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from baselines import METHODS
-from baselines.contract import breaches, tasks_of
+from baselines.contract import contract_violations, tasks_of
 from baselines.weights import base_of
 
 PAIRS = [(method, task) for method in METHODS if base_of(method) is None for task in tasks_of(method)]
@@ -18,7 +18,7 @@ CASES = [pytest.param(*pair, marks=pytest.mark.slow if pair[0] in SLOW else (), 
 
 @pytest.mark.parametrize(("method", "task"), CASES)
 def test_every_method_keeps_to_the_contract(method: str, task: str) -> None:
-    assert list(breaches(method, task)) == []
+    assert list(contract_violations(method, task)) == []
 
 
 BAD = """
@@ -153,7 +153,7 @@ def test_what_a_method_breaks_is_said(
     (tmp_path / "outsider.py").write_text(BAD)
     monkeypatch.syspath_prepend(tmp_path)
     sys.modules.pop("outsider", None)
-    found = list(breaches(f"outsider:{name}", "colorization"))
+    found = list(contract_violations(f"outsider:{name}", "colorization"))
     assert len(found) == len(expected), found
     assert all(part in words for part, words in zip(expected, found, strict=True))
 
@@ -162,5 +162,7 @@ def test_a_mask_is_not_changed_either(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "outsider.py").write_text(BAD)
     monkeypatch.syspath_prepend(tmp_path)
     sys.modules.pop("outsider", None)
-    assert list(breaches("outsider:Unmasker", "inpainting")) == ["predict changes the batch that it is given"]
-    assert list(breaches("outsider:Good", "inpainting")) == []
+    assert list(contract_violations("outsider:Unmasker", "inpainting")) == [
+        "predict changes the batch that it is given"
+    ]
+    assert list(contract_violations("outsider:Good", "inpainting")) == []

@@ -78,7 +78,7 @@ HEAD = """# Reliability
 
 What was done to studies at work, with real processes, signals, disks and clocks, and what became of their runs. *Lost*
 are runs that did not end as they would have undisturbed, bit by bit; *trained twice* are runs whose training was
-brought to its end more than once. Made by
+brought to its end more than once. RunIdentity by
 
 ```
 {command}

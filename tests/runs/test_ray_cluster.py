@@ -14,7 +14,7 @@ from bench.cli.options import parse_shard
 from bench.errors import InputError
 from bench.machine import Machine
 from bench.runs.probe_cache import Probe
-from bench.runs.ray_cluster.resources import Ask, ask_for
+from bench.runs.ray_cluster.resources import Resources, ask_for
 from bench.runs.ray_cluster.transfer import Board, safe, travelling
 from bench.store.run_store import RunStore, TakenOver
 
@@ -77,12 +77,12 @@ def test_without_ray_its_extra_is_named(write_study: WriteStudy) -> None:
 
 def test_a_run_asks_for_what_its_probe_took_and_a_fifth_more() -> None:
     probe = Probe(peak_bytes=GIB, gpu_peak_bytes=2 * GIB, gpu_bytes=16 * GIB)
-    assert ask_for(probe, Machine("cpu", 2), 8 * GIB) == Ask(2, 0, int(1.2 * GIB))
-    assert ask_for(probe, Machine("cpu", 1), GIB) == Ask(1, 0, GIB)  # no node has more
+    assert ask_for(probe, Machine("cpu", 2), 8 * GIB) == Resources(2, 0, int(1.2 * GIB))
+    assert ask_for(probe, Machine("cpu", 1), GIB) == Resources(1, 0, GIB)  # no node has more
     share = (2 * 1.2 + 600 / 1024) / 16  # 0.1866
     assert ask_for(probe, Machine("cuda", 1), 8 * GIB).gpus == 0.19 >= share
     assert ask_for(Probe(gpu_peak_bytes=40 * GIB, gpu_bytes=16 * GIB), Machine("cuda"), GIB).gpus == 1
-    assert ask_for(Probe(reason="out of memory"), Machine("cuda"), GIB) == Ask(1, 1)
+    assert ask_for(Probe(reason="out of memory"), Machine("cuda"), GIB) == Resources(1, 1)
 
 
 def test_the_board_holds_a_run_for_one_task_and_writes_for_no_other(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from bench.data.dataset import open_dataset
 from bench.errors import LeftAsItIs, Unreadable, Unwritable, name_of
 from bench.machine import Machine
 from bench.runs.executors import in_process
-from bench.runs.repair import damage, set_back, verify_store
+from bench.runs.repair import damage, quarantine, verify_store
 from bench.runs.run import Watch, execute
 from bench.runs.runner import run_jobs
 from bench.store.run_store import CHECKPOINTS, RunStore
@@ -77,11 +77,11 @@ def test_without_a_file_descriptor_nothing_is_set_aside(resumable: tuple[RunStor
     before = _content(store.folder(RUN))
     with no_descriptor_left():
         assert store.state(RUN) == "unreadable"
-        for look in (damage, set_back):
+        for look in (damage, quarantine):
             with pytest.raises(Unreadable, match="Too many open files"):
                 look(store, RUN)
     assert _content(store.folder(RUN)) == before
-    assert set_back(store, RUN) == {"run.json": "is not what was written (SHA-256)"}
+    assert quarantine(store, RUN) == {"run.json": "is not what was written (SHA-256)"}
 
 
 def test_without_a_file_descriptor_no_photograph_is_left_out_and_no_cache_built_anew(

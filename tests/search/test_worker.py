@@ -17,9 +17,9 @@ from bench.runs.run import Machine, Watch, execute
 from bench.search.load import load_search
 from bench.search.results import collect_search
 from bench.search.search import Search
-from bench.search.storage import MOST_DEATHS, default_storage, give_up, open_study, queue_again, retried
+from bench.search.storage import MAX_DEATHS, default_storage, give_up, open_study, queue_again, retried
 from bench.search.trials import outcomes
-from bench.search.worker import Orders, Worker
+from bench.search.worker import Worker, WorkerSettings
 from bench.search.workers import work
 from bench.store.run_store import RunStore
 from bench.study.study import Run
@@ -32,7 +32,7 @@ def make(path: Path, told_to_stop: Any = lambda: False, **orders: Any) -> Search
     search = load_search(path, "tiny")
     root = runs(search)
     given = {"url": default_storage(search, root), "root": root, "machine": Machine(), "grace": 60.0} | orders
-    Worker(search, Orders(**given), lambda *_: None, told_to_stop).work()
+    Worker(search, WorkerSettings(**given), lambda *_: None, told_to_stop).work()
     return search
 
 
@@ -224,17 +224,17 @@ def test_a_trial_on_which_worker_after_worker_dies_is_given_up_and_tried_by_the_
     search = load_search(write_search(trials=1), "tiny")
     study = study_of(search)
     study.ask()
-    for number in range(MOST_DEATHS):
+    for number in range(MAX_DEATHS):
         give_up(study, study.trials[number])
         queue_again(study, number)
         study.ask()
-    give_up(study, study.trials[MOST_DEATHS])
-    assert list(outcomes(study.trials).values()) == ["lost"] * MOST_DEATHS + ["failed"]
-    orders = Orders(default_storage(search, runs(search)), runs(search), Machine(), 60.0)
+    give_up(study, study.trials[MAX_DEATHS])
+    assert list(outcomes(study.trials).values()) == ["lost"] * MAX_DEATHS + ["failed"]
+    orders = WorkerSettings(default_storage(search, runs(search)), runs(search), Machine(), 60.0)
     Worker(search, orders, lambda *_: None, lambda: False).work()
     assert "complete" not in outcomes(study.trials).values()
     work(search, orders, 1, Console(quiet=True))
-    assert list(outcomes(study.trials).values()) == ["lost"] * (MOST_DEATHS + 1) + ["complete"]
+    assert list(outcomes(study.trials).values()) == ["lost"] * (MAX_DEATHS + 1) + ["complete"]
 
 
 def test_a_worker_whose_trial_was_taken_over_leaves_it_and_goes_on(write_search: WriteSearch) -> None:
@@ -247,7 +247,7 @@ def test_a_worker_whose_trial_was_taken_over_leaves_it_and_goes_on(write_search:
         if calls == 3:  # it was silent, and another one takes it for dead
             assert give_up(study, study.trials[0])
 
-    orders = Orders(default_storage(search, runs(search)), runs(search), Machine(), 60.0)
+    orders = WorkerSettings(default_storage(search, runs(search)), runs(search), Machine(), 60.0)
     Worker(search, orders, tell, lambda: False).work()
     assert list(outcomes(study.trials).values()) == ["lost", "complete", "complete"]
     states = [RunStore(runs(search)).state(path.parent.name) for path in runs(search).glob("*/run.json")]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.runs.repair import damage, set_back
+from bench.runs.repair import damage, quarantine
 from bench.store.checksums import NAME, Checksums
 from bench.store.run_store import RunStore
 
@@ -71,12 +71,12 @@ def test_a_write_that_fails_leaves_nothing(store: RunStore) -> None:
 def test_what_is_of_the_scoring_goes_alone_and_what_is_of_the_training_takes_all_with_it(store: RunStore) -> None:
     folder = store.folder(RUN)
     (folder / "scores/psnr.v1.csv").write_text("image,value\n")
-    set_back(store, RUN)
+    quarantine(store, RUN)
     assert store.state(RUN) == "done"
     assert (folder / "damaged/scores/psnr.v1.csv").exists()
     store.write_rows(RUN, "scores/psnr.v1", [{"image": "x", "value": 1.5}])
     (folder / "weights.safetensors").write_bytes(b"wEights")
-    assert set_back(store, RUN).keys() == {"weights.safetensors"}
+    assert quarantine(store, RUN).keys() == {"weights.safetensors"}
     assert store.state(RUN) == "new"
     assert (folder / "damaged/scores/psnr.v1.csv.2").read_text() == "image,value\nx,1.5\n"
     assert damage(store, RUN) == {}

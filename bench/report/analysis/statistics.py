@@ -11,7 +11,7 @@ import numpy as np
 CONFIDENCE = 0.95
 ALPHA = 0.05  # 1 - CONFIDENCE, without its rounding error
 SCREENING_BELOW = 6  # seeds: with fewer, the smallest two-sided sign-flip p is above 0.05
-MOST_SEEDS = 1000  # seeds_needed looks no further
+MAX_SEEDS = 1000  # seeds_needed looks no further
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,7 @@ def seeds_needed(estimate: Estimate, relation: str, margin: float | None = None,
     if min(distances) == 0 or estimate.error == 0:
         return None if min(distances) == 0 else 2
     floor = estimate.floor**2
-    for n in range(2, MOST_SEEDS + 1):
+    for n in range(2, MAX_SEEDS + 1):
         seed = (estimate.error**2 - floor) * estimate.n / n
         freedom = _satterthwaite(seed, n - 1, floor, estimate.floor_freedom)
         shifts = np.minimum(np.array(distances) / math.sqrt(seed + floor), 100)  # nct is nan far beyond, its power 1
@@ -252,7 +252,7 @@ def seeds_needed_by_sign(pairs: Sequence[float], neutral: float, power: float = 
     if above == below:
         return None
     untied = above + below
-    for n in range(2, MOST_SEEDS + 1):
+    for n in range(2, MAX_SEEDS + 1):
         counted = n * untied // len(pairs)
         most = int(binom.ppf(ALPHA / 2, counted, 0.5)) - 1  # of the rarer side, with which p is below 0.05
         if most >= 0 and binom.cdf(most, counted, min(above, below) / untied) >= power:

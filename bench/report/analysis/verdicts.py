@@ -14,7 +14,7 @@ from bench.report.analysis.frames import Results
 from bench.report.analysis.quantities import Quantity, oriented, parse
 from bench.report.analysis.statistics import (
     ALPHA,
-    MOST_SEEDS,
+    MAX_SEEDS,
     SCREENING_BELOW,
     Estimate,
     Test,
@@ -97,7 +97,7 @@ class Answer:
             return f"at least {_seeds(self.fewest - have)}"
         if self.seeds_needed is not None:
             return _seeds(self.seeds_needed - have) if self.seeds_needed > have else "more seeds"
-        return "more photographs" if self.of_new_images else f"more than {MOST_SEEDS:,} seeds" if have > 1 else MISSING
+        return "more photographs" if self.of_new_images else f"more than {MAX_SEEDS:,} seeds" if have > 1 else MISSING
 
 
 def _seeds(count: int) -> str:

@@ -18,7 +18,7 @@ from bench.report.figures.curves import plain, save_figure
 KINDS = {"seed": ("each seed", "C7", 0.0), "these": ("these images", "C0", -1.0), "new": ("new images", "C1", -2.0)}
 """What is drawn: name, colour, height within a panel."""
 WIDE = 3  # ratios that span more have ticks as a logarithmic axis has them
-MOST_TICKS = 7
+MAX_TICKS = 7
 
 
 def effects(results: Results) -> pd.DataFrame:
@@ -99,7 +99,7 @@ def round_ratios(low: float, high: float) -> list[float]:
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for steps, every in (((1, 2, 5), 1), ((1,), 1), ((1,), 2), ((1,), 5)):
         found = [float(f"{step}e{decade}") for decade in decades if decade % every == 0 for step in steps]
-        if len(inside := [value for value in found if low <= value <= high]) <= MOST_TICKS:
+        if len(inside := [value for value in found if low <= value <= high]) <= MAX_TICKS:
             return inside
     return [1.0]
 

@@ -15,9 +15,9 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from bench.errors import InputError, LeftAsItIs, StoreLost, Unreadable, Unwritable, name_of, with_kind
 from bench.machine import Machine
-from bench.runs.executors import End, Job, Tell, signals_set
+from bench.runs.executors import End, Job, ProgressCallback, signals_set
 from bench.runs.ray_cluster import tasks
-from bench.runs.ray_cluster.resources import Ask, ask_for, whole
+from bench.runs.ray_cluster.resources import Resources, ask_for, whole
 from bench.runs.ray_cluster.tasks import ClusterLost, Driver
 from bench.store.run_store import RunStore, TakenOver
 from bench.study.study import Run
@@ -58,7 +58,9 @@ class Cluster:
         """How many there are."""
         return int(sum(node["Resources"].get("GPU", 0) for node in alive()))
 
-    def execute(self, jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tell) -> Iterator[tuple[Run, End]]:
+    def execute(
+        self, jobs: Sequence[Job], store: RunStore, machine: Machine, tell: ProgressCallback
+    ) -> Iterator[tuple[Run, End]]:
         """Each run in a task of its own, once a probe of its config says what it asks for."""
         self.room(machine)
         kinds: dict[Any, list[Job]] = {}
@@ -76,7 +78,9 @@ class Cluster:
             elif (state := self._end(ref, runs[ref], store, "outcome")) is not None:
                 yield runs[ref], state
 
-    def measure(self, jobs: Sequence[Job], store: RunStore, machine: Machine, tell: Tell) -> Iterator[tuple[Run, End]]:
+    def measure(
+        self, jobs: Sequence[Job], store: RunStore, machine: Machine, tell: ProgressCallback
+    ) -> Iterator[tuple[Run, End]]:
         """One run after the other on one node, with all its CPUs, so that nothing else of Ray's is at work there."""
         for run, _ in map(_with_absolute_path, jobs):
             node, ask = _largest(machine)
@@ -85,14 +89,16 @@ class Cluster:
             if (state := self._end(ref, run, store, "throughput.missing")) is not None:
                 yield run, state
 
-    def submit(self, task: Any, ask: Ask, *arguments: Any, **options: Any) -> Any:
+    def submit(self, task: Any, ask: Resources, *arguments: Any, **options: Any) -> Any:
         """Hand a task to Ray; gives the reference to its result."""
         holder = uuid.uuid4().hex
         ref = _remote(task, **ask.options(), **options).remote(*arguments, replace(self.driver, holder=holder))
         self.holders[ref] = holder
         return ref
 
-    def ends(self, refs: list[Any], tell: Tell, meanwhile: Callable[[], object] = lambda: None) -> Iterator[Any]:
+    def ends(
+        self, refs: list[Any], tell: ProgressCallback, meanwhile: Callable[[], object] = lambda: None
+    ) -> Iterator[Any]:
         """References as their tasks end; `refs` may grow. Raises KeyboardInterrupt when told to stop, once all
         tasks have saved where they are."""
         stop, ended, is_told = threading.Event(), set[Any](), False
@@ -153,7 +159,7 @@ class Cluster:
             ray.get(self.driver.board.drop.remote(run.id))
         return state
 
-    def _ask(self, ref: Any, machine: Machine) -> Ask:
+    def _ask(self, ref: Any, machine: Machine) -> Resources:
         """What runs of a config ask for, by its probe's result."""
         try:
             found = self.result(ref)
@@ -187,12 +193,12 @@ def _on(node: dict[str, Any]) -> NodeAffinitySchedulingStrategy:
     return NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
 
 
-def _largest(machine: Machine) -> tuple[dict[str, Any], Ask]:
+def _largest(machine: Machine) -> tuple[dict[str, Any], Resources]:
     """The node that speed is measured on, and all that it has to compute with."""
     nodes = _fit(machine)
     if not nodes:
         raise ClusterLost("no node is left that speed could be measured on")
-    return nodes[0], Ask(int(nodes[0]["Resources"]["CPU"]), float(machine.device == "cuda"))
+    return nodes[0], Resources(int(nodes[0]["Resources"]["CPU"]), float(machine.device == "cuda"))
 
 
 def _greet(driver: Driver) -> list[str]:

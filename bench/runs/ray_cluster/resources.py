@@ -16,7 +16,7 @@ SHARES = 100  # a GPU is handed out in
 
 
 @dataclass(frozen=True)
-class Ask:
+class Resources:
     """Ray's resources of a task."""
 
     cpus: int
@@ -30,17 +30,17 @@ class Ask:
         return {"num_cpus": self.cpus, "num_gpus": self.gpus, "memory": self.memory or None}
 
 
-def whole(machine: Machine) -> Ask:
+def whole(machine: Machine) -> Resources:
     """For what is not known: a GPU for itself."""
-    return Ask(machine.threads, 1.0 if machine.device == "cuda" else 0.0)
+    return Resources(machine.threads, 1.0 if machine.device == "cuda" else 0.0)
 
 
-def ask_for(probe: Probe, machine: Machine, most_memory: float) -> Ask:
+def ask_for(probe: Probe, machine: Machine, most_memory: float) -> Resources:
     """most_memory: of any node, since a task that asks for more than there is would wait for ever."""
     if probe.reason:
         return whole(machine)
     memory = int(min(probe.peak_bytes * MARGIN, most_memory))
     if machine.device != "cuda" or probe.gpu_peak_bytes is None or not probe.gpu_bytes:
-        return Ask(machine.threads, whole(machine).gpus, memory)
+        return Resources(machine.threads, whole(machine).gpus, memory)
     share = (probe.gpu_peak_bytes * MARGIN + CONTEXT_BYTES) / probe.gpu_bytes
-    return Ask(machine.threads, min(1.0, math.ceil(share * SHARES) / SHARES), memory)
+    return Resources(machine.threads, min(1.0, math.ceil(share * SHARES) / SHARES), memory)
