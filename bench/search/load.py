@@ -20,7 +20,7 @@ from bench.study.axes import leaves_meet
 from bench.study.layers import Layer, check_top, layers_of, merge, parse_override
 from bench.study.load import control_layers
 from bench.study.schema import ScaleName, check_name
-from bench.study.shipped import as_called, file_of
+from bench.study.shipped import reported_path, resolve_file
 from bench.study.variants import MAX_RUNS, unknown_method
 from bench.study.yaml_lines import Located, explain, nearest
 
@@ -36,7 +36,7 @@ def load_search(
     trials: int | None = None,
 ) -> Search:
     """Read a search; `path` may be the bare name of a shipped one. Raises InputError; writes nothing."""
-    located, path = Located(file_of(path)), as_called(path)
+    located, path = Located(resolve_file(path)), reported_path(path)
     check_name(path)
     file = _read(located).at(scale)
     if trials is None:

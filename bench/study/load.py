@@ -15,7 +15,7 @@ from bench.study.axes import SEED, Axis, control_choices, read_axes
 from bench.study.hypotheses import Side, parse_hypotheses
 from bench.study.layers import Layer, check_top, layers_of, parse_override
 from bench.study.schema import Overlay, ScaleName, StudyFile, check_name
-from bench.study.shipped import as_called, file_of
+from bench.study.shipped import reported_path, resolve_file
 from bench.study.study import Study
 from bench.study.variants import MAX_RUNS, Variant, check_size, make_variants, seeds_of, unknown_method
 from bench.study.yaml_lines import Located, dotted, explain, nearest
@@ -30,7 +30,7 @@ def load_study(
 ) -> Study:
     """Read a study. `path` may be the bare name of a shipped one; `data` is a data set's name or a folder. Raises
     InputError; writes nothing."""
-    located, path = Located(file_of(path)), as_called(path)
+    located, path = Located(resolve_file(path)), reported_path(path)
     check_name(path)
     file, config_overrides = _apply_to_study(read_study_file(located), scale, overrides)
     check_size(file, located, scale, max_runs)

@@ -21,7 +21,7 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for below in ("*.yaml", "search/*.yaml") for path in sorted(root.glob(below))}
 
 
-def meant(path: Path) -> Path | None:
+def find_file(path: Path) -> Path | None:
     """The file that is meant: one that lies here; for a bare name, without folder and ending, NAME.yaml here, or else
     the shipped one."""
     if is_file(path):
@@ -32,9 +32,9 @@ def meant(path: Path) -> Path | None:
     return here if is_file(here) else shipped().get(path.name)
 
 
-def file_of(path: Path) -> Path:
+def resolve_file(path: Path) -> Path:
     """The file that is meant, or a path that is there and no file. Raises InputError that says where studies are."""
-    if (found := meant(path)) is not None:
+    if (found := find_file(path)) is not None:
         return found
     try:
         os.stat(path)
@@ -49,7 +49,7 @@ def file_of(path: Path) -> Path:
     return path
 
 
-def as_called(path: Path) -> Path:
+def reported_path(path: Path) -> Path:
     """What a report calls it by, so that the same words find it again: a bare name where that means a shipped one."""
-    found = meant(path)
+    found = find_file(path)
     return path if found is None or found in shipped().values() else found
