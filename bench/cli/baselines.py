@@ -68,10 +68,10 @@ def weights(
 ) -> None:
     """Bring the weights that a method's authors published; NAME_published is then the method with them."""
     from baselines.cards import CARDS
-    from bench.study.yaml_lines import nearest
+    from bench.study.yaml_lines import suggest
 
     if name not in CARDS:
-        raise InputError(f"command line: {name!r} is unknown; {nearest(name, list(CARDS))}")
+        raise InputError(f"command line: {name!r} is unknown; {suggest(name, list(CARDS))}")
     card = CARDS[name]
     if card.weights is None:
         raise InputError(f"command line: {name} has no weights to load: {card.no_weights or 'it has no parameters'}")
@@ -108,7 +108,7 @@ def check(
     from baselines.contract import TASKS, contract_violations, tasks_of
     from baselines.custom import is_outside, source_of
     from baselines.weights import WeightsMissing
-    from bench.study.yaml_lines import nearest
+    from bench.study.yaml_lines import suggest
 
     if is_outside(method):
         try:
@@ -116,9 +116,9 @@ def check(
         except ValueError as error:
             raise InputError(f"command line: {method}: {error}") from None
     elif method not in METHODS:
-        raise InputError(f"command line: {method!r} is unknown; {nearest(method, list(METHODS))}")
+        raise InputError(f"command line: {method!r} is unknown; {suggest(method, list(METHODS))}")
     if task is not None and task not in TASKS:
-        raise InputError(f"--task {task}: unknown; {nearest(task, TASKS)}")
+        raise InputError(f"--task {task}: unknown; {suggest(task, TASKS)}")
     if task is not None and task not in tasks_of(method):
         raise InputError(f"--task {task}: {method} does {' and '.join(tasks_of(method))}")
     console, is_broken = Console(soft_wrap=True, emoji=False), False

@@ -48,10 +48,10 @@ def copy(
 ) -> None:
     """Copy a shipped study or search for editing; an existing file is not overwritten."""
     from bench.study.shipped import shipped
-    from bench.study.yaml_lines import nearest
+    from bench.study.yaml_lines import suggest
 
     if name not in shipped():
-        raise InputError(f"command line: no shipped study is called {name!r}; {nearest(name, list(shipped()))}")
+        raise InputError(f"command line: no shipped study is called {name!r}; {suggest(name, list(shipped()))}")
     path = folder / f"{name}.yaml"
     try:
         folder.mkdir(parents=True, exist_ok=True)

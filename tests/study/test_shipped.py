@@ -62,7 +62,7 @@ def test_a_bare_name_gives_the_runs_of_its_file(here: Path) -> None:
         ("nope/pooling.yaml", "(No such file or directory); the shipped one is called pooling; "),
         ("tilling.yaml", "tilling.yaml: cannot be read (No such file or directory); did you mean tiling? shipped: "),
         ("under4m", "did you mean under_4m? "),
-        ("zzz", "`bench studies` says what those that are shipped ask; `bench studies copy NAME` puts one here"),
+        ("zzz", "`bench studies` lists the shipped ones; `bench studies copy NAME` copies one here"),
     ],
 )  # fmt: skip
 def test_a_study_that_is_not_there_names_those_that_are(here: Path, path: str, message: str) -> None:
