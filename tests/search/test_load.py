@@ -145,7 +145,7 @@ def test_trials_whose_memory_an_earlier_version_measured_are_not_gone_on_with(
 ) -> None:
     bounds: list[dict[str, Any]] = [{}, {"constraints": {"training_peak_bytes": "<= 1e9"}}]
     now = [load_search(write_search(**asked), "tiny").study_name for asked in bounds]
-    monkeypatch.setattr("bench.search.load.PEAK_VERSION", 3)
+    monkeypatch.setattr("bench.search.search.PEAK_VERSION", 3)
     later = [load_search(write_search(**asked), "tiny").study_name for asked in bounds]
     assert [a == b for a, b in zip(now, later, strict=True)] == [True, False]
 

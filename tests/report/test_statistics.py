@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest, t, ttest_1samp, ttest_rel
 
-from bench.measure import statistics as stats  # the names test and Test, imported alone, would be pytest's
+from bench.report.analysis import statistics as stats  # the names test and Test, imported alone, would be pytest's
 from bench.report.analysis.statistics import ALPHA, CONFIDENCE, NOTHING, SCREENING_BELOW, Estimate, paired_difference
 
 inf, nan = math.inf, math.nan
