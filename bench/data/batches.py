@@ -50,6 +50,7 @@ def validation_batches(config: DataConfig, task: TaskConfig, device: torch.devic
     A task's random choices depend on the crop's content and task.mask_seed alone: every run sees the same.
     """
     _, pixels = dataset_of(config).val_crops(config.val_images)
+    # A crop's content, not its place in the list: its hole stays where it is when other crops are scored.
     keys = [[task.mask_seed, int.from_bytes(hashlib.sha256(crop.tobytes()).digest()[:8], "big")] for crop in pixels]
     built, batches = build_task(task), []
     for start in range(0, len(pixels), BATCH):
@@ -105,6 +106,7 @@ def _training_batches(config: RunConfig, steps: range, device: torch.device) -> 
     dataset = dataset_of(config.data)
     drawn = [dataset.draw(size, config.seed, step, config.data.flip) for step in steps]
     crops = Crops(*map(np.concatenate, zip(*drawn, strict=True)))
+    # An image's place within its step, so that it does not matter how many steps are made at a time.
     keys = [[config.seed, step, image] for step in steps for image in range(size)]
     is_lab = config.task.name == "colorization"
     if device.type == "cuda":
