@@ -27,14 +27,15 @@ Reports = Annotated[Path, typer.Option(metavar="DIR", help="Folder that holds th
 Pictures = Annotated[
     bool,
     typer.Option(
-        "--pictures/--no-pictures", help="Put sample pictures into the report; leave them out of data not to be shared."
+        "--pictures/--no-pictures",
+        help="Put sample pictures into the report, or leave them out where the images may not be shared.",
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N; auto takes CUDA where there is a GPU.")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads of each process.")]
 Workers = Annotated[
     int | None,
-    typer.Option(min=1, help="Runs or trials at a time.  [default: as many as the cores allow; 1 on CUDA]"),
+    typer.Option(min=1, help="Runs or trials at a time.", show_default="as many as the cores allow; 1 on CUDA"),
 ]
 Grace = Annotated[
     float,
@@ -45,7 +46,7 @@ HangAfter = Annotated[
 ]
 MaxRuns = Annotated[
     int | None,
-    typer.Option("--max-runs", min=1, metavar="N", help="The most runs that a study may have.  [default: 1,000]"),
+    typer.Option("--max-runs", min=1, metavar="N", help="The most runs that a study may have.", show_default="1,000"),
 ]
 CheckpointEvery = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time between checkpoints.")]
 ExecutorName = Annotated[
@@ -54,7 +55,7 @@ ExecutorName = Annotated[
 Address = Annotated[
     str | None,
     typer.Option(
-        metavar="auto|HOST:PORT", help="Address of the Ray cluster.  [default: a new one on this machine alone]"
+        metavar="auto|HOST:PORT", help="Address of the Ray cluster.", show_default="a new one on this machine alone"
     ),
 ]
 Storage = Annotated[
@@ -62,7 +63,8 @@ Storage = Annotated[
     typer.Option(
         metavar="URL",
         help="Where a search keeps its trials: sqlite:///FILE, postgresql+psycopg://..., mysql+pymysql://..., or the "
-        "path of a journal; machines that name the same one share the trials.  [default: a journal in the run store]",
+        "path of a journal; machines that name the same one share the trials.",
+        show_default="a journal in the run store",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

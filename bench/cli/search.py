@@ -37,7 +37,9 @@ def search(
         list[str],
         typer.Argument(metavar="FILE [KEY=VALUE...]", help="A search file or name, then overrides of its base."),
     ],
-    trials: Annotated[int | None, typer.Option(min=1, help="Number of trials in all.  [default: the file's]")] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Number of trials in all.", show_default="the file's")
+    ] = None,
     workers: Workers = None,
     storage: Storage = None,
     scale: Scale = "small",
@@ -58,8 +60,7 @@ def search(
 ) -> None:
     """Search for the best config with Optuna, confirm it on fresh seeds, and report.
 
-    After an interruption, the same command resumes. Machines that are given the same command and --storage share the
-    work.
+    After an interruption, the same command resumes; on several machines with one --storage, it shares the work.
     """
     from bench.data.advice import advice
     from bench.data.dataset import open_dataset
