@@ -27,8 +27,8 @@ class GeneratorConfig(Section):
     max_multiplier: Annotated[int, Field(ge=1)] = 2
     """Channels double a layer until they reach this multiple of `width`."""
     extra_convs: Annotated[int, Field(ge=0)] = 0
-    """Number of shape-holding 3x3 convolutions after each down-sampling layer (section 3.1: "more shape-holding convolution
-    layers" would make the model stronger)."""
+    """Number of shape-holding 3x3 convolutions after each down-sampling layer (section 3.1: "more shape-holding
+    convolution layers" would make the model stronger)."""
 
 
 class TilingConfig(Section):
