@@ -28,7 +28,13 @@ LATER = (
     ("data", "skip_gray"),
     ("generator", "norm_first"),
     ("discriminator", "norm_first"),
+    ("generator", "init"),
+    ("discriminator", "init"),
     ("train", "flops"),
+    ("train", "discriminator_learning_rate"),
+    ("train", "learning_rate_decay"),
+    ("train", "decay_after"),
+    ("train", "fresh_batches"),
 )
 """Fields that came after the first runs were stored."""
 
@@ -125,6 +131,9 @@ class GeneratorConfig(Section):
     norm_first: bool = False
     """Whether the first down-sampling layer is normalised too. Section 3.1 says that each one is; with it the paper's
     model would have 128 parameters more, and not the total of table 1."""
+    init: Literal["normal", "he"] = "normal"
+    """First weights of the convolutions. normal: N(0, 0.02), as DCGAN and pix2pix; he: N(0, sqrt(2 / fan-in)), which
+    keeps the signal's variance without a norm (He et al. 2015)."""
     depth: Annotated[int, Field(ge=1, le=10)] = 3
     """Number of down-sampling layers."""
     width: Annotated[int, Field(ge=1)] = 64
@@ -163,6 +172,9 @@ class DiscriminatorConfig(Section):
     """Normalisation after every convolution but the last, and the first without `norm_first`."""
     norm_first: bool = False
     """Whether the first layer is normalised too, as section 3.1 says of each; 128 parameters, as in the generator."""
+    init: Literal["normal", "he"] = "normal"
+    """First weights of the convolutions. normal: N(0, 0.02), as DCGAN and pix2pix; he: N(0, sqrt(2 / fan-in)), which
+    keeps the signal's variance without a norm (He et al. 2015)."""
     context: bool = True
     """Whether D sees the shrunk whole image beside each sub-image, whatever G is told; never where tiling.grid is 1."""
 
@@ -228,14 +240,25 @@ class TrainConfig(Section):
     """Images a step."""
     d_steps: Annotated[int, Field(ge=1)] = 2
     """Discriminator updates an iteration (the paper: "more than once", section 3.1)."""
+    fresh_batches: bool = False
+    """gan: whether each discriminator update draws a batch of its own and makes new fakes from it (Goodfellow et al.
+    2014, algorithm 1), or all of them reuse the generator's batch and fakes. A budget in images counts the generator's
+    alone."""
     pretrain_steps: Annotated[int, Field(ge=0)] = 1_000
     """Leading iterations, within the budget, that train the generator with L1 alone (section 4.1.1)."""
     learning_rate: Annotated[float, Field(gt=0)] = 2e-4
-    """Adam's, for both networks."""
+    """Adam's, of both networks."""
+    discriminator_learning_rate: Annotated[float, Field(gt=0)] | None = None
+    """gan: Adam's, of the discriminator; null takes `learning_rate`."""
+    learning_rate_decay: Literal["none", "linear", "cosine"] = "none"
+    """gan and l1_unet: how every learning rate falls to 0 over the rest of the budget, from `decay_after` on."""
+    decay_after: Annotated[float, Field(ge=0, lt=1)] = 0
+    """Share of the budget, pretraining included, before which the learning rates stay."""
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.5, 0.999)
     """Adam's, as in DCGAN and pix2pix."""
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Decay of an exponential moving average of the generator's weights, which is then what is scored."""
+    """Decay a step of an exponential moving average of the generator's weights, which is then what is scored. Its
+    BatchNorm statistics are estimated anew, on training batches, before each scoring."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """Of the networks under autocast; colour conversion, losses and scores stay in fp32. fp32 is without TF32."""
     validations: Annotated[int, Field(ge=1)] = 20
@@ -250,6 +273,8 @@ class TrainConfig(Section):
         steps = self.steps if self.images is None else -(-self.images // self.batch_size)
         if steps is not None and self.pretrain_steps > steps:
             raise ValueError(f"pretrain_steps ({self.pretrain_steps}) is more than the budget of {steps} steps")
+        if self.learning_rate_decay == "none" and self.decay_after:
+            raise ValueError("decay_after has no effect where learning_rate_decay is none; remove it, or set linear")
         return self
 
 
@@ -266,6 +291,11 @@ class RunConfig(Section):
     loss: LossConfig = LossConfig()
     train: TrainConfig = TrainConfig()
     seed: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def discriminator_batches(self) -> int:
+        """Batches an iteration that the discriminator alone sees."""
+        return self.train.d_steps if self.method == "gan" and self.train.fresh_batches else 0
 
     @property
     def tile_size(self) -> int:

@@ -42,9 +42,11 @@ from bench.study.study import Run, method_code
 from bench.training.checkpoint import Checkpoints, load_weights, save_weights
 from bench.training.cuda_graphs import with_graphs
 from bench.training.method import Method
+from bench.training.trainable import settle_average
 from bench.training.trainer import Hooks, Interrupted, train
 
 SAMPLES = 16
+SETTLING = 16  # batches that the BatchNorm statistics of averaged weights are estimated on
 RING = 8  # batches that throughput is measured on
 TRAINING_WINDOW, INFERENCE_WINDOW = 0.1, 0.04  # seconds
 
@@ -186,6 +188,7 @@ class RunStages:
 
     def validate(self) -> dict[str, float]:
         """Mean of the metrics with a curve, named val_METRIC."""
+        self._settle_average()
         predictions = self._predictions()
         values = {}
         for metric in METRICS.values():
@@ -193,6 +196,12 @@ class RunStages:
                 with suppress(Unavailable):  # a hole where the task has none, one image alone: no curve of that
                     values[f"val_{metric.name}"] = float(np.mean(self._score(metric.name, predictions)))
         return values
+
+    def _settle_average(self) -> None:
+        """The last validation is of the last weights, so that what it leaves is what is stored and scored."""
+        config = self.run.config
+        batches = (training_batch(config, step, self.device) for step in range(SETTLING))
+        settle_average(self.method, batches, self.device, config.train)
 
     def _predictions(self) -> list[Tensor]:
         """Raises Interrupted when told to stop."""

@@ -61,9 +61,7 @@ class _Graph:
     """The captured update of one phase, with the tensors that it reads and writes."""
 
     def __init__(self, method: Capturable, batch: Batch, phase: str, stream: Any) -> None:
-        self.batch = Batch(
-            batch.input.clone(), batch.target.clone(), None if batch.mask is None else batch.mask.clone()
-        )
+        self.batch = _clone(batch)
         self.graph: Any = torch.cuda.CUDAGraph()
         for optimizer in method.optimizers.values():
             optimizer.zero_grad(set_to_none=True)  # or gradients would lie outside the graph's memory
@@ -71,12 +69,25 @@ class _Graph:
             self.losses = method.compute(self.batch, phase)
 
     def takes(self, batch: Batch) -> bool:
-        return batch.input.shape == self.batch.input.shape
+        same_count = len(batch.fresh) == len(self.batch.fresh)
+        return same_count and batch.input.shape == self.batch.input.shape
 
     def replay(self, batch: Batch) -> dict[str, Tensor]:
-        self.batch.input.copy_(batch.input)
-        self.batch.target.copy_(batch.target)
-        if self.batch.mask is not None and batch.mask is not None:
-            self.batch.mask.copy_(batch.mask)
+        _copy(batch, self.batch)
         self.graph.replay()
         return {name: loss.clone() for name, loss in self.losses.items()}  # the next replay writes over them
+
+
+def _clone(batch: Batch) -> Batch:
+    mask = None if batch.mask is None else batch.mask.clone()
+    return Batch(batch.input.clone(), batch.target.clone(), mask, tuple(map(_clone, batch.fresh)))
+
+
+def _copy(source: Batch, target: Batch) -> None:
+    """Fill the target's tensors in place."""
+    target.input.copy_(source.input)
+    target.target.copy_(source.target)
+    if target.mask is not None and source.mask is not None:
+        target.mask.copy_(source.mask)
+    for there, here in zip(source.fresh, target.fresh, strict=True):
+        _copy(there, here)

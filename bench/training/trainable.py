@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.swa_utils import update_bn
 
 from bench.config import RunConfig, TrainConfig
 from bench.data.tasks import Batch
 from bench.models.generator import Generator
 from bench.models.layers import initialise
+from bench.training.method import Method, Progress
 from bench.training.optimizer import EagerAdam as Adam
+from bench.training.schedules import decay_at
 
 
 class TrainableGenerator:
@@ -24,7 +28,7 @@ class TrainableGenerator:
     def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:
         self.config, self.device = config.train, device
         network = Generator(in_channels, out_channels, config.generator, config.tiling)
-        initialise(network, config.seed, "generator")
+        initialise(network, config.seed, "generator", config.generator.init)
         self.network = network.to(device).to(memory_format=torch.channels_last)
         self.optimizer = adam(self.network, config.train)
         self.average: Generator | None = None
@@ -62,10 +66,39 @@ class TrainableGenerator:
             kept.copy_(current)
 
 
-def adam(network: nn.Module, train: TrainConfig) -> Adam:
-    """The optimiser of both networks. On CUDA its steps are counted there, so that a graph can hold them."""
+def settle_average(method: Method, batches: Iterable[Batch], device: torch.device, train: TrainConfig) -> None:
+    """Estimate the BatchNorm statistics of the averaged weights on batches; nothing where there is no average.
+
+    The statistics of the live network, which the average has meanwhile, are those of other weights. The next update
+    copies them again, so that training does not depend on when this is called.
+    """
+    average = method.networks.get("average")
+    if average is not None:
+        with autocast(device, train):
+            update_bn((batch.input for batch in batches), average)
+
+
+def adam(network: nn.Module, train: TrainConfig, learning_rate: float | None = None) -> Adam:
+    """The optimiser of a network; `learning_rate` replaces that of the config."""
     on_cuda = next(network.parameters()).is_cuda
-    return Adam(network.parameters(), lr=train.learning_rate, betas=train.betas, fused=True, capturable=on_cuda)
+    rate = train.learning_rate if learning_rate is None else learning_rate
+    # A CUDA graph replays with the numbers that it captured: what changes, steps and learning rate, has to be a tensor.
+    is_tensor = on_cuda and train.learning_rate_decay != "none"
+    lr = torch.tensor(rate, device=next(network.parameters()).device) if is_tensor else rate
+    group = {"params": list(network.parameters()), "initial_lr": rate}
+    return Adam([group], lr=lr, betas=train.betas, fused=True, capturable=on_cuda)
+
+
+def set_learning_rate(optimizer: Optimizer, train: TrainConfig, progress: Progress) -> None:
+    """Decay the learning rate. It is a function of the progress alone, so that no checkpoint has to hold it."""
+    if train.learning_rate_decay == "none":
+        return
+    for group in optimizer.param_groups:
+        rate = group["initial_lr"] * decay_at(train, progress.fraction)
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def autocast(device: torch.device, train: TrainConfig) -> torch.autocast:
