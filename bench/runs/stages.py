@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -131,9 +130,8 @@ class RunStages:
             save_weights(path, self.method)
         self.write_curve(state.curve)
         self.seconds |= {"train": state.seconds, "validate": state.validation_seconds}
-        done = {"steps": state.step, "images": state.step * config.batch_size, "seconds": state.seconds}
-        if math.isfinite(state.data_seconds):
-            done["data_seconds"] = state.data_seconds
+        done: dict[str, float] = {"steps": state.step, "images": state.step * config.batch_size}
+        done |= {"seconds": state.seconds, "data_seconds": state.data_seconds}
         if state.flops:
             done["flops"] = state.flops
         self.store.write(self.run.id, "training", done)

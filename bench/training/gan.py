@@ -1,4 +1,4 @@
-"""The paper's method: L1 pretraining, then D and G in turn (sections 3.2, 4.1.1)."""
+"""The paper's method: L1 pretraining, then alternating updates of D and G (sections 3.2, 4.1.1)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ PRETRAINING, ADVERSARIAL = "pretraining", "adversarial"
 
 
 class GAN:
-    """G = adversarial + lambda(t) L1 against `d_steps` updates of a conditional D an iteration.
+    """G minimises adversarial + lambda(t) L1; a conditional D is updated `d_steps` times an iteration.
 
-    G's forward pass is computed once an iteration and serves D's updates (detached) and its own, unless the batch
-    brings fresh batches for D.
+    G's forward pass is computed once an iteration. Its output serves G's update and, detached, those of D, unless D
+    gets fresh batches.
     """
 
     def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:
@@ -46,14 +46,14 @@ class GAN:
         return self.compute(batch, self.prepare(progress))
 
     def prepare(self, progress: Progress) -> str:
-        """Set lambda and the learning rates; gives the phase."""
+        """Set lambda and the learning rates; return the phase."""
         self._l1_weight.fill_(value_at(self.config.loss.l1, progress.fraction))
         for optimizer in self.optimizers.values():
             set_learning_rate(optimizer, self.config.train, progress)
         return PRETRAINING if progress.step < self.config.train.pretrain_steps else ADVERSARIAL
 
     def compute(self, batch: Batch, phase: str) -> dict[str, Tensor]:
-        """What Capturable.compute promises."""
+        """See Capturable.compute."""
         self.discriminator.train()
         fake = self._generate(batch.input)
         l1 = F.l1_loss(fake, batch.target)
@@ -77,7 +77,7 @@ class GAN:
 
     @torch.no_grad()
     def _generate_for_d(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Condition, real and fake of a batch that G does not learn from."""
+        """Condition, target and G's output of a batch that only D learns from."""
         return self.discriminator.condition(batch.input), batch.target, self._generate(batch.input)
 
     def _judge(self, condition: Tensor, y: Tensor, real: bool) -> Tensor:
