@@ -170,8 +170,9 @@ def _spent(config: TrainConfig, state: State) -> float:
 
 
 def _update(method: Method, batch: Batch, progress: Progress, state: State, config: TrainConfig) -> dict[str, Tensor]:
-    """One update. If FLOPs are the budget, those of a phase's first step are counted and taken for all its steps."""
-    # Other names of losses tell that the last step was the first of a new phase; the count is then one step late.
+    """One update. If FLOPs are the budget, one step of each phase is counted, and its other steps are taken to cost the
+    same."""
+    # The losses' names change with the phase. That shows only after its first step, so its second step is counted.
     if config.flops is None or (state.step_flops and state.counted == state.phase):
         losses = method.update(batch, progress)
     else:

@@ -225,7 +225,13 @@ def test_a_row_of_the_curve_is_the_mean_since_the_last(tmp_path: Path) -> None:
 # stopping and going on
 
 
-FIELDS: dict[str, Any] = {"steps": 24, "pretrain_steps": 5, "ema": 0.9}
+FIELDS: dict[str, Any] = {
+    "steps": 24,
+    "pretrain_steps": 5,
+    "ema": 0.9,
+    "learning_rate_decay": "cosine",
+    "decay_after": 0.5,
+}
 
 
 @pytest.fixture(scope="module")
