@@ -84,13 +84,13 @@ class Dataset:
         """The levels of all train photographs, in the order of their pixels."""
         return self._table.levels
 
-    def draw(self, batch_size: int, seed: int, step: int, flip: bool) -> Crops:
+    def draw(self, batch_size: int, seed: int, step: int, flip: bool, part: int = 0) -> Crops:
         """Random crops of the train photographs, a function of (seed, step) alone.
 
         A photograph is drawn uniformly, then one of its levels, then a position, then with `flip` the mirroring.
         """
         table = self._table
-        rng = np.random.default_rng([TRAIN_STREAM, seed, step])
+        rng = np.random.default_rng([TRAIN_STREAM, seed, step, *([part] if part else [])])
         photo = rng.integers(len(self.train), size=batch_size)
         drawn = table.first[photo] + rng.integers(table.owned[photo])
         corner = rng.integers(table.sides[drawn] - self.image_size + 1)
