@@ -1,5 +1,5 @@
 """`python -m bench` is `bench`."""
 
-from bench.cli.entry import main
+from gan_bench import main
 
 main()

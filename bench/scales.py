@@ -1,8 +1,10 @@
-"""The scales that a study can be run at, and what each sets."""
+"""The scales that a study can be run at: the config values and the number of seeds of each."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
+
+ScaleName = Literal["tiny", "small", "paper"]
 
 SCALES: dict[ScaleName, dict[str, Any]] = {
     "tiny": {
@@ -21,6 +23,6 @@ SCALES: dict[ScaleName, dict[str, Any]] = {
     },
     "paper": {},  # RunConfig's defaults
 }
+"""What each scale changes of RunConfig's defaults."""
 SEEDS: dict[ScaleName, int] = {"tiny": 2, "small": 6, "paper": 6}
-
-ScaleName = Literal["tiny", "small", "paper"]
+"""The number of seeds of a study that gives none."""

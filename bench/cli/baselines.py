@@ -1,4 +1,4 @@
-"""`bench baselines`: what there is to compare with, what it costs, and whether a method keeps to the contract."""
+"""`bench baselines`: the methods to compare with, what they cost, and whether a method keeps the contract."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from bench.cli.options import AsJson
 from bench.errors import InputError
 from bench.study.labels import MISSING
 
-app = typer.Typer(invoke_without_command=True, help="What there is to compare with, and what it costs.")
+app = typer.Typer(invoke_without_command=True, help="The methods to compare with, and what they cost.")
 
 
 @app.callback()
 def list_all(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """What there is to compare with: papers, tasks, parameters, MACs and FLOPs of one 256x256 image."""
+    """List the methods to compare with: paper, task, parameters, and MACs and FLOPs of one 256x256 image."""
     if context.invoked_subcommand:
         return
     from bench.measure.catalogue import catalogue
@@ -37,10 +38,10 @@ def list_all(
     table = TextTable("Methods, at 256x256", headings, [_cells(row) for row in rows])
     print_table(table, console, left=("paper", "task", "weights"))
     console.print(
-        "Trainable parameters of what predicts, and with its discriminators; MACs of one prediction as fvcore counts "
-        "them, FLOPs are 2 x MACs; those of classical methods are not counted. mask: whether it is told where the hole "
-        "is. weights: whether the authors' are here, where there are any to load; `bench baselines weights NAME` "
-        "brings them.",
+        "params: trainable parameters of the generator (G) and of all networks. MACs of one prediction, as fvcore "
+        "counts them; FLOPs are 2 x MACs; those of classical methods are not counted. mask: whether the method is told "
+        "where the hole is. weights: whether the authors' weights are here; `bench baselines weights NAME` brings them "
+        "where they are published.",
         highlight=False,
         style="dim",
     )
@@ -63,14 +64,14 @@ def _cells(row: dict[str, Any]) -> list[str]:
 @app.command()
 def weights(
     name: Annotated[str, typer.Argument(help="A method whose authors published weights.")],
-    file: Annotated[Path | None, typer.Option(help="Their file, if it is here.  [default: download it]")] = None,
+    file: Annotated[Path | None, typer.Option(help="The authors' file.  [default: download it]")] = None,
 ) -> None:
-    """Bring the authors' weights of a method; NAME_published is then that method with them."""
+    """Bring the weights that a method's authors published; NAME_published is then the method with them."""
     from baselines.cards import CARDS
-    from bench.study.yaml_lines import nearest
+    from bench.study.yaml_lines import suggest
 
     if name not in CARDS:
-        raise InputError(f"command line: {name!r} is unknown; {nearest(name, list(CARDS))}")
+        raise InputError(f"command line: {name!r} is unknown; {suggest(name, list(CARDS))}")
     card = CARDS[name]
     if card.weights is None:
         raise InputError(f"command line: {name} has no weights to load: {card.no_weights or 'it has no parameters'}")
@@ -80,14 +81,14 @@ def weights(
     if file is None:
         from bench.data.cache import cache_root
 
-        kept = cache_root() / "downloads" / card.weights.file
-        if not kept.exists() and (problem := download(card.weights.url, kept)):
+        downloaded = cache_root() / "downloads" / card.weights.file
+        if not downloaded.exists() and (problem := download(card.weights.url, downloaded)):
             raise InputError(f"{card.weights.url}: {problem}; fetch it by other means, then give it with --file PATH")
         try:
-            path = bring(name, kept)
+            path = bring(name, downloaded)
         except InputError as error:
-            kept.unlink(missing_ok=True)
-            raise InputError(f"{error}; that download was removed, so the same command fetches it anew") from None
+            downloaded.unlink(missing_ok=True)
+            raise InputError(f"{error}; the download was removed, and the same command fetches it again") from None
     else:
         path = bring(name, file)
     Console(soft_wrap=True, emoji=False).print(
@@ -97,15 +98,17 @@ def weights(
 
 @app.command()
 def check(
-    method: Annotated[str, typer.Argument(help="A name of the list, or module:Class of your own.")],
-    task: Annotated[str | None, typer.Option(help="colorization or inpainting.  [default: all that it can do]")] = None,
+    method: Annotated[str, typer.Argument(help="A method of the list, or module:Class of your own.")],
+    task: Annotated[
+        str | None, typer.Option(help="colorization or inpainting.  [default: each that the method does]")
+    ] = None,
 ) -> None:
-    """Check that a method keeps to the contract, on real batches."""
+    """Check on real batches that a method keeps the contract."""
     from baselines import METHODS
     from baselines.contract import TASKS, contract_violations, tasks_of
     from baselines.custom import is_outside, source_of
     from baselines.weights import WeightsMissing
-    from bench.study.yaml_lines import nearest
+    from bench.study.yaml_lines import suggest
 
     if is_outside(method):
         try:
@@ -113,25 +116,25 @@ def check(
         except ValueError as error:
             raise InputError(f"command line: {method}: {error}") from None
     elif method not in METHODS:
-        raise InputError(f"command line: {method!r} is unknown; {nearest(method, list(METHODS))}")
+        raise InputError(f"command line: {method!r} is unknown; {suggest(method, list(METHODS))}")
     if task is not None and task not in TASKS:
-        raise InputError(f"--task {task}: unknown; {nearest(task, TASKS)}")
+        raise InputError(f"--task {task}: unknown; {suggest(task, TASKS)}")
     if task is not None and task not in tasks_of(method):
         raise InputError(f"--task {task}: {method} does {' and '.join(tasks_of(method))}")
-    console, broken = Console(soft_wrap=True, emoji=False), False
+    console, is_broken = Console(soft_wrap=True, emoji=False), False
     for name in (task,) if task else tasks_of(method):
         try:
-            found = list(contract_violations(method, name))
+            violations = list(contract_violations(method, name))
         except WeightsMissing as error:
             raise InputError(f"command line: {method}: {error}") from None
-        except Exception as error:  # of someone's own code: say where it happened
+        except Exception as error:  # the user's own code may raise anything: say where
             last = traceback.extract_tb(error.__traceback__)[-1]
-            found = [f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})"]
-        broken = broken or bool(found)
+            violations = [f"{type(error).__name__}: {error} ({Path(last.filename).name}, line {last.lineno})"]
+        is_broken = is_broken or bool(violations)
         console.print(
-            f"{method}, {name}: {'keeps to the contract' if not found else ''}", highlight=False, markup=False
+            f"{method}, {name}: {'keeps the contract' if not violations else ''}", highlight=False, markup=False
         )
-        for breach in found:
-            console.print(f"  - {breach}", highlight=False, markup=False)
-    if broken:
+        for violation in violations:
+            console.print(f"  - {violation}", highlight=False, markup=False)
+    if is_broken:
         raise typer.Exit(1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,18 +12,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from bench.cli.options import (
-    INTERRUPTED,
-    SOME_FAILED,
-    Data,
-    Device,
-    Reports,
-    Scale,
-    check_folder,
-    known_device,
-    say,
-)
-from bench.errors import InputError, is_file
+from bench.cli.checks import check_folder, known_device, say, split_arguments
+from bench.cli.exits import INTERRUPTED, SOME_FAILED
+from bench.cli.options import AsJson, Data, Device, Reports, Scale, Threads
+from bench.errors import InputError
 
 REFERENCES = ("pix2pix",)
 COUNTS = "1,2,4"
@@ -33,25 +24,32 @@ COUNTS = "1,2,4"
 def profile(
     targets: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[STUDY|METHOD...] [KEY=VALUE...]", help="A study file, or methods by name."),
+        typer.Argument(metavar="[STUDY|METHOD...] [KEY=VALUE...]", help="A study, or methods by name, then overrides."),
     ] = None,
     against: Annotated[
-        str | None, typer.Option(metavar="pix2pix", help="Compare with its reference loop; alone: the whole ladder.")
+        str | None,
+        typer.Option(metavar="pix2pix", help="Compare with its reference loop; without a target, case by case."),
     ] = None,
     scale: Scale = "small",
     data: Data = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="The fixed batch.  [default: train.batch_size]")] = None,
-    rounds: Annotated[int, typer.Option(min=5, help="In which rows take turns.")] = 5,
-    most_seconds: Annotated[float, typer.Option("--seconds", min=1, help="Of a row's windows, at the most.")] = 30,
-    patience: Annotated[float, typer.Option(min=0, help="Seconds to wait for steady windows while warming up.")] = 10,
-    sweep: Annotated[bool, typer.Option("--sweep/--no-sweep", help="Batches of 1, 2, 4 ... to out of memory.")] = True,
-    packing: Annotated[str, typer.Option(metavar="N,N...", help="How many runs at once; empty for none.")] = COUNTS,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of each process on the CPU.")] = 1,
+    batch: Annotated[int | None, typer.Option(min=1, help="Images a batch.  [default: train.batch_size]")] = None,
+    rounds: Annotated[int, typer.Option(min=5, help="Rounds of measurement; the rows of a table take turns.")] = 5,
+    most_seconds: Annotated[
+        float, typer.Option("--seconds", min=1, help="The most time that a row is measured for.")
+    ] = 30,
+    patience: Annotated[float, typer.Option(min=0, help="Seconds of warm-up to wait for a steady speed.")] = 10,
+    sweep: Annotated[
+        bool, typer.Option("--sweep/--no-sweep", help="Try batches of 1, 2, 4 ... until memory runs out.")
+    ] = True,
+    packing: Annotated[
+        str, typer.Option(metavar="N,N...", help="Numbers of runs to train at once; empty: none.")
+    ] = COUNTS,
+    threads: Threads = 1,
     device: Device = "auto",
     reports: Reports = Path("reports"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print the record too.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Measure speed, memory and cost; write a record, and speed.md from all records."""
+    """Measure speed, memory and cost; write a record, and make speed.md from all records."""
     from bench.machine import resolve_device
     from bench.profile.cases import Settings, plan_of
     from bench.profile.process import SubjectFailed
@@ -64,13 +62,11 @@ def profile(
     if against not in (None, *REFERENCES):
         raise InputError(f"--against {against}: unknown; allowed: {', '.join(REFERENCES)}")
     counts = _counts(packing)
-    given = targets or []
-    named = [text for text in given if "=" not in text or is_file(text)]
-    on = resolve_device(known_device(device))
-    overrides = [text for text in given if text not in named]
-    plan = plan_of(named, scale, data, overrides, against is not None, batch, on.startswith("cuda"))
+    named, overrides = split_arguments(targets or [])
+    resolved = resolve_device(known_device(device))
+    plan = plan_of(named, scale, data, overrides, against is not None, batch, resolved.startswith("cuda"))
     check_folder("--reports", reports)
-    settings = Settings(on, threads, rounds, most_seconds=most_seconds, patience=patience)
+    settings = Settings(resolved, threads, rounds, most_seconds=most_seconds, patience=patience)
     console = Console(stderr=as_json, emoji=False)
     try:
         with console.status("") as status:
@@ -79,7 +75,7 @@ def profile(
                 settings,
                 counts,
                 sweep,
-                _command(sys.argv[1:]),
+                _recorded_command(sys.argv[1:]),
                 lambda text: status.update(escape(f"measuring {text}")),
             )
     except KeyboardInterrupt:
@@ -98,23 +94,23 @@ def profile(
 
 
 def _counts(text: str) -> list[int]:
-    """Raises InputError."""
+    """ "1,2,4" -> [1, 2, 4]. Raises InputError."""
     try:
-        found = [int(part) for part in text.split(",")] if text.strip() else []
+        counts = [int(part) for part in text.split(",")] if text.strip() else []
     except ValueError:
-        found = [0]
-    if any(count < 1 for count in found) or len(set(found)) < len(found):
+        counts = [0]
+    if any(count < 1 for count in counts) or len(set(counts)) < len(counts):
         raise InputError(f"--packing {text}: give numbers of runs, each once, such as {COUNTS}")
-    return found
+    return counts
 
 
-def _command(arguments: Sequence[str]) -> str:
-    """What was typed, but for where it was written to."""
+def _recorded_command(arguments: list[str]) -> str:
+    """The command line without the options that say where its result goes."""
     kept: list[str] = []
-    left = iter(arguments)
-    for text in left:
+    rest = iter(arguments)
+    for text in rest:
         if text == "--reports":
-            next(left, None)
+            next(rest, None)
         elif text != "--json" and not text.startswith("--reports="):
             kept.append(text)
     return shlex.join(["bench", *kept])

@@ -1,4 +1,4 @@
-"""`bench search`: make a search's trials, confirm the winner, report; and its page again from the store."""
+"""`bench search`: run the trials of a search, confirm the winner, and report."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from bench.cli.checks import check_folder, given_command, known_device, say, say_advice, split_arguments
+from bench.cli.exits import DONE, SOME_FAILED, cluster_at, exit_cleanly
 from bench.cli.options import (
-    DONE,
     GRACE_SECONDS,
     HANG_SECONDS,
-    SOME_FAILED,
     Address,
     CheckpointEvery,
     Data,
@@ -25,45 +25,21 @@ from bench.cli.options import (
     Reports,
     Runs,
     Scale,
+    Storage,
     Threads,
-    check_folder,
-    cluster_at,
-    exit_cleanly,
-    given_command,
-    known_device,
-    say,
-    say_advice,
+    Workers,
 )
-from bench.errors import InputError, is_file
-from bench.scales import ScaleName
-
-
-def is_search(path: Path) -> bool:
-    """Whether a file, or the bare name of a shipped one, is a search's. Raises InputError if it cannot be read."""
-    from bench.study.shipped import file_of
-    from bench.study.yaml_lines import Located
-
-    return "space" in Located(file_of(path)).content
+from bench.errors import InputError
 
 
 def search(
     arguments: Annotated[
         list[str],
-        typer.Argument(metavar="FILE [KEY=VALUE...]", help="A search, then dotted overrides of its base."),
+        typer.Argument(metavar="FILE [KEY=VALUE...]", help="A search file or name, then overrides of its base."),
     ],
-    trials: Annotated[int | None, typer.Option(min=1, help="How many trials in all.  [default: the file's]")] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Trials at a time.  [default: as many as the cores bear; 1 on CUDA]")
-    ] = None,
-    storage: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="sqlite:///FILE, postgresql+psycopg://..., mysql+pymysql://..., or the path "
-            "of a journal; machines that name the same one share the trials.  [default: a journal in the run "
-            "store]",
-        ),
-    ] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Number of trials in all.  [default: the file's]")] = None,
+    workers: Workers = None,
+    storage: Storage = None,
     scale: Scale = "small",
     data: Data = None,
     runs: Runs = Path("runs"),
@@ -72,7 +48,7 @@ def search(
     device: Device = "auto",
     pictures: Pictures = True,
     confirm: Annotated[
-        bool, typer.Option("--confirm/--no-confirm", help="Hold the winner against the default with fresh seeds.")
+        bool, typer.Option("--confirm/--no-confirm", help="Compare the winner with the default on fresh seeds.")
     ] = True,
     checkpoint_every: CheckpointEvery = 20,
     grace: Grace = GRACE_SECONDS,
@@ -80,23 +56,26 @@ def search(
     executor: ExecutorName = "local",
     address: Address = None,
 ) -> None:
-    """Search with Optuna for the best config: its trials are runs like any other. The same command goes on, and on
-    several machines with the same --storage shares the work."""
+    """Search for the best config with Optuna, confirm it on fresh seeds, and report.
+
+    After an interruption, the same command resumes. Machines that are given the same command and --storage share the
+    work.
+    """
     from bench.data.advice import advice
     from bench.data.dataset import open_dataset
     from bench.search.load import load_search
     from bench.study.shipped import HOW
 
-    files = [Path(a) for a in arguments if "=" not in a or is_file(a)]
+    files, overrides = split_arguments(arguments)
     if len(files) != 1:
-        raise InputError(f"command line: one search at a time, here are {len(files)}; {HOW}")
-    overrides = tuple(a for a in arguments if Path(a) not in files)
-    loaded = load_search(files[0], scale, data, overrides, trials)
+        raise InputError(f"command line: give one search at a time, not {len(files)}; {HOW}")
+    loaded = load_search(Path(files[0]), scale, data, overrides, trials)
     check_folder("--runs", runs)
     check_folder("--reports", reports)
     say_advice(advice(open_dataset(loaded.default.data), loaded.default.task))
     console = Console(emoji=False)
 
+    # These take seconds to import, and what is wrong with the input should be said before.
     from bench.machine import Machine, resolve_device
     from bench.report.overview import write_overview
     from bench.report.search.terminal import print_search
@@ -108,20 +87,20 @@ def search(
 
     url, folder, store = storage or default_storage(loaded, runs), reports / loaded.name, RunStore(runs, grace)
     deadline = time.time() + (loaded.file.timeout or float("inf"))
-    known = known_device(device)
+    device = known_device(device)
     try:
         with exit_cleanly(), cluster_at(executor, address, store) as cluster:
             if cluster is not None:
                 check_shared(cluster, url, storage is not None)
             machine = Machine(
-                (cluster.device if cluster is not None else resolve_device)(known),
+                (cluster.device if cluster is not None else resolve_device)(device),
                 threads,
                 checkpoint_every,
                 hang_seconds=hang_after,
                 command=given_command(),
             )
-            orders = WorkerSettings(url, runs, machine, grace, deadline)
-            results, states = run_search(loaded, orders, store, workers, folder, pictures, confirm, console, cluster)
+            settings = WorkerSettings(url, runs, machine, grace, deadline)
+            results, states = run_search(loaded, settings, store, workers, folder, pictures, confirm, console, cluster)
     except STORAGE_ERRORS as error:
         say(f"{without_password(url)}: {str(error).splitlines()[0]}; what is done is kept, run the same command again")
         raise typer.Exit(SOME_FAILED) from None
@@ -130,89 +109,8 @@ def search(
         raise typer.Exit(SOME_FAILED) from None
     write_overview(reports)
     print_search(results, folder, console)
-    lack = lacking(loaded, results) if time.time() < deadline else ""
-    if lack:
-        say(lack)
-    failed = lack or results.outcome("failed") or any(state not in ("done", "unavailable") for state in states)
+    missing = lacking(loaded, results) if time.time() < deadline else ""
+    if missing:
+        say(missing)
+    failed = missing or results.outcome("failed") or any(state not in ("done", "unavailable") for state in states)
     raise typer.Exit(SOME_FAILED if failed else DONE)
-
-
-def report_searches(
-    paths: list[Path],
-    everything: bool,
-    scale: ScaleName,
-    data: str | None,
-    overrides: tuple[str, ...],
-    storage: str | None,
-    runs: Path,
-    reports: Path,
-    pictures: bool,
-    check: bool,
-) -> list[Path]:
-    """Make the pages of these searches again, or with `everything` of all with an archive below `reports`; from the
-    storage that knows them, else from their archives. With `check` nothing is written, and the files that differ from
-    what their archives give come back. Raises InputError."""
-    from bench.report.analysis.archive import TRIALS
-    from bench.report.search.results import load_search_results
-    from bench.report.search.terminal import print_search
-    from bench.report.search.write import stale, write_again
-
-    asked = (
-        [(path.parent, False) for path in sorted(reports.glob(f"*/{TRIALS}"))]
-        if everything
-        else [_collected(path, scale, data, overrides, storage, runs, reports, pictures, check) for path in paths]
-    )
-    found = []
-    for folder, is_written in asked:
-        results = load_search_results(folder)
-        if check:
-            found += stale(results, folder)
-            continue
-        if not is_written:
-            write_again(results, folder, pictures)
-        print_search(results, folder, Console(emoji=False))
-    return found
-
-
-def _collected(
-    path: Path,
-    scale: ScaleName,
-    data: str | None,
-    overrides: tuple[str, ...],
-    storage: str | None,
-    runs: Path,
-    reports: Path,
-    pictures: bool,
-    check: bool,
-) -> tuple[Path, bool]:
-    """The report folder of a search, and whether it was written just now, from the storage; not if it is to be
-    checked."""
-    from bench.report.analysis.archive import TRIALS
-    from bench.report.search.results import load_search_results
-    from bench.search.load import load_search
-
-    loaded = load_search(path, scale, data, overrides)
-    folder = reports / loaded.name
-    if not check:
-        from bench.report.ownership import check_free
-        from bench.search.results import describe
-        from bench.search.run import write_all
-        from bench.search.storage import default_storage, has_study, open_study
-        from bench.store.run_store import RunStore
-
-        url = storage or default_storage(loaded, runs)
-        if has_study(loaded, url):
-            check_free("search", path, describe(loaded), folder)
-            write_all(loaded, open_study(loaded, url)[0], RunStore(runs), folder, pictures)
-            return folder, True
-    if not (folder / TRIALS).exists():
-        raise InputError(
-            f"{path}: neither a storage nor {folder} has its trials; bench search it first, or name --storage"
-        )
-    kept = load_search_results(folder).search
-    if kept["storage"] != loaded.study_name:
-        raise InputError(
-            f"{folder} holds the trials of `{kept['command']}`, which are not those of `{loaded.command}` as {path} is "
-            "now; give its options, or bench search it"
-        )
-    return folder, False

@@ -1,4 +1,4 @@
-"""`bench studies`: the studies and searches that travel with the package, and one of them to be edited."""
+"""`bench studies`: list the studies and searches that the package ships, or copy one for editing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rich.console import Console
 
 from bench.errors import InputError
 
-app = typer.Typer(invoke_without_command=True, help="The studies and searches that are shipped, and what they ask.")
+app = typer.Typer(invoke_without_command=True, help="The shipped studies and searches.")
 
 
 @app.callback()
 def list_all(context: typer.Context) -> None:
-    """The studies that are shipped, with their claims, and the searches; their names go wherever a file goes."""
+    """List the shipped studies with their claims, and the searches; a name stands for a file in every command."""
     if context.invoked_subcommand:
         return
     from bench.report.tables.narrow import print_table
@@ -38,28 +38,28 @@ def list_all(context: typer.Context) -> None:
         TextTable("Searches: bench search NAME", ["name", "question"], searches),
     ):
         print_table(table, console, left=("claim", "question"))
-    console.print("`bench studies copy NAME` puts one here to be edited.", highlight=False)
+    console.print("`bench studies copy NAME` copies one here for editing.", highlight=False)
 
 
 @app.command()
 def copy(
-    name: Annotated[str, typer.Argument(help="Of a study or a search that is shipped.")],
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to.")] = Path(),
+    name: Annotated[str, typer.Argument(help="A shipped study or search.")],
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Folder to copy into.")] = Path(),
 ) -> None:
-    """Put a shipped study or search here, to be edited; what is there already stays."""
+    """Copy a shipped study or search for editing; an existing file is not overwritten."""
     from bench.study.shipped import shipped
-    from bench.study.yaml_lines import nearest
+    from bench.study.yaml_lines import suggest
 
     if name not in shipped():
-        raise InputError(f"command line: no shipped study is called {name!r}; {nearest(name, list(shipped()))}")
+        raise InputError(f"command line: no shipped study is called {name!r}; {suggest(name, list(shipped()))}")
     path = folder / f"{name}.yaml"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(shipped()[name].read_text(encoding="utf-8"))
     except FileExistsError:
-        what = f"{path}: is there already" if folder.is_dir() else f"{folder}: is not a folder"
-        raise InputError(f"{what}; name another folder, as in `bench studies copy {name} DIR`") from None
+        problem = f"{path}: is there already" if folder.is_dir() else f"{folder}: is not a folder"
+        raise InputError(f"{problem}; name another folder, as in `bench studies copy {name} DIR`") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror})") from None
     command = "search" if shipped()[name].parent.name == "search" else "run"

@@ -1,1 +1,1 @@
-"""The data room: which photographs there are, their decoded pixels, and the crops that are drawn from them."""
+"""From photographs to batches: which files there are, their decoded pixels, the crops, and the tasks."""

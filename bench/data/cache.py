@@ -1,4 +1,4 @@
-"""Decodes every image once into uint8 pixels on disk, addressed by content, and opens them as a memory map."""
+"""The cache of decoded pixels: every image is decoded once, stored by content, and opened as a memory map."""
 
 from __future__ import annotations
 
@@ -21,47 +21,18 @@ from PIL import UnidentifiedImageError
 
 from bench.data.copies import kin_of
 from bench.data.decode import NEAR_COPY_BITS, SUFFIXES, DecodedImage, Pixels, decode, read_regular
-from bench.data.files import ImageFile, Skipped, Split, content_hashes, unreadable
-from bench.data.shown import Profile
+from bench.data.files import ImageFile, Skipped, content_hashes, skip_unreadable
+from bench.data.photo import Level, Photo
 from bench.errors import InputError, Unreadable, printable, reading
 
 CACHE_VERSION = 2  # raise it when the same file would decode to other pixels
-OF_CONTENT = ("content", "dhash", "is_gray", "profile", "reading")  # what a Photo has of its DecodedImage
+DECODED_FIELDS = ("content", "dhash", "is_gray", "profile", "reading")  # which a Photo takes from its DecodedImage
 CHUNK = 32  # images that are decoded before they are written; bounds the memory
-
-
-class Level(NamedTuple):
-    """A photograph at one size: (height, width, 3) bytes from `offset` in the pixel file."""
-
-    scale: float
-    offset: int
-    height: int
-    width: int
-
-
-@dataclass(frozen=True)
-class Photo:
-    """A decoded photograph; `sha256` is of its file, `levels` follow data.scales and hold at least one.
-
-    The fields after them are those of a DecodedImage, but for `kin`: near copies, and near copies of those, have the
-    same number.
-    """
-
-    name: str
-    split: Split | None
-    sha256: str
-    levels: tuple[Level, ...]
-    content: str
-    dhash: int | None
-    is_gray: bool
-    profile: Profile
-    reading: str
-    kin: int
 
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """What can be used of some files, sorted by sha256 and name, and one flat read-only map of all their pixels."""
+    """The usable photographs among some files, sorted by sha256 and name, and one flat read-only map of all pixels."""
 
     photos: list[Photo]
     skipped: list[Skipped]
@@ -69,12 +40,12 @@ class Decoded:
 
 
 class _Index(NamedTuple):
-    """A cache entry: what is known of the files with these bytes, whatever they are called."""
+    """A cache entry: what is known of files with certain bytes, whatever their names."""
 
     photos: dict[str, dict[str, Any]]
-    """sha256 -> the fields of Photo that the bytes decide."""
+    """sha256 -> the fields of Photo that follow from the bytes."""
     skipped: dict[str, str]
-    """sha256 -> the reason."""
+    """sha256 -> the reason why the file is skipped."""
     pixels: Pixels
 
 
@@ -86,18 +57,18 @@ def cache_root() -> Path:
 
 
 def open_decoded(files: Sequence[ImageFile], image_size: int, scales: Sequence[float]) -> Decoded:
-    """The photographs in some files, from the cache, or built into it; what cannot be read or is too small is skipped.
+    """The photographs in some files, decoded into the cache where they are not in it; unusable files are skipped.
 
     Raises InputError where the cache cannot be written, or an image changes while it is read; Unreadable where a read
-    fails for the moment, for without that file this would be another data set.
+    fails for the moment, because without that file the data set would be another one.
     """
     hashes = content_hashes(files)
     paths = {sha256: file.path for file, sha256 in zip(files, hashes, strict=True) if isinstance(sha256, str)}
-    index = _indexed(dict(sorted(paths.items())), image_size, scales)
+    index = _load_or_build(dict(sorted(paths.items())), image_size, scales)
     photos, skipped = [], []
     for file, sha256 in zip(files, hashes, strict=True):
         if isinstance(sha256, OSError):
-            skipped.append(unreadable(file, sha256))
+            skipped.append(skip_unreadable(file, sha256))
         elif sha256 in index.skipped:
             skipped.append(Skipped(file.name, index.skipped[sha256]))
         else:
@@ -105,30 +76,32 @@ def open_decoded(files: Sequence[ImageFile], image_size: int, scales: Sequence[f
     return Decoded(sorted(photos, key=lambda p: (p.sha256, p.name)), skipped, index.pixels)
 
 
-def _indexed(paths: dict[str, Path], image_size: int, scales: Sequence[float]) -> _Index:
-    """The entry of these contents; paths: sha256 -> a file with that content. Raises InputError."""
-    decoder = [CACHE_VERSION, PIL.__version__, sorted(SUFFIXES), NEAR_COPY_BITS]  # plug-ins add suffixes
+def _load_or_build(paths: dict[str, Path], image_size: int, scales: Sequence[float]) -> _Index:
+    """The cache entry of some contents; paths: sha256 -> a file with that content. Raises InputError."""
+    decoder = [CACHE_VERSION, PIL.__version__, sorted(SUFFIXES), NEAR_COPY_BITS]  # plug-ins of Pillow add suffixes
     identity = [decoder, image_size, list(scales), list(paths)]
     folder = cache_root() / "data" / hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
     index = _load(folder, paths)
     if index is None:
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(folder.with_suffix(".lock")):  # a second process waits, then finds it done
+            with FileLock(folder.with_suffix(".lock")):  # a second process waits, and then loads what the first built
                 index = _load(folder, paths) or _build(folder, paths, image_size, scales)
         except Unreadable:
             raise
         except OSError as error:
             raise InputError(
-                f"cannot write the cache folder {cache_root()} ({error}); "
+                f"the cache folder {cache_root()} cannot be written ({error}); "
                 "make room there, or set BENCH_CACHE to a folder that can be written"
             ) from error
     return index
 
 
 def _load(folder: Path, paths: Iterable[str]) -> _Index | None:
-    """A cache entry, or None where there is none or it is damaged. Raises Unreadable: what cannot be read now is no
-    damage, and not to be built anew."""
+    """A cache entry; None where there is none, or it is damaged.
+
+    Raises Unreadable: an entry that cannot be read for the moment is not damaged, and must not be built again.
+    """
     try:
         with reading(folder):
             index = json.loads((folder / "index.json").read_text())
@@ -153,9 +126,9 @@ def _load(folder: Path, paths: Iterable[str]) -> _Index | None:
 
 
 def _build(folder: Path, paths: dict[str, Path], image_size: int, scales: Sequence[float]) -> _Index:
-    """Decode all files into a sibling folder and move it into place; the caller holds the lock."""
+    """Decode all files into a sibling folder and move it into place. The caller holds the lock."""
     building = folder.with_suffix(".partial")
-    for stale in (building, folder):  # of a build that was killed; damaged
+    for stale in (building, folder):  # the rest of a build that was killed; a damaged entry
         if stale.exists():
             shutil.rmtree(stale)
     building.mkdir()
@@ -166,12 +139,12 @@ def _build(folder: Path, paths: dict[str, Path], image_size: int, scales: Sequen
         shutil.rmtree(building, ignore_errors=True)
     built = _load(folder, paths)
     if built is None:
-        raise OSError(f"{folder} reads back differently from what was written")
+        raise OSError(f"{folder} does not read back as it was written")
     return built
 
 
 def _write(building: Path, paths: dict[str, Path], image_size: int, scales: Sequence[float]) -> None:
-    """pixels.bin and index.json of all files, in their order, a chunk of images in memory at a time."""
+    """Write pixels.bin and index.json of all files in their order, with a chunk of images in memory at a time."""
     photos: dict[str, dict[str, Any]] = {}
     skipped, offset, entries = {}, 0, list(paths.items())
     decode_entry = partial(_decode_entry, image_size=image_size, scales=scales)
@@ -180,7 +153,7 @@ def _write(building: Path, paths: dict[str, Path], image_size: int, scales: Sequ
         ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool,
         (building / "pixels.bin").open("wb") as file,
     ):
-        warnings.simplefilter("ignore")  # Pillow's, about odd metadata
+        warnings.simplefilter("ignore")  # Pillow warns of odd metadata
         for start in range(0, len(entries), CHUNK):
             chunk = entries[start : start + CHUNK]
             for (sha256, _), decoded in zip(chunk, pool.map(decode_entry, chunk), strict=True):
@@ -191,17 +164,16 @@ def _write(building: Path, paths: dict[str, Path], image_size: int, scales: Sequ
                 for scale, pixels in decoded.levels:
                     levels.append(Level(scale, offset, pixels.shape[0], pixels.shape[1]))
                     offset += file.write(pixels.tobytes())
-                known = {name: getattr(decoded, name) for name in OF_CONTENT}
-                photos[sha256] = {"levels": levels, **known}
+                photos[sha256] = {"levels": levels, **{name: getattr(decoded, name) for name in DECODED_FIELDS}}
         file.flush()
-        os.fsync(file.fileno())  # else a power cut could leave zeros of the right length
+        os.fsync(file.fileno())  # otherwise a power cut could leave zeros of the right length
     for photo, kin in zip(photos.values(), kin_of([p["dhash"] for p in photos.values()]), strict=True):
         photo["kin"] = kin
     (building / "index.json").write_text(json.dumps({"photos": photos, "skipped": skipped}))
 
 
 def _decode_entry(entry: tuple[str, Path], image_size: int, scales: Sequence[float]) -> DecodedImage | str:
-    """A file's image, or the reason to skip it. Raises InputError where its content is no longer the hashed one."""
+    """A file's image, or the reason to skip it. Raises InputError where its content has changed since it was hashed."""
     sha256, path = entry
     try:
         data = read_regular(path)
@@ -211,9 +183,9 @@ def _decode_entry(entry: tuple[str, Path], image_size: int, scales: Sequence[flo
         raise InputError(f"{path} changed while it was being decoded; run again")
     try:
         return decode(data, image_size, scales)
-    except MemoryError:  # says nothing about the file
+    except MemoryError:  # the machine's fault, not the file's
         raise
-    except UnidentifiedImageError:  # its own message holds a memory address
+    except UnidentifiedImageError:  # whose message holds a memory address
         return "not an image that Pillow can read"
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
         return printable(" ".join(str(error).split())) or type(error).__name__

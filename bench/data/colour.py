@@ -10,7 +10,7 @@ AB_RANGE = 110.0  # sRGB reaches a in [-86, 98] and b in [-108, 94]
 
 def split_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
     """rgb: (B, 3, H, W) in [0, 1] -> lightness (B, 1, H, W) in [-1, 1] and ab (B, 2, H, W) in [-1, 1]."""
-    from kornia.color import rgb_to_lab  # kornia takes a while, and a run can do its first steps without it
+    from kornia.color import rgb_to_lab  # slow to import, and a run can do its first steps without it
 
     with torch.autocast(rgb.device.type, enabled=False):
         lab = rgb_to_lab(rgb.float())
@@ -18,7 +18,7 @@ def split_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def join_lab(lightness: Tensor, ab: Tensor) -> Tensor:
-    """Undo `split_lab`; colours outside sRGB are clipped to [0, 1]."""
+    """The inverse of `split_lab`: (B, 3, H, W); colours outside sRGB are clipped to [0, 1]."""
     from kornia.color import lab_to_rgb
 
     with torch.autocast(ab.device.type, enabled=False):

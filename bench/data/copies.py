@@ -1,24 +1,22 @@
-"""Images that are copies of others: the same pixels whatever the encoding, and nearly the same ones by their dHash."""
+"""Copies among images: the same pixels in any encoding, and near copies by their dHash."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from bench.data.decode import NEAR_COPY_BITS
 from bench.data.files import Skipped
+from bench.data.photo import Photo
 
-if TYPE_CHECKING:
-    from bench.data.cache import Photo
-
-BLOCK = 1 << 20  # pairs of hashes that are compared at once; bounds the memory
+BLOCK = 1 << 20  # pairs of hashes that are compared at a time; bounds the memory
 
 
 class NearCopy(NamedTuple):
-    """A train image, and the one in val that is most like it."""
+    """The names of a train image and of the val image that is nearest to it."""
 
     train: str
     val: str
@@ -27,9 +25,10 @@ class NearCopy(NamedTuple):
 def without_copies(
     train: Sequence[Photo], val: Sequence[Photo], listed: Container[str]
 ) -> tuple[list[Photo], list[Photo], list[Skipped]]:
-    """What is left when each content counts once, in their order: in val where it is in both, else the first.
+    """Train and val with each content once, in their order, and the copies that are skipped.
 
-    Of copies in one split, one stays that is `listed`, as those are whose photograph is known.
+    A content of both splits stays in val. Of copies in one split the first stays, and before it one that is `listed`,
+    since the photograph of those is known.
     """
     skipped: list[Skipped] = []
     in_val = _first_of_each(val, listed)
@@ -38,49 +37,49 @@ def without_copies(
             skipped.append(Skipped(photo.name, f"the same content is in val (as {first.name})"))
     rest = [photo for photo in train if photo.content not in in_val]
     in_train = _first_of_each(rest, listed)
-    left = []
+    kept = []
     for photos, firsts in ((rest, in_train), (val, in_val)):
-        left.append([photo for photo in photos if firsts[photo.content] is photo])
+        kept.append([photo for photo in photos if firsts[photo.content] is photo])
         skipped += [
             Skipped(photo.name, f"the same content as another image (as {first.name})")
             for photo in photos
             if (first := firsts[photo.content]) is not photo
         ]
-    return left[0], left[1], skipped
+    return kept[0], kept[1], skipped
 
 
 def _first_of_each(photos: Sequence[Photo], listed: Container[str]) -> dict[str, Photo]:
     """Content -> the image that stays."""
-    found: dict[str, Photo] = {}
+    first: dict[str, Photo] = {}
     for photo in sorted(photos, key=lambda photo: photo.name not in listed):
-        found.setdefault(photo.content, photo)
-    return found
+        first.setdefault(photo.content, photo)
+    return first
 
 
 def near_copies(train: Sequence[Photo], val: Sequence[Photo]) -> list[NearCopy]:
-    """Each train image that is nearly one in val, beside the one that is nearest."""
+    """Each train image that is a near copy of one in val, with the nearest one."""
     kin = {photo.kin for photo in val if photo.dhash is not None}
     train = [photo for photo in train if photo.dhash is not None and photo.kin in kin]
     kin = {photo.kin for photo in train}
     val = [photo for photo in val if photo.dhash is not None and photo.kin in kin]
-    found = nearest(_hashes(train), _hashes(val))
-    return [NearCopy(train[row].name, val[column].name) for row, column in found]
+    pairs = nearest_pairs(_hashes(train), _hashes(val))
+    return [NearCopy(train[row].name, val[column].name) for row, column in pairs]
 
 
-def nearest(left: npt.NDArray[np.uint64], right: npt.NDArray[np.uint64]) -> list[tuple[int, int]]:
-    """Of each hash in `left` that is within NEAR_COPY_BITS of one in `right`, its place and that of the nearest."""
-    found: list[tuple[int, int]] = []
+def nearest_pairs(left: npt.NDArray[np.uint64], right: npt.NDArray[np.uint64]) -> list[tuple[int, int]]:
+    """(index in left, index of the nearest in right), where the two differ in at most NEAR_COPY_BITS bits."""
+    pairs: list[tuple[int, int]] = []
     rows = max(1, BLOCK // max(1, len(right)))
     for start in range(0, len(left) if len(right) else 0, rows):
         distance = np.bitwise_count(left[start : start + rows, None] ^ right)
         column = distance.argmin(1)
         near = np.flatnonzero(distance[np.arange(len(column)), column] <= NEAR_COPY_BITS)
-        found += zip((start + near).tolist(), column[near].tolist(), strict=True)
-    return found
+        pairs += zip((start + near).tolist(), column[near].tolist(), strict=True)
+    return pairs
 
 
 def kin_of(hashes: Sequence[int | None]) -> list[int]:
-    """A number for each image: images that are near copies, directly or by way of others, have the same."""
+    """The number of each image's family: near copies, directly or by way of others, have the same number."""
     label = np.arange(len(hashes))
     known = np.array([place for place, value in enumerate(hashes) if value is not None], np.int64)
     values = np.array([value for value in hashes if value is not None], np.uint64)

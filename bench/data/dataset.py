@@ -1,4 +1,4 @@
-"""The photographs of a run: opened, subset, fingerprinted, and cut into training batches and validation crops."""
+"""A data set: its photographs, split and fingerprint, and the training and validation crops that are cut from them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.config import DataConfig
-from bench.data.cache import Decoded, Level, Photo, open_decoded
+from bench.data.cache import Decoded, open_decoded
 from bench.data.copies import NearCopy, near_copies, without_copies
 from bench.data.decode import Pixels
-from bench.data.files import Skipped, spelled
-from bench.data.sources import Source, open_source, wanted
-from bench.data.split import half, split_by_content, subset
+from bench.data.files import Skipped, printable_path
+from bench.data.photo import Level, Photo
+from bench.data.sources import Source, open_source, resolve_count
+from bench.data.split import draw_subset, scored_half, split_by_content
 from bench.errors import InputError
 
-FIRST = 10  # of a list that are described one by one
-TRAIN_STREAM = 1  # keeps the crops' random numbers apart from others that are drawn from (seed, step)
+MAX_DESCRIBED = 10  # entries of a list that a description shows
+TRAIN_STREAM = 1  # tells the random numbers of crops from others with the same seed and step
 
 
 class _LevelTable(NamedTuple):
-    """The levels of all of train in one list; photograph p owns the `owned[p]` of them from `first[p]` on."""
+    """The levels of all train photographs in one list; photograph p owns `owned[p]` of them, from `first[p]` on."""
 
     levels: list[Level]
     first: npt.NDArray[np.int64]
@@ -37,13 +38,14 @@ class _LevelTable(NamedTuple):
 
 
 class Crops(NamedTuple):
-    """Where the crops of a batch lie, one entry an image."""
+    """The places of the crops of a batch, one entry an image."""
 
     level: npt.NDArray[np.int64]
-    """Into Dataset.train_levels."""
+    """Index into Dataset.train_levels."""
     corner: npt.NDArray[np.int64]
-    """(B, 2): top, left."""
+    """(B, 2): top, left, in pixels."""
     mirrored: npt.NDArray[np.bool_]
+    """Whether the crop is mirrored left to right."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,15 +55,16 @@ class Dataset:
     name: str
     image_size: int
     fingerprint: str
-    """16 hex digits over the split and content of the photographs in use; paths and names do not matter."""
+    """16 hex digits of a hash over the splits and contents of the photographs; paths and names do not matter."""
     split_rule: str
+    """How the split was made, in words."""
     train: list[Photo]
     val: list[Photo]
     skipped: list[Skipped]
     pixels: Pixels = field(repr=False)
     source: Source = field(repr=False)
     near_copies: list[NearCopy]
-    """Train images that are nearly one in val."""
+    """Train images that are near copies of one in val."""
 
     @property
     def photographs(self) -> dict[str, str]:
@@ -94,11 +97,11 @@ class Dataset:
         photo = rng.integers(len(self.train), size=batch_size)
         drawn = table.first[photo] + rng.integers(table.owned[photo])
         corner = rng.integers(table.sides[drawn] - self.image_size + 1)
-        mirrored = (rng.random(batch_size) < 0.5) & flip  # drawn without flip too: the crops are then the same
+        mirrored = (rng.random(batch_size) < 0.5) & flip  # drawn in any case, so that flip does not change the crops
         return Crops(drawn, corner, mirrored)
 
     def cut(self, crops: Crops) -> Pixels:
-        """(B, S, S, 3), in memory of their own."""
+        """The pixels of the crops, (B, S, S, 3), copied."""
         size = self.image_size
         batch = np.empty((len(crops.level), size, size, 3), np.uint8)
         for out, level, (top, left), mirror in zip(batch, *(part.tolist() for part in crops), strict=True):
@@ -110,16 +113,12 @@ class Dataset:
                 out[:] = crop
         return batch
 
-    def train_batch(self, batch_size: int, seed: int, step: int, flip: bool) -> Pixels:
-        """(B, S, S, 3): what `draw` draws, cut."""
-        return self.cut(self.draw(batch_size, seed, step, flip))
-
     def val_crops(self, limit: int | None) -> tuple[list[str], Pixels]:
-        """Names such as `coffee@1.5x[0,1]` (scale, row, column) and (N, S, S, 3) crops; `limit` keeps the first.
+        """Names such as `coffee@1.5x[0,1]` (scale, row, column), and crops (N, S, S, 3); `limit` keeps the first ones.
 
-        Every level's centred grid of crops that do not overlap, level by level: in each, the central crop of every
-        photograph (of its first image, then of its second, where one was cut into several), then their second crops,
-        and so on, so that the first N are a broad sample.
+        Each level of a photograph is cut into a centred grid of crops that do not overlap. Their order makes the first
+        N a broad sample: level by level, first the central crop of every photograph (of its first image, then of its
+        second, where it consists of several), then their second crops, and so on.
         """
         cells = sorted(self._val_cells(), key=lambda cell: cell[:4])[:limit]
         size = self.image_size
@@ -138,8 +137,10 @@ class Dataset:
         return self.photographs.get(image, image)
 
     def _val_cells(self) -> Iterator[tuple[int, int, int, int, int, int]]:
-        """(level, rank in the grid, turn of the image among its photograph's, image, row, column) of every crop; the
-        central one has rank 0."""
+        """(level, rank in the grid, index among the photograph's images, image, row, column) of every crop.
+
+        The central crop of a grid has rank 0.
+        """
         turns: Counter[str] = Counter()
         for p, photo in enumerate(self.val):
             photograph = self.photographs.get(photo.name, photo.name)
@@ -153,7 +154,7 @@ class Dataset:
                     yield index, rank, turn, p, r, c
 
     def describe(self) -> dict[str, object]:
-        """What the data are, in plain values; of what may be long the first ten."""
+        """The data set in plain values; lists that may be long are cut to their first ten entries."""
         used = self.train + self.val
         return {
             "name": self.name,
@@ -169,15 +170,15 @@ class Dataset:
             "profiles": {word: sum(photo.profile == word for photo in used) for word in ("converted", "broken")},
             "skipped": len(self.skipped),
             "skipped_by_reason": dict(Counter(skipped.kind for skipped in self.skipped).most_common()),
-            "skipped_first": [{"name": s.name, "reason": s.reason} for s in self.skipped[:FIRST]],
-            "left_out": dict(Counter(self.source.left_out).most_common(FIRST)),
+            "skipped_first": [{"name": s.name, "reason": s.reason} for s in self.skipped[:MAX_DESCRIBED]],
+            "left_out": dict(Counter(self.source.left_out).most_common(MAX_DESCRIBED)),
             "left_out_places": len(self.source.left_out),
             "left_out_images": sum(self.source.left_out.values()),
             "near_copies": len(self.near_copies),
-            "near_copies_first": [copy._asdict() for copy in self.near_copies[:FIRST]],
+            "near_copies_first": [copy._asdict() for copy in self.near_copies[:MAX_DESCRIBED]],
             "not_in_manifest": self.source.not_listed,
             "only_in_manifest": len(self.source.unmatched),
-            "only_in_manifest_first": self.source.unmatched[:FIRST],
+            "only_in_manifest_first": self.source.unmatched[:MAX_DESCRIBED],
         }
 
     def _count_photographs(self, photos: list[Photo]) -> int:
@@ -185,9 +186,9 @@ class Dataset:
 
 
 def open_dataset(config: DataConfig) -> Dataset:
-    """The data of a config, decoded on first use. Raises InputError where an image is missing, or the cache fails.
+    """The data set of a config, decoded on first use. Raises InputError where it is not usable, or the cache fails.
 
-    What cannot be used is left out first; then what is left is split, so that a damaged file takes no one's place.
+    Unusable files are left out before the split, so that a damaged file does not take a place in it.
     """
     source = open_source(config)
     decoded = open_decoded(source.files, config.image_size, config.scales)
@@ -197,18 +198,19 @@ def open_dataset(config: DataConfig) -> Dataset:
     if config.skip_gray:
         skipped += [Skipped(photo.name, "gray (data.skip_gray)") for photo in train if photo.is_gray]
         train = [photo for photo in train if not photo.is_gray]
-    skipped.sort(key=lambda one: (one.name, one.reason))
+    skipped.sort(key=lambda file: (file.name, file.reason))
     for split, photos in (("train", train), ("val", val)):
         if not photos:
             raise InputError(_nothing_left(config, f"no {split} image is left", skipped))
     if config.score_on != "all":
-        val = half(val, config, source.photographs)
+        val = scored_half(val, config, source.photographs)
         rule += f"; scored on one half of the others, the {config.score_on} half"
-    if config.train_images is not None and config.name != "places365":  # which draws from its list of files
-        train = subset(train, wanted(config.train_images, len(train)), config.subset_seed, source.photographs)
+    if config.train_images is not None and config.name != "places365":  # it draws from its list of files
+        count = resolve_count(config.train_images, len(train))
+        train = draw_subset(train, count, config.subset_seed, source.photographs)
         rule += f"; {len(train)} train images drawn with subset_seed {config.subset_seed}"
     return Dataset(
-        name=name_of(config),
+        name=dataset_name(config),
         image_size=config.image_size,
         fingerprint=_fingerprint(train, val),
         split_rule=rule,
@@ -222,26 +224,25 @@ def open_dataset(config: DataConfig) -> Dataset:
 
 
 def _split(config: DataConfig, source: Source, decoded: Decoded) -> tuple[list[Photo], list[Photo], str]:
-    """The photos of train and val, sorted by content, and the rule. Raises InputError where there are not both."""
+    """The photos of train and val, sorted by content, and the rule. Raises InputError where one would be empty."""
     if source.split_rule is not None:
         train, val = ([photo for photo in decoded.photos if photo.split == split] for split in ("train", "val"))
-        return train, val, source.split_rule + _of_manifest(source)
-    found = split_by_content(decoded.photos, source.photographs)
-    if found is None:
-        usable, all_of_them = len(decoded.photos), len(source.files)
-        few = f"the {usable} usable images of {all_of_them} are of one photograph or all alike"
-        few = few if usable > 1 else f"{usable or 'none'} of the {all_of_them} images can be used"
-        raise InputError(
-            _nothing_left(config, f"{few}, and train and val need one each", source.skipped + decoded.skipped)
-        )
-    what = f"by photograph, as {source.manifest} says" if source.manifest else "by content"
-    kept = ", and near copies share a split" if found.moved_near_copies else ""
-    rule = f"{what}: sorted by sha256, the first tenth (at least one) is val{kept}"
-    return found.train, found.val, rule + _of_manifest(source)
+        return train, val, source.split_rule + _manifest_rule(source)
+    split = split_by_content(decoded.photos, source.photographs)
+    if split is None:
+        usable, total = len(decoded.photos), len(source.files)
+        problem = f"the {usable} usable images of {total} are of one photograph or all alike"
+        problem = problem if usable > 1 else f"{usable or 'none'} of the {total} images can be used"
+        skipped = source.skipped + decoded.skipped
+        raise InputError(_nothing_left(config, f"{problem}, and train and val need one each", skipped))
+    unit = f"by photograph, as {source.manifest} says" if source.manifest else "by content"
+    families = ", and near copies share a split" if split.moved_near_copies else ""
+    rule = f"{unit}: sorted by sha256, the first tenth (at least one) is val{families}"
+    return split.train, split.val, rule + _manifest_rule(source)
 
 
-def _of_manifest(source: Source) -> str:
-    """Where a manifest does not list what is there, in words."""
+def _manifest_rule(source: Source) -> str:
+    """The images that a manifest does not list, in words."""
     if not source.not_listed:
         return ""
     listed = len(source.files) - source.not_listed
@@ -249,7 +250,7 @@ def _of_manifest(source: Source) -> str:
 
 
 def _fingerprint(train: list[Photo], val: list[Photo]) -> str:
-    # what the bytes are read as counts only where that changed, so that all other ids stay what they were
+    # A file's bytes do not say how they are read: conversions beyond Pillow's own make other pixels of the same bytes.
     used = sorted(
         (split, photo.sha256, *([photo.reading] if photo.reading else []))
         for split, photos in (("train", train), ("val", val))
@@ -258,17 +259,18 @@ def _fingerprint(train: list[Photo], val: list[Photo]) -> str:
     return hashlib.sha256(repr(used).encode()).hexdigest()[:16]
 
 
-def name_of(config: DataConfig) -> str:
-    """`folder` and the folder's own name, also where it is given as `.` or `..`."""
+def dataset_name(config: DataConfig) -> str:
+    """The data set's name; for a folder `folder NAME`, also where its path is `.` or `..`."""
     if config.name != "folder" or not config.path:
         return config.name
     folder = os.path.abspath(os.path.expanduser(config.path))
-    return f"folder {spelled(os.path.basename(folder) or folder)}"
+    return f"folder {printable_path(os.path.basename(folder) or folder)}"
 
 
-def _nothing_left(config: DataConfig, what: str, skipped: list[Skipped]) -> str:
+def _nothing_left(config: DataConfig, problem: str, skipped: list[Skipped]) -> str:
+    """The message for a split without images."""
     first = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3])
     more = f"; and {len(skipped) - 3} more" if len(skipped) > 3 else ""
-    were = f"; skipped: {len(skipped)} ({first}{more})" if skipped else ""
+    skips = f"; skipped: {len(skipped)} ({first}{more})" if skipped else ""
     where = f"data.path (--data) {config.path}" if config.path else f"data.name {config.name}"
-    return f"{where}: {what}{were}; add larger or readable images, or lower data.image_size"
+    return f"{where}: {problem}{skips}; add larger or readable images, or lower data.image_size"

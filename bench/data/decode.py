@@ -1,4 +1,4 @@
-"""One image file's bytes to upright 8-bit RGB, as a viewer shows it, at each size that crops are cut from."""
+"""An image file's bytes decoded to upright 8-bit RGB, as a viewer shows it, at each size that crops are cut from."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ from bench.data.likeness import content_hash, dhash, is_gray
 from bench.data.shown import Profile, as_shown
 
 for _plugin in ("pillow_heif.HeifImagePlugin", "pillow_jxl"):
-    with suppress(ImportError):  # where it is installed, it makes its formats known to Pillow
+    with suppress(ImportError):  # an installed plug-in registers its formats with Pillow on import
         importlib.import_module(_plugin)
 
 Pixels = npt.NDArray[np.uint8]
 MAX_PIXELS = 300_000_000
-"""The most that an image may have; phones make 108 and 200 million."""
+"""The largest size of an image; phones make 108 and 200 million pixels."""
 PIXELS_AT_ONCE = 100_000_000
-"""How many all threads decode at a time, about 12 bytes each; an image of more is decoded alone."""
+"""Pixels that all threads together decode at a time, at about 12 bytes each; a larger image is decoded alone."""
 NEAR_COPY_BITS = 6
 """Two images whose `dhash` differ in no more bits are near copies.
 
 Of 374 crops from 197 photographs, 99% of the copies at half the size and JPEG quality 60 differ in at most 6 bits, and
 so do those without their outer 2 pixels. Crops of two photographs differ in at least 10."""
 
-NO_PHOTOGRAPHS = {
-    *("EPS", "PDF", "WMF"),  # documents and drawings: they have no pixels of their own
+NOT_PHOTOGRAPHS = {
+    *("EPS", "PDF", "WMF"),  # documents and drawings, which have no pixels of their own
     *("CUR", "ICNS", "ICO", "XBM", "XPM"),  # icons and cursors
     *("FLI", "MPEG"),  # films
-    *("BUFR", "FITS", "GRIB", "HDF5"),  # measurements, in no unit that can be shown
+    *("BUFR", "FITS", "GRIB", "HDF5"),  # measurements, whose unit cannot be shown
     *("BLP", "DDS", "FTEX", "GBR"),  # textures and brushes
-    *("IM", "IPTC", "MSP"),  # Pillow's own, which it gives up; a wrapper; a drawing program's black and white
+    *("IM", "IPTC", "MSP"),  # Pillow's own, which is deprecated; a wrapper; black-and-white drawings
 }
 SUFFIXES = {
     suffix
     for suffix, format in Image.registered_extensions().items()
-    if (format in Image.OPEN or format == "MPO") and format not in NO_PHOTOGRAPHS
+    if (format in Image.OPEN or format == "MPO") and format not in NOT_PHOTOGRAPHS
 }
-"""Of the files that can be images here, in lower case, with the dot: what Pillow opens, but for NO_PHOTOGRAPHS. MPO, of
-two views, is opened as JPEG."""
-FORMATS = [format for format in Image.ID if format != "EPS"]  # which Pillow would have Ghostscript run
+"""Suffixes of image files, in lower case and with the dot: those that Pillow opens, without NOT_PHOTOGRAPHS. An MPO
+file, which holds two views, is opened as JPEG."""
+FORMATS = [format for format in Image.ID if format != "EPS"]  # Pillow hands EPS, a program, to Ghostscript
 
 _HEIC = "HEIC needs the plug-in pillow-heif (`pip install pillow-heif`)"
 _JXL = "JPEG XL needs the plug-in pillow-jxl-plugin (`pip install pillow-jxl-plugin`)"
@@ -73,33 +73,33 @@ UNDECODABLE = {
     }.items()
     if suffix not in SUFFIXES
 }
-"""Suffix -> why files that have it, which are images too, cannot be decoded here."""
+"""Suffix -> the reason why such images cannot be decoded here."""
 
-# Pillow's own limit warns, raises at twice as much, and is of the whole process. The limit here is MAX_PIXELS, which
-# `decode` checks before any pixel is decoded. It is lifted once, on import, as to set it around each call would race.
+# Pillow's own limit holds for the whole process: it warns, and raises at twice as much. `decode` checks MAX_PIXELS
+# before any pixel is decoded instead. Pillow's limit is lifted once, on import: around each call, threads would race.
 Image.MAX_IMAGE_PIXELS = None
-PngImagePlugin.MAX_TEXT_CHUNK = 1 << 24  # unpacked; of 1 MiB, which is Pillow's, a scanner's profile can be more
+PngImagePlugin.MAX_TEXT_CHUNK = 1 << 24  # bytes when unpacked; a scanner's profile can exceed Pillow's 1 MiB
 
 
 @dataclass(frozen=True, eq=False)
 class DecodedImage:
-    """The pixels of one file, and what is known of them."""
+    """The pixels of a file, and properties of its content."""
 
     levels: list[tuple[float, Pixels]]
-    """(scale, (height, width, 3) RGB), one for each size that the image has; never enlarged."""
+    """(scale, RGB pixels (height, width, 3)) for each size that the image is large enough for; none is enlarged."""
     content: str
     """SHA-256 of the full-size upright pixels and their shape: equal for two encodings of the same pixels."""
     dhash: int | None
-    """64-bit difference hash: near copies differ in at most NEAR_COPY_BITS. None: too flat for it to say anything."""
+    """64-bit difference hash: near copies differ in at most NEAR_COPY_BITS; None where the image is too flat for it."""
     is_gray: bool
-    """Whether it has no colour worth speaking of."""
+    """Whether it has next to no colour, as `likeness.is_gray` defines it."""
     profile: Profile
     reading: str
-    """What makes these other pixels than the first version of the decoder gave, joined by +; empty: nothing does."""
+    """The conversions beyond Pillow's own, joined by +: 12 bits, negative, transparency, icc."""
 
 
 def decode(data: bytes, image_size: int, scales: Sequence[float]) -> DecodedImage:
-    """The image at each scale whose short side it has; the first one of an animation or of several pages.
+    """The image at each scale that it is large enough for; of an animation or several pages, the first image.
 
     Raises ValueError where the image is smaller than every level, or larger than MAX_PIXELS, before it is decoded; and
     whatever Pillow raises on a damaged file.
@@ -125,7 +125,7 @@ def _opened(data: bytes) -> Image.Image:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
         if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"):
-            raise ValueError(_HEIC) from None  # often under the name of a JPEG
+            raise ValueError(_HEIC) from None  # phones often name such a file .jpg
         raise
 
 
@@ -146,7 +146,7 @@ _decoding: list[int] = []
 
 @contextmanager
 def _room_for(pixels: int) -> Iterator[None]:
-    """Waits until the images that other threads decode leave room for one of so many pixels."""
+    """Wait until the images that other threads decode leave room for one of so many pixels."""
     with _turn:
         _turn.wait_for(lambda: not _decoding or sum(_decoding) + pixels <= PIXELS_AT_ONCE)
         _decoding.append(pixels)
@@ -159,15 +159,13 @@ def _room_for(pixels: int) -> Iterator[None]:
 
 
 def open_regular(path: Path) -> io.BufferedReader:
-    """The file opened for reading, links followed. Raises OSError, also where it is a pipe, a socket or a device.
-
-    What was opened is looked at too: the path may lead elsewhere by then. Nothing waits for the other end of a pipe.
-    """
-    no_waiting = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # the second is Windows'
-    _check_regular(os.stat(path), path)  # first: opening a device can already do something
-    file = os.fdopen(os.open(path, os.O_RDONLY | no_waiting), "rb")
+    """The file opened for reading; links are followed. Raises OSError, also for a pipe, a socket or a device."""
+    _check_regular(os.stat(path), path)  # before opening, which can already act on a device
+    # Without O_NONBLOCK, opening a pipe would wait for its other end. O_BINARY exists on Windows only.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    file = os.fdopen(os.open(path, flags), "rb")
     try:
-        _check_regular(os.fstat(file.fileno()), path)
+        _check_regular(os.fstat(file.fileno()), path)  # the path may have come to mean another file meanwhile
     except OSError:
         file.close()
         raise
@@ -175,11 +173,11 @@ def open_regular(path: Path) -> io.BufferedReader:
 
 
 def read_regular(path: Path) -> bytes:
-    """All bytes of a file that `open_regular` opens. Raises OSError."""
+    """The bytes of a regular file. Raises OSError."""
     with open_regular(path) as file:
         return file.read()
 
 
-def _check_regular(found: os.stat_result, path: Path) -> None:
-    if not stat.S_ISREG(found.st_mode):
+def _check_regular(status: os.stat_result, path: Path) -> None:
+    if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "not a regular file", str(path))

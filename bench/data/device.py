@@ -1,4 +1,4 @@
-"""What goes from the host to the device: small arrays every step, the train photographs once, to be cut there."""
+"""Copies from the host to the device: small arrays at every step, the train photographs once, to be cut there."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch import Tensor
 from bench.data.dataset import Crops, Dataset
 from bench.data.decode import Pixels
 
-SHARE = 0.25  # of the device's free memory that photographs may take
-PIECE = 1 << 26  # bytes that are copied at a time, and up to a level more
+MEMORY_SHARE = 0.25  # of the device's free memory, which the photographs may take
+PIECE = 1 << 26  # bytes that are copied at a time; the last level may exceed them
 
 
 def upload(array: npt.NDArray[Any], device: torch.device) -> Tensor:
@@ -23,17 +23,17 @@ def upload(array: npt.NDArray[Any], device: torch.device) -> Tensor:
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
-class Photographs:
+class PhotographsOnDevice:
     """The train photographs of a data set as uint8 pixels in the device's memory."""
 
     def __init__(self, dataset: Dataset, device: torch.device) -> None:
         self.size, self.device = dataset.image_size, device
         sizes = _sizes(dataset)
         self.pixels = torch.empty(int(sizes.sum()), dtype=torch.uint8, device=device)
-        at = 0
+        offset = 0
         for piece in _pieces(dataset):
-            self.pixels[at : at + len(piece)] = torch.from_numpy(piece)
-            at += len(piece)
+            self.pixels[offset : offset + len(piece)] = torch.from_numpy(piece)
+            offset += len(piece)
         self._start = (np.cumsum(sizes) - sizes) // 3
         self._width = np.array([level.width for level in dataset.train_levels])
 
@@ -47,9 +47,9 @@ class Photographs:
         return self.pixels.view(-1, 3)[start + along[:, None] * width + columns]
 
 
-def fit(dataset: Dataset, device: torch.device) -> bool:
+def fits_on_device(dataset: Dataset, device: torch.device) -> bool:
     """Whether the train photographs may lie in the memory of a CUDA device."""
-    return int(_sizes(dataset).sum()) <= SHARE * torch.cuda.mem_get_info(device)[0]
+    return int(_sizes(dataset).sum()) <= MEMORY_SHARE * torch.cuda.mem_get_info(device)[0]
 
 
 def _sizes(dataset: Dataset) -> npt.NDArray[np.int64]:
@@ -58,7 +58,7 @@ def _sizes(dataset: Dataset) -> npt.NDArray[np.int64]:
 
 
 def _pieces(dataset: Dataset) -> Iterator[Pixels]:
-    """The pixels of all these levels, one after the other, some levels at a time."""
+    """The pixels of all levels, one after the other, in pieces of about PIECE bytes."""
     held: list[Pixels] = []
     size = 0
     for level in dataset.train_levels:

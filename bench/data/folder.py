@@ -1,4 +1,4 @@
-"""Any folder of images as a data set: its files, and the split and the photographs that its maker declared."""
+"""A folder of images as a data set: its files, and the split and photographs that its maker declares."""
 
 from __future__ import annotations
 
@@ -10,54 +10,57 @@ from pathlib import Path
 from bench.config import DataConfig
 from bench.data.files import ImageFile, Split
 from bench.data.manifest import Manifest, read_manifest
-from bench.data.sources import Source, root_of
+from bench.data.sources import Source, expand_root
 from bench.data.split_folders import SplitFolders, check_deeper, find_split, role_of
-from bench.data.walk import Found, images_below
+from bench.data.walk import FolderImages, find_images
 from bench.errors import InputError
 
 BESIDE = "beside the folders of the split"
 
 
 def folder(config: DataConfig) -> Source:
-    """Every image below `config.path`: in the split of its folders, else of its manifest, else with none. Raises
-    InputError."""
+    """Every image below `config.path`, in the split of the folders, else of the manifest, else without a split.
+
+    Raises InputError.
+    """
     if config.path is None:
-        raise InputError("data.path is not set, and data.name folder needs it; give the folder with --data PATH")
-    root = root_of(config.path)
+        raise InputError("data.path is not set, but data.name folder needs it; give the folder with --data PATH")
+    root = expand_root(config.path)
     if not root.is_dir():
-        wrong = "is not a folder" if root.exists() else "does not exist"
-        raise InputError(f"data.path (--data): {root} {wrong}; give a folder of images")
+        problem = "is not a folder" if root.exists() else "does not exist"
+        raise InputError(f"data.path (--data): {root} {problem}; give a folder of images")
     try:
-        given = find_split(root)
+        split_folders = find_split(root)
     except OSError as error:
         raise InputError(f"data.path (--data): {root} cannot be listed ({error.strerror})") from None
-    return _unsplit(root) if given is None else _split_by_folders(root, given)
+    return _without_split_folders(root) if split_folders is None else _split_by_folders(root, split_folders)
 
 
-def _unsplit(root: Path) -> Source:
-    found = images_below(root, root)
+def _without_split_folders(root: Path) -> Source:
+    found = find_images(root, root)
     check_deeper(root, found.files)
     manifest = read_manifest(root, found.files + found.undecodable, found.manifests)
     if manifest and any(row.split for row in manifest.rows.values()):
-        return _split_by_column(root, found, manifest)
+        return _split_by_column(found, manifest)
     if len(found.files) < 2:
-        have = f"only one image ({found.files[0].name})" if found.files else "no image"
+        count = f"only one image ({found.files[0].name})" if found.files else "no image"
         raise InputError(
-            f"data.path (--data): {have} in {root}, and train and val need one each; add images ({_looked_for(found)})"
+            f"data.path (--data): {count} in {root}, but train and val need one each; "
+            f"add images ({_search_words(found)})"
         )
     return _source(found.files, None, found, manifest)
 
 
-def _split_by_folders(root: Path, given: SplitFolders) -> Source:
-    train, val = root / given.train, root / given.val
-    found = Found()
+def _split_by_folders(root: Path, split_folders: SplitFolders) -> Source:
+    train, val = root / split_folders.train, root / split_folders.val
+    found = FolderImages()
     parts: list[tuple[Path, Split]] = [(train, "train"), (val, "val")]
     for below, split in parts:
-        part = images_below(root, below, split)
+        part = find_images(root, below, split)
         if not part.files:
-            raise InputError(f"data.path (--data): no image in {below}; {_looked_for(part)}")
+            raise InputError(f"data.path (--data): no image in {below}; {_search_words(part)}")
         found += part
-    beside = images_below(root, root, without={os.path.realpath(train), os.path.realpath(val)})
+    beside = find_images(root, root, without={os.path.realpath(train), os.path.realpath(val)})
     everything = found + beside
     manifest = read_manifest(root, everything.files + everything.undecodable, everything.manifests)
     found.left_out += beside.left_out
@@ -67,12 +70,12 @@ def _split_by_folders(root: Path, given: SplitFolders) -> Source:
     if manifest:
         _check_folders_agree(manifest, found.files)
         _check_apart(manifest, found.files)
-    return _source(found.files, given.rule, found, manifest)
+    return _source(found.files, split_folders.rule, found, manifest)
 
 
-def _split_by_column(root: Path, found: Found, manifest: Manifest) -> Source:
-    """As the column `split` says. Raises InputError where it says nothing of an image, or something else."""
-    said: dict[str, str] = {}
+def _split_by_column(found: FolderImages, manifest: Manifest) -> Source:
+    """The split of the column `split`. Raises InputError where it is empty for an image, or holds another word."""
+    roles: dict[str, str] = {}
     for name, row in manifest.rows.items():
         role = role_of(row.split)
         if row.split and role is None:
@@ -81,18 +84,18 @@ def _split_by_column(root: Path, found: Found, manifest: Manifest) -> Source:
                 "and test; write one of them, or give the column another name"
             )
         if role is not None:
-            said[name] = role
-    if silent := [file.name for file in found.files if file.name not in said]:
+            roles[name] = role
+    if without := [file.name for file in found.files if file.name not in roles]:
         raise InputError(
-            f"data.path (--data): {manifest.path} says the split of some images, but not of {len(silent)} of the "
-            f"{len(found.files)}, such as {silent[0]}; say it of all, or give the column another name"
+            f"data.path (--data): {manifest.path} gives the split of some images, but not of {len(without)} of the "
+            f"{len(found.files)}, such as {without[0]}; give it for all, or give the column another name"
         )
-    held_out = "val" if "val" in said.values() else "test"
+    held_out = "val" if "val" in roles.values() else "test"
     splits: dict[str, Split] = {"train": "train", held_out: "val"}
-    if lacking := next((role for role in splits if role not in said.values()), None):
-        lacking = "val" if lacking == "test" else lacking
-        raise InputError(f"data.path (--data): the column split of {manifest.path} has no {lacking}; add it")
-    used = [replace(file, split=splits[said[file.name]]) for file in found.files if said[file.name] in splits]
+    if missing := next((role for role in splits if role not in roles.values()), None):
+        missing = "val" if missing == "test" else missing
+        raise InputError(f"data.path (--data): the column split of {manifest.path} has no {missing}; add it")
+    used = [replace(file, split=splits[roles[file.name]]) for file in found.files if roles[file.name] in splits]
     if len(used) < len(found.files):
         found.left_out[f"test, as {manifest.path.name} says"] = len(found.files) - len(used)
     _check_apart(manifest, used)
@@ -100,7 +103,7 @@ def _split_by_column(root: Path, found: Found, manifest: Manifest) -> Source:
     return _source(used, f"the column split of {manifest.path.name}{instead}", found, manifest)
 
 
-def _source(used: list[ImageFile], rule: str | None, found: Found, manifest: Manifest | None) -> Source:
+def _source(used: list[ImageFile], rule: str | None, found: FolderImages, manifest: Manifest | None) -> Source:
     source = Source(used, rule, left_out=dict(found.left_out), skipped=found.skipped)
     if manifest is None:
         return source
@@ -120,26 +123,26 @@ def _check_folders_agree(manifest: Manifest, used: Sequence[ImageFile]) -> None:
         role = role_of(row.split) if row else None
         if row and role and (role == "train") != (file.split == "train"):
             raise InputError(
-                f"data.path (--data): {manifest.path}: line {row.line}: {file.name} is in {row.split!r}, and lies in "
-                "another folder; move the file, or mend the column split"
+                f"data.path (--data): {manifest.path}: line {row.line}: {file.name} is in {row.split!r} by its row, "
+                "but not by its folder; move the file, or correct the column split"
             )
 
 
 def _check_apart(manifest: Manifest, used: Sequence[ImageFile]) -> None:
-    """Crops of one photograph in both splits would let validation see what was trained on."""
+    """Raise InputError where crops of one photograph are in both splits: validation would see the training data."""
     photographs = manifest.photographs
-    seen = {photographs[file.name] for file in used if file.split == "train" and file.name in photographs}
+    trained_on = {photographs[file.name] for file in used if file.split == "train" and file.name in photographs}
     for file in used:
-        if file.split == "val" and photographs.get(file.name) in seen:
+        if file.split == "val" and photographs.get(file.name) in trained_on:
             raise InputError(
-                f"data.path (--data): {manifest.path} says that {file.name} is of the photograph "
-                f"{photographs[file.name]!r}, which is in train/ too; move it to one of the two"
+                f"data.path (--data): {manifest.path} says that {file.name} is cut from the photograph "
+                f"{photographs[file.name]!r}, which is in train/ too; move all its crops into one split"
             )
 
 
-def _looked_for(found: Found) -> str:
-    """What was looked for, and what was found of it that is no use."""
-    words = "looked at any depth for jpg, png, webp, tif and all else that Pillow opens, hidden ones left out"
+def _search_words(found: FolderImages) -> str:
+    """What was searched for, and which images could not be used."""
+    words = "searched at any depth for jpg, png, webp, tif and all else that Pillow opens, without hidden files"
     if found.left_out:
         words += f"; left out: {found.left_out.total()} in {', '.join(sorted(found.left_out))}"
     if found.skipped:

@@ -1,4 +1,4 @@
-"""What tells one photograph from another: the same pixels, nearly the same, and whether they have colours."""
+"""Comparisons of photographs: the same pixels, nearly the same pixels, and whether they have colours."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from PIL import Image, ImageCms
 
 STRIP = 1 << 22  # pixels that are hashed at a time; bounds the memory
 CLEAR_STEP = 3
-"""Neighbours in a `dhash` thumbnail that differ by less, in levels of 0-255, can come out either way in a copy."""
+"""The least difference of neighbours in a `dhash` thumbnail, of 0 to 255, whose sign is safe in a copy."""
 GRAY_AB = 5
-"""The most |a| and |b| of a pixel without colour."""
+"""The largest |a| and |b| of a pixel that counts as gray."""
 GRAY_SHARE = 0.02
-"""The share of an image's area that may have colours, such as a logo or a date, without making it a colour image."""
+"""The share of a gray image's area that may be coloured, such as a logo or a date."""
 
 
 def content_hash(image: Image.Image) -> str:
     """SHA-256 of an RGB image's shape and pixels, in hex."""
-    found = hashlib.sha256(repr(image.size).encode())
+    digest = hashlib.sha256(repr(image.size).encode())
     rows = max(1, STRIP // image.width)
     for top in range(0, image.height, rows):
-        found.update(image.crop((0, top, image.width, min(top + rows, image.height))).tobytes())
-    return found.hexdigest()
+        digest.update(image.crop((0, top, image.width, min(top + rows, image.height))).tobytes())
+    return digest.hexdigest()
 
 
 def dhash(image: Image.Image) -> int | None:
     """Whether each pixel of a 9 x 8 gray thumbnail is brighter than its left neighbour, as 64 bits, row by row.
 
-    After N. Krawetz, "Kind of Like That", 2013. None where such bits say nothing: fewer than 24 neighbours differ
-    clearly, so that chance decides; or the bits change fewer than 20 times along rows and columns, as of a sky with one
-    brighter side, which is like any other such sky. Of 195 whole photographs those are 5.
+    After N. Krawetz, "Kind of Like That", 2013. None where such bits would say nothing: where fewer than 24 neighbours
+    differ clearly, so that chance decides; or where the bits change fewer than 20 times along rows and columns, as in
+    a sky with one brighter side, which resembles any other such sky. This holds for 5 of 195 whole photographs.
     """
     small = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.BICUBIC), np.int16)
     steps = small[:, 1:] - small[:, :-1]
@@ -46,7 +46,8 @@ def is_gray(image: Image.Image) -> bool:
     """Whether |a| and |b| of CIE Lab are at most 5 in 98% of an RGB image's area, at a quarter of its size or less.
 
     5 is the bound of zhang2016's released network (NonGrayMaskLayer), which passes over images where no pixel exceeds
-    it at a quarter of the size. Such means lose the noise of JPEG and of a sensor. Unlike there, a logo does not count.
+    it at a quarter of the size; shrinking averages out the noise of JPEG and of the sensor. The 2% are our addition:
+    there, a logo makes an image coloured.
     """
     small = _to_lab().apply(image.reduce(max(4, min(image.size) // 128)))
     ab = np.asarray(small)[:, :, 1:].view(np.int8).astype(np.int16)
@@ -55,6 +56,6 @@ def is_gray(image: Image.Image) -> bool:
 
 @cache
 def _to_lab() -> ImageCms.ImageCmsTransform:
-    """Made once, as that takes longer than its use; without LittleCMS's own cache, threads can share it."""
+    """Built once, because that takes longer than its use. Without LittleCMS's own cache, threads can share it."""
     srgb, lab = (ImageCms.ImageCmsProfile(ImageCms.createProfile(space)) for space in ("sRGB", "LAB"))
     return ImageCms.ImageCmsTransform(srgb, lab, "RGB", "LAB", flags=ImageCms.Flags.NOCACHE)

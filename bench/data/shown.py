@@ -1,4 +1,4 @@
-"""An image that Pillow opened, as a viewer shows it: upright, over white, in 8-bit sRGB."""
+"""An image that Pillow opened, converted to what a viewer shows: upright, over white, in 8-bit sRGB."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Literal
 import numpy as np
 from PIL import ExifTags, Image, ImageChops, ImageOps, TiffImagePlugin
 
-from bench.data.srgb import converted, declared_profile
+from bench.data.srgb import convert_to_srgb, declared_profile
 
 Profile = Literal["none", "converted", "broken"]
-"""What became of a file's colour profile: it has none; its colours were converted to sRGB; it could not be used."""
+"""The fate of a file's colour profile: there is none; the colours were converted to sRGB; it could not be used."""
 NEVER_INVERTED = {"I;12", "I;16", "I;16B", "I;16N", "I;16R"}
-"""Pillow's names for gray in TIFF that it reads as it stands, even where 0 is white; of 1 to 8 bits it inverts it."""
-for _order in (b"II", b"MM"):  # Pillow reads 12- and 16-bit gray; these orders and photometrics are not in its table
+"""Raw modes of gray TIFF that Pillow does not invert where 0 is white; those of 1 to 8 bits it does."""
+# Pillow can read 12- and 16-bit gray, but its table lacks these byte orders and photometric interpretations.
+for _order in (b"II", b"MM"):
     for _photometric in (0, 1):
         _wide = "I;16" if _order == b"II" else "I;16B"
         TiffImagePlugin.OPEN_INFO.setdefault((_order, _photometric, (1,), 1, (12,), ()), ("I;16", "I;12"))
@@ -21,46 +22,46 @@ for _order in (b"II", b"MM"):  # Pillow reads 12- and 16-bit gray; these orders 
 
 
 def as_shown(opened: Image.Image, data: bytes) -> tuple[Image.Image, Profile, str]:
-    """RGB; what became of the profile; and what makes it other pixels than the first version of the decoder gave.
+    """RGB; the fate of the profile; and the conversions beyond Pillow's own, joined by +.
 
-    `data` are the file's bytes. Changes `opened`. Raises ValueError for 32-bit modes, of unknown range, and whatever
-    Pillow raises on a damaged file.
+    `data` are the file's bytes. Changes `opened`. Raises ValueError for 32-bit modes, whose range is not known, and
+    whatever Pillow raises on a damaged file.
     """
-    colours, alpha, done = _colours(opened)
+    colours, alpha, conversions = _colours(opened)
     declared, is_embedded = declared_profile(opened, data)
     rgb = colours if colours.mode == "RGB" else colours.convert("RGB")
     plain = _over_white(rgb, alpha)
     if declared is None:
-        return plain, "none", "+".join(done)
-    srgb = converted(colours if is_embedded else rgb, declared)
+        return plain, "none", "+".join(conversions)
+    srgb = convert_to_srgb(colours if is_embedded else rgb, declared)
     if srgb is None:
-        return plain, "broken", "+".join(done)
+        return plain, "broken", "+".join(conversions)
     shown = _over_white(srgb, alpha)
     if ImageChops.difference(plain, shown).getbbox():
-        done.append("icc")
-    return shown, "converted", "+".join(done)
+        conversions.append("icc")
+    return shown, "converted", "+".join(conversions)
 
 
 def _colours(opened: Image.Image) -> tuple[Image.Image, Image.Image | None, list[str]]:
-    """L, RGB, CMYK or LAB, upright; the opacity, of L; and what was done that Pillow does not do by itself."""
+    """L, RGB, CMYK or LAB, upright; the opacity as L; and the conversions that Pillow does not do by itself."""
     _check_planes(opened)
     rawmode = _rawmode(opened)  # before the pixels are loaded
     is_scaled = _scale_clear_colour(opened, rawmode)
     is_negative = rawmode in NEVER_INVERTED and _white_is_zero(opened)
     _turn_upright(opened)
-    is_deep = opened.mode.startswith("I;16") or (opened.mode == "I" and opened.format == "PPM")  # whose I has 16 bits
+    is_deep = opened.mode.startswith("I;16") or (opened.mode == "I" and opened.format == "PPM")  # its I has 16 bits
     if is_deep:
-        colours, opacity = _of_16_bits(opened, 12 if rawmode == "I;12" else 16)
+        colours, opacity = _from_16_bits(opened, 12 if rawmode == "I;12" else 16)
         colours = ImageOps.invert(colours) if is_negative else colours
     else:
         colours, opacity = _eight_bits(opened), _opacity(opened)
     is_cleared = (is_scaled or is_deep) and opacity is not None and opacity.getextrema()[0] == 0
-    done = {"12 bits": rawmode == "I;12", "negative": is_negative, "transparency": is_cleared}
-    return colours, opacity, [what for what, is_done in done.items() if is_done]
+    conversions = {"12 bits": rawmode == "I;12", "negative": is_negative, "transparency": is_cleared}
+    return colours, opacity, [name for name, is_done in conversions.items() if is_done]
 
 
 def _scale_clear_colour(opened: Image.Image, rawmode: str) -> bool:
-    """PNG's one clear colour, which Pillow leaves as the file has it, made comparable with pixels of 8 bits."""
+    """Scale PNG's one transparent colour to 8 bits; Pillow scales the pixels and not the colour. Whether it changed."""
     clear = opened.info.get("transparency")
     if rawmode in ("L;2", "L;4") and isinstance(clear, int):
         opened.info["transparency"] = clear * 255 // (3 if rawmode == "L;2" else 15)
@@ -69,8 +70,8 @@ def _scale_clear_colour(opened: Image.Image, rawmode: str) -> bool:
     return bool(opened.info.get("transparency") != clear)
 
 
-def _of_16_bits(opened: Image.Image, bits: int) -> tuple[Image.Image, Image.Image | None]:
-    """The highest 8 of gray with so many bits, and the opacity where one value is clear."""
+def _from_16_bits(opened: Image.Image, bits: int) -> tuple[Image.Image, Image.Image | None]:
+    """The highest 8 bits of gray with `bits` bits, and the opacity where one value is transparent."""
     values, clear = np.asarray(opened), opened.info.get("transparency")
     opacity = np.where(values == clear, 0, 255).astype(np.uint8) if isinstance(clear, int) else None
     gray = Image.fromarray((values >> (bits - 8)).astype(np.uint8))
@@ -78,14 +79,14 @@ def _of_16_bits(opened: Image.Image, bits: int) -> tuple[Image.Image, Image.Imag
 
 
 def _rawmode(opened: Image.Image) -> str:
-    """How the pixels lie in the file, in Pillow's words; known until they are loaded."""
+    """Pillow's name for the layout of the pixels in the file; it is known until they are loaded."""
     tiles = getattr(opened, "tile", [])
     arguments = tiles[0].args if tiles else ""
     return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments)
 
 
 def _check_planes(opened: Image.Image) -> None:
-    """Raises ValueError where Pillow would read 8 of each 16 bits, and those of another pixel."""
+    """Raise ValueError for a TIFF of which Pillow would read wrong pixels: 16 bits in separate planes."""
     if isinstance(opened, TiffImagePlugin.TiffImageFile) and opened.info.get("compression") == "raw":
         tags = opened.tag_v2
         if tags.get(ExifTags.Base.PlanarConfiguration) == 2 and max(tags.get(ExifTags.Base.BitsPerSample, (1,))) > 8:
@@ -105,7 +106,7 @@ def _turn_upright(opened: Image.Image) -> None:
         ImageOps.exif_transpose(opened, in_place=True)
     except MemoryError:
         raise
-    except Exception:  # of EXIF that is damaged, which viewers pass over; Pillow raises nearly anything
+    except Exception:  # damaged EXIF, which viewers ignore; Pillow raises nearly anything
         return
 
 

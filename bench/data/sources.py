@@ -1,4 +1,4 @@
-"""Which image files there are, and the split that they come with; nothing is decoded here."""
+"""The image files of each data set, and the split that its maker gave them; nothing is decoded here."""
 
 from __future__ import annotations
 
@@ -44,28 +44,24 @@ PLACES_VAL_IMAGES = 1000
 
 @dataclass(frozen=True)
 class Source:
-    """The files of a data set, and what its maker said of them."""
+    """The files of a data set, and what its maker declares of them."""
 
     files: list[ImageFile]
-    """All with a split, or none with one."""
+    """Either all have a split, or none has."""
     split_rule: str | None
-    """In words how the split was made; None: it is still to be made, by content."""
+    """How the split was made, in words; None where it is still to be made, by content."""
     photographs: dict[str, str] = field(default_factory=dict)
     """File name -> the photograph it was cut from; a file that is not in it is a photograph of its own."""
     manifest: str = ""
-    """The name of the file that says so."""
+    """The name of the file that declares the photographs."""
     not_listed: int = 0
-    """Files that it does not list."""
+    """The number of files that the manifest does not list."""
     unmatched: list[str] = field(default_factory=list)
-    """What it lists that is not there."""
+    """Files that the manifest lists and that are not there."""
     left_out: dict[str, int] = field(default_factory=dict)
-    """Name of a folder, or another word for a place -> how many image files in it are not of the data set."""
+    """Name of a folder, or another description of a place -> the number of image files there that are not used."""
     skipped: list[Skipped] = field(default_factory=list)
-    """Folders that could not be listed."""
-
-    def of(self, split: Split | None) -> list[ImageFile]:
-        """The files with this split."""
-        return [file for file in self.files if file.split == split]
+    """Images that cannot be decoded, and folders that cannot be listed."""
 
 
 def open_source(config: DataConfig) -> Source:
@@ -76,7 +72,7 @@ def open_source(config: DataConfig) -> Source:
 
 
 def photos(config: DataConfig) -> Source:
-    """Nine colour photographs that ship inside installed packages. Raises InputError naming a package without one."""
+    """The nine colour photographs inside installed packages. Raises InputError that names a package without its own."""
     files = [_packaged(split, *entry) for split in SPLITS for entry in PHOTOS[split]]
     return Source(files, "by photograph, fixed: 6 train, 3 val")
 
@@ -92,8 +88,8 @@ def _packaged(split: Split, package: str, module: str, path: str) -> ImageFile:
     )
 
 
-def root_of(path: str) -> Path:
-    """The path with its ~ as the person's folder; as it is where there is none. Raises InputError."""
+def expand_root(path: str) -> Path:
+    """The path with ~ as the home folder. Raises InputError where it cannot be looked at."""
     root = Path(os.path.expanduser(path))
     try:
         root.exists()
@@ -105,11 +101,11 @@ def root_of(path: str) -> Path:
 
 
 def places365(config: DataConfig) -> Source:
-    """A seeded subset of Places365's small images, laid out as torchvision.datasets.Places365(small=True) does.
+    """A seeded subset of Places365's small images, in the layout of torchvision.datasets.Places365(small=True).
 
-    Section 4.1.2 trains on around 8000 images, the default of `train_images` here. Raises InputError.
+    By default 8000 train images, as in section 4.1.2. Raises InputError.
     """
-    root = root_of(config.path or "data/places365")
+    root = expand_root(config.path or "data/places365")
     train_dir = next((d for d in ("data_256_standard", "data_256") if (root / d).is_dir()), "data_256_standard")
     lists = {"train": root / "places365_train_standard.txt", "val": root / "places365_val.txt"}
     missing = [p for p in (lists["train"], lists["val"], root / train_dir, root / "val_256") if not p.exists()]
@@ -119,11 +115,13 @@ def places365(config: DataConfig) -> Source:
             f"run `bench data places365 --download` (24 GB train + 0.5 GB val, small images, through torchvision)"
         )
     listed = {split: _listed(path) for split, path in lists.items()}
-    have = len(listed["train"])
-    if config.train_images is not None and config.train_images > have:
-        raise InputError(f"data.train_images is {config.train_images}, but {lists['train']} lists {have}; lower it")
-    default = min(PLACES_TRAIN_IMAGES, have)
-    count = default if config.train_images is None else wanted(config.train_images, default)
+    available = len(listed["train"])
+    if config.train_images is not None and config.train_images > available:
+        raise InputError(
+            f"data.train_images is {config.train_images}, but {lists['train']} lists {available}; lower it"
+        )
+    default = min(PLACES_TRAIN_IMAGES, available)
+    count = default if config.train_images is None else resolve_count(config.train_images, default)
     val_count = min(max(config.val_images or 0, PLACES_VAL_IMAGES), len(listed["val"]))
     train = _draw(root, train_dir, listed["train"], count, [config.subset_seed], "train")
     val = _draw(root, "val_256", listed["val"], val_count, [config.subset_seed, 1], "val")
@@ -134,13 +132,13 @@ def places365(config: DataConfig) -> Source:
     return Source(train + val, rule)
 
 
-def wanted(images: int | float, there: int) -> int:
-    """`data.train_images` as a number: a share, below 1, is of the images that are there, rounded, at least one."""
-    return images if isinstance(images, int) else max(1, round(images * there))
+def resolve_count(images: int | float, available: int) -> int:
+    """`data.train_images` as a number of images: a share, below 1, is of those available, rounded, at least one."""
+    return images if isinstance(images, int) else max(1, round(images * available))
 
 
 def _listed(path: Path) -> list[str]:
-    """The lines of a list, each `/a/airfield/00000001.jpg 0`. Raises InputError where there are none."""
+    """The lines of a list of images, such as `/a/airfield/00000001.jpg 0`. Raises InputError where there are none."""
     try:
         lines = [line for line in read_regular(path).decode("utf-8-sig").split("\n") if line.strip()]
     except OSError as error:
@@ -153,19 +151,17 @@ def _listed(path: Path) -> list[str]:
 
 
 def _draw(root: Path, folder: str, lines: list[str], count: int, seed: list[int], split: Split) -> list[ImageFile]:
-    """The first `count` of a seeded permutation, so that a smaller subset is part of a larger one."""
+    """The first `count` images of a seeded permutation, so that a smaller subset is part of a larger one."""
     picked = np.random.default_rng(seed).permutation(len(lines))[:count]
     names = [f"{folder}/{lines[i].split()[0].lstrip('/')}" for i in picked.tolist()]
     return [ImageFile(name, root / name, split) for name in names]
 
 
 def download_places365(root: str) -> None:
-    """Fetch and unpack train-standard (24 GB) and val (0.5 GB) below `root`; what is there already is kept.
+    """Fetch and unpack train-standard (24 GB) and val (0.5 GB) below `root`; files that are there are kept.
 
     Raises OSError or RuntimeError where the download or its checksum fails.
     """
-    from pathlib import Path
-
     from torchvision.datasets import Places365
 
     Path(root).mkdir(parents=True, exist_ok=True)

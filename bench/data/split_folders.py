@@ -1,4 +1,4 @@
-"""Which folders of a data set are its split, by their names; refused where a name may mean several things."""
+"""The folders of a data set that are its split, by their names; ambiguous names are refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bench.data.files import ImageFile, spelled
+from bench.data.files import ImageFile, printable_path
 from bench.data.walk import is_left_out
 from bench.errors import InputError
 
@@ -33,7 +33,7 @@ TRAIN, HELD_OUT = (
 
 @dataclass(frozen=True)
 class SplitFolders:
-    """Folders below the root."""
+    """The names of the folders of train and val, and the rule of the split in words."""
 
     train: str
     val: str
@@ -41,43 +41,42 @@ class SplitFolders:
 
 
 def role_of(name: str) -> Role | None:
-    """What a folder's name, or a word of a manifest's column split, says; None: nothing that is clear."""
+    """The split that a folder's name, or a word of a manifest's column split, stands for; None if unclear."""
     return ROLES.get(name.strip().lower())
 
 
 def find_split(root: Path) -> SplitFolders | None:
-    """The folders of a given split, or None where no name speaks of one. Raises InputError where it is not clear."""
+    """The folders of the split, or None where no name stands for one. Raises InputError where it is not clear."""
     folders = sorted(name for name in os.listdir(root) if os.path.isdir(root / name) and not is_left_out(name))
     if paired := [name for name in folders if PAIRED.fullmatch(name)]:
-        raise _is_paired(root, paired)
-    given: dict[Role, list[str]] = defaultdict(list)
+        raise _paired_error(root, paired)
+    by_role: dict[Role, list[str]] = defaultdict(list)
     for name in folders:
         if role := role_of(name):
-            given[role].append(name)
-    for names in given.values():
+            by_role[role].append(name)
+    for names in by_role.values():
         if len({os.path.realpath(root / name) for name in names}) > 1:
             raise InputError(
-                f"data.path (--data): {root} has both {_list(names)}, and it is not clear which is meant; keep one of "
-                "them there"
+                f"data.path (--data): {root} has both {_list(names)}, which mean the same; keep one of them there"
             )
-    if not given:
-        _check_alike(root, folders)
+    if not by_role:
+        _check_similar_names(root, folders)
         return None
-    held_out = given["val"] or given["test"]
-    if not given["train"] or not held_out:
-        missing = "val" if given["train"] else "train"
-        name = (given["train"] or held_out)[0]
+    held_out = by_role["val"] or by_role["test"]
+    if not by_role["train"] or not held_out:
+        missing = "val" if by_role["train"] else "train"
+        name = (by_role["train"] or held_out)[0]
         raise InputError(
-            f"data.path (--data): {root} has {spelled(name)}/ but no {missing}/; add {missing}/, or rename "
-            f"{spelled(name)}/ to have the images split by content"
+            f"data.path (--data): {root} has {printable_path(name)}/ but no {missing}/; add {missing}/, or rename "
+            f"{printable_path(name)}/ to have the images split by content"
         )
-    train, val = given["train"][0], held_out[0]
-    instead = "" if given["val"] else ", which stands in for val/"
-    return SplitFolders(train, val, f"the folders {spelled(train)}/ and {spelled(val)}/{instead}")
+    train, val = by_role["train"][0], held_out[0]
+    instead = "" if by_role["val"] else ", which stands in for val/"
+    return SplitFolders(train, val, f"the folders {printable_path(train)}/ and {printable_path(val)}/{instead}")
 
 
 def check_deeper(root: Path, files: Sequence[ImageFile]) -> None:
-    """Where none is at the root, a split that lies deeper is one too, and so is a paired set. Raises InputError."""
+    """Raise InputError where the root has no split, but folders below it look like a split or like a set of pairs."""
     inner: dict[str, set[str]] = defaultdict(set)  # folder -> the folders in it that hold images
     for here in {file.inside.rpartition("/")[0] for file in files}:
         while here:
@@ -85,14 +84,14 @@ def check_deeper(root: Path, files: Sequence[ImageFile]) -> None:
             inner[parent].add(name)
             here = parent
     if {name.lower() for name in inner[""]} == {"a", "b"}:
-        raise _is_paired(root, sorted(inner[""]))
+        raise _paired_error(root, sorted(inner[""]))
     splits = []
     for parent, names in sorted(inner.items()):
         if paired := sorted(filter(PAIRED.fullmatch, names)):
-            raise _is_paired(root / parent, paired)
+            raise _paired_error(root / parent, paired)
         roles = {role_of(name) for name in names}
         if "train" in roles and roles & {"val", "test"}:
-            splits.append(spelled(parent))
+            splits.append(printable_path(parent))
     if splits:
         more = f" (and {len(splits) - 1} more)" if splits[1:] else ""
         raise InputError(
@@ -101,8 +100,8 @@ def check_deeper(root: Path, files: Sequence[ImageFile]) -> None:
         )
 
 
-def _check_alike(root: Path, folders: Sequence[str]) -> None:
-    """train2017/ and val2017/ speak of a split too. Raises InputError."""
+def _check_similar_names(root: Path, folders: Sequence[str]) -> None:
+    """Raise InputError for names such as train2017/ and val2017/, which look like a split and are none here."""
     train, held_out = ([name for name in folders if words.search(name)] for words in (TRAIN, HELD_OUT))
     if train and held_out:
         raise InputError(
@@ -111,7 +110,7 @@ def _check_alike(root: Path, folders: Sequence[str]) -> None:
         )
 
 
-def _is_paired(root: Path, names: Sequence[str]) -> InputError:
+def _paired_error(root: Path, names: Sequence[str]) -> InputError:
     return InputError(
         f"data.path (--data): {root} has {_list(names)}, which look like a set of pairs (A to B); no task takes pairs: "
         "give a folder of images of one kind, such as one of these, or rename them"
@@ -119,4 +118,4 @@ def _is_paired(root: Path, names: Sequence[str]) -> InputError:
 
 
 def _list(names: Sequence[str]) -> str:
-    return " and ".join(f"{spelled(name)}/" for name in names)
+    return " and ".join(f"{printable_path(name)}/" for name in names)

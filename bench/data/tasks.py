@@ -1,4 +1,4 @@
-"""Tasks: what the networks get and give, made from RGB images and turned back into RGB."""
+"""Tasks: networks' inputs and targets made from RGB images, and predictions turned back into RGB."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ REGISTRY: dict[str, str] = {
     "colorization": "bench.data.tasks:Colorization",
     "inpainting": "bench.data.tasks:Inpainting",
 }
-HOLE_STREAM = 2  # keeps the holes' random numbers apart from others that are drawn from (seed, step)
+HOLE_STREAM = 2  # tells the random numbers of holes from others with the same seed and step
 
 Keys = Sequence[Sequence[int]]
-"""One an image: what its random choices, such as a hole's place, are a function of."""
+"""One key an image: its random choices, such as the place of a hole, are a function of the key."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Batch:
 
 
 class Task(Protocol):
-    """Two directions: RGB images to a batch, and a prediction or the input back to RGB."""
+    """Turns RGB images into a batch, and a prediction or the input back into RGB."""
 
     in_channels: int
     out_channels: int
@@ -54,7 +54,7 @@ class Task(Protocol):
         ...
 
     def input_rgb(self, batch: Batch) -> Tensor:
-        """What the method sees, as a picture: (B, 3, H, W) in [0, 1]."""
+        """The method's input as a picture: (B, 3, H, W) in [0, 1]."""
         ...
 
 
@@ -65,10 +65,10 @@ class Colorization:
     out_channels = 2
 
     def __init__(self, config: TaskConfig) -> None:
-        del config  # colorization has nothing to choose
+        del config  # colorization has no options
 
     def batch(self, rgb: Tensor, keys: Keys) -> Batch:
-        del keys  # nothing is left to chance
+        del keys  # nothing is random
         lightness, ab = split_lab(rgb)
         return Batch(input=lightness, target=ab)
 
@@ -83,7 +83,7 @@ class Inpainting:
     """RGB with a square of zeros in, the whole RGB image out (section 4.2.1).
 
     The method is not told where the square is, unless task.mask_known adds the mask, 1 where pixels are missing, as a
-    fourth input channel. What it makes of the known pixels is not replaced by them.
+    fourth input channel. Its prediction counts outside the hole too: the known pixels are not pasted over it.
     """
 
     out_channels = 3
@@ -95,7 +95,7 @@ class Inpainting:
     def batch(self, rgb: Tensor, keys: Keys) -> Batch:
         mask = square_masks(keys, rgb.shape[2], rgb.shape[3], self.config.hole, rgb.device)
         target = (2 * rgb).sub_(1)
-        image = (target * (1 - mask)).sub_(mask)  # the paper's 0 is RGB 0, which is -1 here
+        image = (target * (1 - mask)).sub_(mask)  # the paper fills with RGB 0, which is -1 here
         known = torch.cat([image, mask], dim=1) if self.config.mask_known else image
         return Batch(input=known, target=target, mask=mask)
 
@@ -107,8 +107,10 @@ class Inpainting:
 
 
 def square_masks(keys: Keys, height: int, width: int, share: float, device: torch.device) -> Tensor:
-    """(B, 1, H, W), 1 in a square whose side is `share` of the shorter side, wholly inside the image, placed
-    uniformly; a function of the keys."""
+    """Masks (B, 1, H, W): 1 in a square whose side is `share` of the image's shorter side.
+
+    The square lies wholly inside the image, at a uniformly random place that is a function of the key.
+    """
     side = max(1, round(share * min(height, width)))
     room = [height - side + 1, width - side + 1]
     corners = np.array([np.random.default_rng([HOLE_STREAM, *key]).integers(room) for key in keys])

@@ -10,10 +10,10 @@ from typing import Any, Literal
 from baselines import ONLY_FOR, UNTRAINED
 from bench.config import RunConfig
 from bench.errors import InputError, is_file
-from bench.study.layers import Layer, check_top, command_layers, merge, parse_override, scale_layer
+from bench.study.layers import Layer, check_section, command_layers, merge, parse_override, scale_layer
 from bench.study.load import load_study
 from bench.study.schema import ScaleName
-from bench.study.shipped import HOW, meant
+from bench.study.shipped import HOW, find_file
 from bench.study.variants import unknown_method
 
 Workload = Literal["training", "inference", "scoring"]
@@ -115,7 +115,7 @@ def _is_study(target: str) -> bool:
     """A file's path, or the name of a shipped study that no method has."""
     if Path(target).suffix in (".yaml", ".yml") or is_file(target):
         return True
-    return unknown_method(target) is not None and meant(Path(target)) is not None
+    return unknown_method(target) is not None and find_file(Path(target)) is not None
 
 
 def _method_config(method: str, scale: ScaleName, data: str | None, overrides: Sequence[str]) -> RunConfig:
@@ -127,7 +127,7 @@ def _method_config(method: str, scale: ScaleName, data: str | None, overrides: S
 def _parsed(overrides: Sequence[str]) -> dict[str, Any]:
     found = dict(parse_override(text) for text in overrides)
     for key in found:
-        check_top(key, ())
+        check_section(key, ())
     return found
 
 

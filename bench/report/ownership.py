@@ -11,7 +11,7 @@ from typing import Any, Literal
 from bench.errors import InputError
 from bench.report.analysis.archive import ARCHIVE, TRIALS
 from bench.report.analysis.frames import describe
-from bench.study.shipped import meant
+from bench.study.shipped import find_file
 from bench.study.study import Study
 
 Kind = Literal["study", "search"]
@@ -67,5 +67,7 @@ def _is_file_of(there: dict[str, Any], path: Path, folder: Path) -> bool:
     """Whether the archive is of this file, as it was called from here or from where the reports lie."""
     called = Path(there["path"] if "path" in there else shlex.split(there["command"])[2])
     places = (Path(), folder.absolute().parent.parent)
-    ours = os.path.realpath(meant(path) or path)
-    return called == path or any(os.path.realpath(meant(place / called) or place / called) == ours for place in places)
+    ours = os.path.realpath(find_file(path) or path)
+    return called == path or any(
+        os.path.realpath(find_file(place / called) or place / called) == ours for place in places
+    )

@@ -16,13 +16,13 @@ from bench.search.proposals import check_space
 from bench.search.schema import Pruner, SearchFile, SearchOverlay, study_of
 from bench.search.search import Search, _own
 from bench.search.space import read_space, size
-from bench.study.axes import leaves_meet
-from bench.study.layers import Layer, check_top, layers_of, merge, parse_override
+from bench.study.axes import paths_overlap
+from bench.study.layers import Layer, check_section, layers_of, merge, parse_override
 from bench.study.load import control_layers
 from bench.study.schema import ScaleName, check_name
-from bench.study.shipped import as_called, file_of
+from bench.study.shipped import reported_path, resolve_file
 from bench.study.variants import MAX_RUNS, unknown_method
-from bench.study.yaml_lines import Located, explain, nearest
+from bench.study.yaml_lines import Located, explain, suggest
 
 MAX_POINTS, MAX_ASKED = 10_000, 1_000_000  # of a grid; where the command line says how many trials
 CHECKS = 5  # validation points of a trial that may be pruned at them, unless the base says otherwise
@@ -36,7 +36,7 @@ def load_search(
     trials: int | None = None,
 ) -> Search:
     """Read a search; `path` may be the bare name of a shipped one. Raises InputError; writes nothing."""
-    located, path = Located(file_of(path)), as_called(path)
+    located, path = Located(resolve_file(path)), reported_path(path)
     check_name(path)
     file = _read(located).at(scale)
     if trials is None:
@@ -98,9 +98,9 @@ def _overrides(texts: tuple[str, ...], file: SearchFile, located: Located) -> di
     found = {}
     for text in texts:
         key, value = parse_override(text)
-        check_top(key, ())
+        check_section(key, ())
         for path in _leaves(file.space):
-            if leaves_meet(path, key):
+            if paths_overlap(path, key):
                 raise InputError(f"command line: {text}: {path} is in the space of {located.path}; change it there")
         if key == "seed" or key == "data.score_on":
             raise InputError(f"command line: {text}: a search sets {key} itself")
@@ -162,4 +162,4 @@ def _check_method(search: Search) -> None:
             raise located.error(("confirm", "baselines", index), problem)
     for index, name in enumerate(file.confirm.metrics):
         if name not in METRICS:
-            raise located.error(("confirm", "metrics", index), f"{name!r} is unknown; {nearest(name, list(METRICS))}")
+            raise located.error(("confirm", "metrics", index), f"{name!r} is unknown; {suggest(name, list(METRICS))}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bench.measure.metrics import METRICS
 from bench.search.schema import Pruner, SearchFile
 from bench.study.hypotheses import COSTS
-from bench.study.yaml_lines import Located, nearest
+from bench.study.yaml_lines import Located, suggest
 
 ALIASES = {"parameters": "parameters_total", "images_per_second": "inference_images_per_second"}
 
@@ -56,7 +56,7 @@ def read_objectives(file: SearchFile, located: Located) -> list[Objective]:
         quantity, at = ALIASES.get(name, name), ("objectives", name)
         known = [*METRICS, *COSTS, *ALIASES]
         if name not in known:
-            raise located.error(at, f"is not a metric, nor a cost; {nearest(name, known)}")
+            raise located.error(at, f"is not a metric, nor a cost; {suggest(name, known)}")
         own = METRICS[quantity].direction if quantity in METRICS else _better(quantity)
         if own == "neutral" and given is None:
             raise located.error(at, f"has no better end; say which you want, `{name}: higher` or `{name}: lower`")
@@ -81,7 +81,7 @@ def read_constraints(file: SearchFile, located: Located) -> list[Constraint]:
     for name, text in file.constraints.items():
         at = ("constraints", name)
         if name not in allowed:
-            raise located.error(at, f"is no cost that is known before training; {nearest(name, allowed)}")
+            raise located.error(at, f"is no cost that is known before training; {suggest(name, allowed)}")
         bound = re.fullmatch(r"\s*(<=|>=)\s*(\S+)\s*", text)
         number = _number(bound[2]) if bound else None
         if bound is None or number is None:

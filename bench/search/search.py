@@ -18,7 +18,7 @@ from bench.search.objectives import Constraint, Objective
 from bench.search.schema import FRESH, Pruner, SearchFile
 from bench.search.space import Assigned, Part
 from bench.store.run_store import run_id
-from bench.study.axes import leaves_meet, merge_deep
+from bench.study.axes import merge_deep, paths_overlap
 from bench.study.layers import Layer, merge, nested
 from bench.study.schema import ScaleName
 from bench.study.study import Run, method_code
@@ -138,7 +138,7 @@ class Search:
             values = merge_deep(values, nested(path, value))
 
         def error(where: Key, problem: str) -> InputError:
-            to_blame = next((path for path in assigned if leaves_meet(path, dotted(where))), None) if where else None
+            to_blame = next((path for path in assigned if paths_overlap(path, dotted(where))), None) if where else None
             if to_blame is None:
                 shown = ", ".join(f"{path}={value}" for path, (value, _) in assigned.items())
                 return self.located.error(("space",), f"with {shown}: {problem}" if shown else problem)

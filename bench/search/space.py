@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from bench.config import RunConfig, Section
-from bench.study.axes import leaves_meet, path_problem
+from bench.study.axes import path_problem, paths_overlap
 from bench.study.layers import count_values
 from bench.study.yaml_lines import Key, Located, explain
 
@@ -144,7 +144,7 @@ def _read(located: Located, content: dict[str, Any], at: Key, prefix: str) -> li
         here = (*at, str(name))
         part = _part(located, str(name), entry, here, prefix)
         for path in _paths([part]):
-            if clash := next((p for p in _paths(parts) if leaves_meet(p, path)), None):
+            if clash := next((p for p in _paths(parts) if paths_overlap(p, path)), None):
                 raise located.error(here, f"sets {path}, and {clash} is set beside it; a field has one place")
         parts.append(part)
     return parts

@@ -1,20 +1,20 @@
-"""Axes: what a study varies, read into choices with a name and a config layer each."""
+"""The axes of a study: each value has a label and a config layer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.config import RunConfig
 from bench.errors import InputError
 from bench.study.labels import value_labels
 from bench.study.layers import Layer, check_count, flatten, nested
 from bench.study.schema import Overlay, StudyFile
-from bench.study.yaml_lines import Key, Located, nearest, unquoted
+from bench.study.yaml_lines import Key, Located, quotes_hint, suggest
 
-MAX_AXES = 50  # as many as a config has fields
-SEED = "is what `seeds` varies; write seeds: [0, 1, ...] instead"
+MAX_AXES = 50  # about the number of a config's fields
+SEED_PROBLEM = "is varied by `seeds`; write seeds: [0, 1, ...] instead"
 
 
 @dataclass(frozen=True)
@@ -23,107 +23,126 @@ class AxisValue:
 
     label: str
     value: Any
-    """As `control` says it: the value itself, or its name where values have names."""
+    """The value as `control` gives it: the value itself, or its name where values have names."""
     layer: Layer
+    """The config that the value sets."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A config path, or a name of its own, and what it can be."""
+    """A config path, or a name of the study's own, and its values."""
 
     name: str
     choices: list[AxisValue]
     paths: list[str]
-    """Where its variants may differ."""
+    """The config paths in which its variants may differ."""
 
     def touches(self, path: str) -> bool:
-        """Whether any choice sets this path, or something that it lies in or that lies in it."""
-        return _meets(path, _leaves(self.choices))
+        """Whether any choice sets this path, a part of it, or a section around it."""
+        return _overlaps_any(path, _leaves(self.choices))
 
 
 def read_axes(file: StudyFile, located: Located, scale: str) -> list[Axis]:
     """The axes at a scale. Raises InputError for a path that is no config field."""
     if len(file.axes) > MAX_AXES:
-        raise located.error(("axes",), f"these are {len(file.axes):,} axes; the most is {MAX_AXES}")
+        raise located.error(("axes",), f"has {len(file.axes):,} axes; the most is {MAX_AXES}")
     overlay: Overlay = getattr(file.scales, scale)
-    over: Key = ("scales", scale, "axes")
+    overlay_at: Key = ("scales", scale, "axes")
     for axis, changed in overlay.axes.items():
         if axis not in file.axes:
-            raise located.error((*over, axis), f"is not an axis; {nearest(axis, list(file.axes))}")
+            raise located.error((*overlay_at, axis), f"is not an axis; {suggest(axis, list(file.axes))}")
         if isinstance(changed, list) != isinstance(file.axes[axis], list):
-            raise located.error((*over, axis), "is a list of values on one side and values with names on the other")
+            raise located.error((*overlay_at, axis), "is a list here and a mapping in `axes`, or the reverse")
     lists = {axis: overlay.axes.get(axis, given) for axis, given in file.axes.items() if isinstance(given, list)}
-    words = value_labels(lists)  # type: ignore[arg-type]
+    labels = value_labels(lists)  # type: ignore[arg-type]
     axes = []
     for axis, given in file.axes.items():
         is_path = isinstance(given, list) or axis.split(".")[0] in RunConfig.model_fields
         if is_path:
             _check_path(axis, located)
-        make = _path_choice if is_path else _free_choice
+        make_layer = _path_layer if is_path else _free_layer
         if isinstance(given, list):
-            where = (*over, axis) if axis in overlay.axes else ("axes", axis)
-            entries = [(words[axis][i], value, value, (*where, i)) for i, value in enumerate(lists[axis])]
+            where = (*overlay_at, axis) if axis in overlay.axes else ("axes", axis)
+            entries = [_Entry(labels[axis][i], value, value, (*where, i)) for i, value in enumerate(lists[axis])]
         else:
-            entries = _named(located, axis, given, overlay.axes.get(axis, {}), over)  # type: ignore[arg-type]
-        choices = [AxisValue(label, value, make(located, axis, content, at)) for label, value, content, at in entries]
+            entries = _named_entries(located, axis, given, overlay.axes.get(axis, {}), overlay_at)  # type: ignore[arg-type]
+        choices = [AxisValue(e.label, e.value, make_layer(located, axis, e.content, e.at)) for e in entries]
         axes.append(Axis(axis, choices, [axis] if is_path else _leaves(choices)))
         for other in axes[:-1]:
-            if both := next((leaf for leaf in _leaves(choices) if other.touches(leaf)), None):
-                raise located.error(("axes", axis), f"sets {both}, as the axis {other.name} does; a field has one axis")
+            if shared := next((leaf for leaf in _leaves(choices) if other.touches(leaf)), None):
+                raise located.error(
+                    ("axes", axis), f"sets {shared}, as the axis {other.name} does; a field has one axis"
+                )
     return axes
 
 
-Entry = tuple[str, Any, Any, Key]
-"""Label, value as the control says it, content, and where that is written."""
+class _Entry(NamedTuple):
+    """A value of an axis as it is written."""
+
+    label: str
+    value: Any
+    """As in AxisValue."""
+    content: Any
+    at: Key
+    """The place of the content in the file."""
 
 
-def _named(located: Located, axis: str, given: dict[str, Any], changed: dict[str, Any], over: Key) -> list[Entry]:
+def _named_entries(
+    located: Located, axis: str, given: dict[str, Any], changed: dict[str, Any], overlay_at: Key
+) -> list[_Entry]:
     for name in changed:
         if name not in given:
-            raise located.error((*over, axis, name), f"is not on the axis; {nearest(name, list(given))}")
+            raise located.error((*overlay_at, axis, name), f"is not on the axis; {suggest(name, list(given))}")
     for name in given:
         if not name.strip():
             raise located.error(("axes", axis, name), "a value needs a name")
         if any(sign in name for sign in "<>") or " = " in name:
-            raise located.error(("axes", axis, name), "a name with <, > or = could not be told from a hypothesis")
+            raise located.error(
+                ("axes", axis, name), "a name with <, > or = would be ambiguous in a hypothesis; leave the sign out"
+            )
     return [
-        (name, name, changed.get(name, content), (*over, axis, name) if name in changed else ("axes", axis, name))
+        _Entry(
+            label=name,
+            value=name,
+            content=changed.get(name, content),
+            at=(*overlay_at, axis, name) if name in changed else ("axes", axis, name),
+        )
         for name, content in given.items()
     ]
 
 
-def _path_choice(located: Located, axis: str, content: Any, at: Key) -> Layer:
+def _path_layer(located: Located, axis: str, content: Any, at: Key) -> Layer:
     depth = len(axis.split("."))
 
     def error(where: Key, problem: str) -> InputError:
-        if len(where) < depth:  # a sum of several fields is wrong, not this one alone
+        if len(where) < depth:  # several fields together are wrong, not this one alone
             return located.error(at, f"with this value {problem}")
         return located.error((*at, *where[depth:]), problem)
 
     return Layer(nested(axis, content), error)
 
 
-def _free_choice(located: Located, axis: str, content: Any, at: Key) -> Layer:
-    """The layer of a value of an axis that is no path: dotted paths and what they become."""
+def _free_layer(located: Located, axis: str, content: Any, at: Key) -> Layer:
+    """The layer of a value on an axis that is no config path: dotted paths and their values."""
     if not isinstance(content, dict):
-        fix = "so its values are mappings of fields, such as generator.width: 32"
+        fix = "so write its values as mappings of fields, such as generator.width: 32"
         raise located.error(at, f"{axis} is not a config field, {fix}")
     check_count(content, lambda problem: located.error(at, problem))
     values: dict[str, Any] = {}
     for path, inner in content.items():
-        more = nested(str(path), inner)
-        if twice := next((leaf for leaf in flatten(more) if _meets(leaf, flatten(values))), None):
-            raise located.error((*at, path), f"sets {twice} a second time")
-        values = merge_deep(values, more)
+        addition = nested(str(path), inner)
+        if repeated := next((leaf for leaf in flatten(addition) if _overlaps_any(leaf, flatten(values))), None):
+            raise located.error((*at, path), f"sets {repeated} a second time")
+        values = merge_deep(values, addition)
     if "seed" in values:
-        raise located.error((*at, "seed"), SEED)
+        raise located.error((*at, "seed"), SEED_PROBLEM)
 
     def error(where: Key, problem: str) -> InputError:
         for path in content:
             parts = tuple(str(path).split("."))
             if where[: len(parts)] == parts:
                 return located.error((*at, path, *where[len(parts) :]), problem)
-            if where and parts[: len(where)] == where:  # the mistake lies on the way
+            if where and parts[: len(where)] == where:  # the mistake is in a section around the field
                 return located.error((*at, path), problem)
         return located.error(at, f"with this value {problem}")
 
@@ -131,20 +150,20 @@ def _free_choice(located: Located, axis: str, content: Any, at: Key) -> Layer:
 
 
 def merge_deep(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
-    """Both mappings in one, the right one on top."""
-    both = {
+    """The two mappings merged at every depth; values of the right one win."""
+    nested_both = {
         k: merge_deep(left[k], v) for k, v in right.items() if isinstance(v, dict) and isinstance(left.get(k), dict)
     }
-    return {**left, **right, **both}
+    return {**left, **right, **nested_both}
 
 
-def _meets(path: str, leaves: Iterable[str]) -> bool:
-    return any(leaves_meet(path, leaf) for leaf in leaves)
+def _overlaps_any(path: str, others: Iterable[str]) -> bool:
+    return any(paths_overlap(path, other) for other in others)
 
 
-def leaves_meet(one: str, other: str) -> bool:
-    """Whether two paths are the same, or one lies in the other."""
-    return any(f"{a}.".startswith(f"{b}.") for a, b in ((one, other), (other, one)))
+def paths_overlap(left: str, right: str) -> bool:
+    """Whether two dotted paths are the same, or one lies in the other."""
+    return f"{left}.".startswith(f"{right}.") or f"{right}.".startswith(f"{left}.")
 
 
 def _leaves(choices: list[AxisValue]) -> list[str]:
@@ -152,38 +171,39 @@ def _leaves(choices: list[AxisValue]) -> list[str]:
 
 
 def _check_path(axis: str, located: Located) -> None:
-    """An axis is the path of a config field, and the seed is not set apart from `seeds`."""
-    if problem := SEED if axis == "seed" else path_problem(axis):
+    """Raise InputError unless the axis is the path of a config field other than the seed."""
+    if problem := SEED_PROBLEM if axis == "seed" else path_problem(axis):
         raise located.error(("axes", axis), problem)
 
 
 def path_problem(path: str) -> str | None:
-    """What is wrong with a config field's dotted path, if anything."""
+    """The sentence about a dotted path that is no config field; None if it is one."""
     section: Any = RunConfig
     for part in path.split("."):
         fields = list(getattr(section, "model_fields", {}))
         if part not in fields:
-            return f"unknown key; {nearest(part, fields)}" if fields else "lies inside a value; name the field itself"
+            return f"unknown key; {suggest(part, fields)}" if fields else "lies inside a value; name the field itself"
         section = section.model_fields[part].annotation
     return None
 
 
 def control_choices(file: StudyFile, located: Located, axes: list[Axis]) -> dict[str, AxisValue]:
-    """Axis -> the control's choice. Raises InputError unless `control` names one of each axis."""
+    """Axis -> the control's value. Raises InputError unless `control` names a value of each axis."""
     for name in file.control:
         if name not in file.axes:
-            raise located.error(("control", name), f"is not an axis; {nearest(name, list(file.axes))}")
-    found = {}
+            raise located.error(("control", name), f"is not an axis; {suggest(name, list(file.axes))}")
+    chosen = {}
     for axis in axes:
         if axis.name not in file.control:
-            raise located.error(("control",), f"does not say the value of the axis {axis.name}")
+            raise located.error(("control",), f"lacks the axis {axis.name}; give it one of its values")
         wanted = file.control[axis.name]
+        # In Python 1 equals True, and here they are different values.
         same = (c for c in axis.choices if c.value == wanted and isinstance(c.value, bool) == isinstance(wanted, bool))
         choice = next(same, None)
         if choice is None:
             shown = ", ".join(str(c.value) for c in axis.choices)
             raise located.error(
-                ("control", axis.name), f"{wanted!r} is not on the axis; allowed: {shown}{unquoted(wanted)}"
+                ("control", axis.name), f"{wanted!r} is not on the axis; allowed: {shown}{quotes_hint(wanted)}"
             )
-        found[axis.name] = choice
-    return found
+        chosen[axis.name] = choice
+    return chosen

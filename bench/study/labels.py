@@ -1,4 +1,4 @@
-"""What the values of an axis are called in tables."""
+"""The labels of an axis's values in tables, and the labels that tables reserve."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from collections import Counter
 from typing import Any
 
 MISSING = "—"
-"""What stands in a table for a value that could not be had."""
+"""Stands in a table for a missing value."""
 GROUND_TRUTH = "ground truth"
-"""What the targets' own scores are called, and no variant."""
+"""Labels the targets and their own scores; no variant has this label."""
 INPUT = "input"
-"""What the picture that all methods start from is called, and no variant."""
+"""Labels the picture that all methods start from; no variant has this label."""
 
 
 def value_labels(axes: dict[str, list[Any]]) -> dict[str, list[str]]:
-    """A word for each value; with the last part of its axis where the word alone would be unclear."""
-    plain = {axis: [_label(value) for value in values] for axis, values in axes.items()}
-    times = Counter(word for values in plain.values() for word in values)
+    """A label for each value, with the last part of the axis's path before it where the value alone is unclear."""
+    words = {axis: [_label(value) for value in values] for axis, values in axes.items()}
+    counts = Counter(word for values in words.values() for word in values)
     return {
         axis: [
             word
-            if (times[word] == 1 and isinstance(value, str)) or isinstance(value, dict)
-            else f"{_short(axis, list(axes))}={word}"
-            for word, value in zip(plain[axis], values, strict=True)
+            if (counts[word] == 1 and isinstance(value, str)) or isinstance(value, dict)
+            else f"{_short_name(axis, list(axes))}={word}"
+            for word, value in zip(words[axis], values, strict=True)
         ]
         for axis, values in axes.items()
     }
 
 
-def _short(axis: str, axes: list[str]) -> str:
+def _short_name(axis: str, axes: list[str]) -> str:
     last = axis.rsplit(".", 1)[-1]
     return last if sum(other.rsplit(".", 1)[-1] == last for other in axes) == 1 else axis
 

@@ -1,4 +1,4 @@
-"""Config layers (scale, study, command line, axis values) merged into a RunConfig; errors name the layer at fault."""
+"""Config layers (scale, study, command line, axis values), merged into a RunConfig; errors blame the right layer."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from pydantic import ValidationError
 
 from bench.config import BUDGETS, RunConfig, Section
 from bench.errors import InputError
-from bench.scales import SCALES
-from bench.study.schema import ScaleName
-from bench.study.yaml_lines import Key, Located, dotted, explain, nearest, parse_value
+from bench.scales import SCALES, ScaleName
+from bench.study.yaml_lines import Key, Located, dotted, explain, parse_value, suggest
 from bench.study.yaml_values import MAX_DEPTH
 
 MAX_FIELDS = 500
-"""Of a config layer."""
+"""The most values of a config layer; a config has about fifty fields."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """Values that lie over those of the layers before, and how to speak of a mistake in them."""
+    """Values that are laid over those of the layers before."""
 
     values: dict[str, Any]
     error: Callable[[Key, str], InputError]
+    """(path, sentence) -> the error about a mistake in the values, which names where they were given."""
 
 
 def merge(layers: Sequence[Layer]) -> RunConfig:
-    """The defaults under all layers, later ones on top. Raises InputError that blames the layer with the mistake.
+    """The config of RunConfig's defaults and all layers, of which later ones win.
 
-    Two things replace what lies below instead of mixing with it: a schedule that states its kind or is a bare
-    number, and the budget (train.steps, images, seconds or flops).
+    Two values replace what lies below instead of merging with it: a schedule that states its kind or is a bare number,
+    and the budget (train.steps, images, seconds or flops). Raises InputError that blames the layer at fault.
     """
     merged: Any = OmegaConf.create(RunConfig().model_dump(mode="json"))
     for layer in layers:
         _check_sections(layer)
         values = layer.values
-        if isinstance(values.get("task"), str):  # its short form, which the next layer would replace
+        if isinstance(values.get("task"), str):  # the short form could not be merged with the next layer's fields
             values = {**values, "task": {"name": values["task"]}}
-        _make_way(merged, values)
+        _clear_replaced(merged, values)
         try:
-            merged = OmegaConf.unsafe_merge(merged, OmegaConf.create(values))  # no copies: both are ours
+            merged = OmegaConf.unsafe_merge(merged, OmegaConf.create(values))  # without copies: both are ours
         except (OmegaConfBaseException, TypeError) as error:
             raise layer.error((), str(error).splitlines()[0]) from None
     try:
@@ -52,11 +52,11 @@ def merge(layers: Sequence[Layer]) -> RunConfig:
         raise blame(layers, ())((), str(error).splitlines()[0]) from None
     except ValidationError as error:
         at, problem = explain(error, RunConfig)[0]
-        raise _earliest(layers, problem) or blame(layers, at)(at, problem) from None
+        raise _error_without_last(layers, problem) or blame(layers, at)(at, problem) from None
 
 
-def _earliest(layers: Sequence[Layer], problem: str) -> InputError | None:
-    """The complaint as it is without the last layer, if it is there already: then that layer is not at fault."""
+def _error_without_last(layers: Sequence[Layer], problem: str) -> InputError | None:
+    """The error of the layers without the last one, if it is the same problem: then the last one is not at fault."""
     if len(layers) < 2:
         return None
     try:
@@ -67,24 +67,24 @@ def _earliest(layers: Sequence[Layer], problem: str) -> InputError | None:
 
 
 def _check_sections(layer: Layer) -> None:
-    """A section given as a bare value would vanish under the next layer instead of being complained of; and so large a
-    one would take OmegaConf minutes."""
+    """Refuse what OmegaConf would not: a section given as a bare value, which would vanish under the next layer, and a
+    layer so large that merging takes minutes. Raises InputError."""
     check_count(layer.values, lambda problem: layer.error((), problem))
     for name, value in layer.values.items():
         default = getattr(RunConfig(), name, None)
-        named = name == "task" and isinstance(value, str)
-        if isinstance(default, Section) and not isinstance(value, dict) and not named:
+        is_task_name = name == "task" and isinstance(value, str)
+        if isinstance(default, Section) and not isinstance(value, dict) and not is_task_name:
             keys = ", ".join(type(default).model_fields)
             raise layer.error((name,), f"{value!r} is not a mapping; its keys are: {keys}")
 
 
-def _make_way(merged: Any, values: dict[str, Any]) -> None:
+def _clear_replaced(merged: Any, values: dict[str, Any]) -> None:
+    """Remove the budget and the schedule that the values replace."""
     train, loss = values.get("train"), values.get("loss")
-    if isinstance(train, dict) and isinstance(merged.get("train"), DictConfig):
-        given = [budget for budget in BUDGETS if train.get(budget) is not None]
-        if given:
-            for budget in BUDGETS:
-                merged.train[budget] = None
+    has_budget = isinstance(train, dict) and any(train.get(budget) is not None for budget in BUDGETS)
+    if has_budget and isinstance(merged.get("train"), DictConfig):
+        for budget in BUDGETS:
+            merged.train[budget] = None
     if isinstance(loss, dict) and "l1" in loss and isinstance(merged.get("loss"), DictConfig):
         schedule = loss["l1"]
         if not isinstance(schedule, dict) or "kind" in schedule:
@@ -92,30 +92,30 @@ def _make_way(merged: Any, values: dict[str, Any]) -> None:
 
 
 def check_count(values: Any, error: Callable[[str], InputError]) -> None:
-    """Refuse more values than any config has. Raises what `error` makes of the sentence."""
+    """Refuse more values than any config has. Raises the error that `error` makes of the sentence."""
     if (count := count_values(values)) > MAX_FIELDS:
-        raise error(f"has {count:,} values; a config has some fifty")
+        raise error(f"has {count:,} values; a config has about fifty")
 
 
 def count_values(values: Any) -> int:
-    """Of a nested mapping or list: what is neither, and what is empty."""
+    """The number of values in nested mappings and lists; an empty one counts as a value."""
     inner = values.values() if isinstance(values, dict) else values if isinstance(values, list) else ()
     return sum(map(count_values, inner)) or 1
 
 
 def blame(layers: Sequence[Layer], at: Key) -> Callable[[Key, str], InputError]:
-    """Who to speak through of a mistake at a path: the last layer that says something on that path."""
-    for length in range(len(at), -1, -1):  # who says this; else who says something of what it lies in
+    """The `error` of the layer to blame for an error at `path`: the last one that sets it, or a section around it."""
+    for length in range(len(at), -1, -1):
         for layer in reversed(layers):
-            if layer.values and _says(layer.values, at[:length]):
+            if layer.values and _sets(layer.values, at[:length]):
                 return layer.error
     return lambda at, problem: InputError(f"{dotted(at)}: {problem}")
 
 
-def _says(values: Any, at: Key) -> bool:
+def _sets(values: Any, at: Key) -> bool:
     for part in at:
         if not isinstance(values, dict):
-            return True  # the mistake lies inside a value that this layer gave whole
+            return True  # the path lies inside a value that the layer sets as a whole
         if part not in values:
             return False
         values = values[part]
@@ -154,12 +154,12 @@ def difference(config: RunConfig, control: RunConfig) -> dict[str, tuple[Any, An
     return {key: (theirs.get(key), ours.get(key)) for key in {**theirs, **ours} if theirs.get(key) != ours.get(key)}
 
 
-def check_top(path: str, others: Sequence[str]) -> None:
+def check_section(path: str, others: Sequence[str]) -> None:
     """Raise InputError unless the first part of an override's path is a config section or one of `others`."""
     top = path.split(".")[0]
     allowed = [*RunConfig.model_fields, *others]
     if top not in allowed:
-        raise InputError(f"command line: {path}: unknown key; {nearest(top, allowed)}")
+        raise InputError(f"command line: {path}: unknown key; {suggest(top, allowed)}")
 
 
 def layers_of(
@@ -180,22 +180,22 @@ def layers_of(
 
 
 def scale_layer(scale: ScaleName) -> Layer:
-    """What a scale stands for."""
+    """The values that a scale sets."""
     return Layer(SCALES[scale], lambda at, problem: InputError(f"scale {scale}: {dotted(at)}: {problem}"))
 
 
 def command_layers(data: str | None, overrides: dict[str, Any]) -> list[Layer]:
-    """What the command line lays over everything: --data, then key=value."""
+    """The layers of the command line: --data, then each key=value."""
     layers = []
     if data is not None:
         if not data.isprintable():
             raise InputError(f"command line: --data {data!r} cannot be printed, as reports do; rename the folder")
         chosen = {"name": data} if data in ("photos", "places365") else {"name": "folder", "path": data}
         layers.append(Layer({"data": chosen}, lambda at, problem: InputError(f"--data {data}: {problem}")))
-    return layers + [_command_line(key, value) for key, value in overrides.items()]
+    return layers + [_override_layer(key, value) for key, value in overrides.items()]
 
 
-def _command_line(key: str, value: Any) -> Layer:
+def _override_layer(key: str, value: Any) -> Layer:
     return Layer(
         nested(key, value),
         lambda at, problem: InputError(f"command line: {key}={value}: {f'{dotted(at)}: ' if at else ''}{problem}"),

@@ -1,4 +1,4 @@
-"""What a study's YAML may hold, and what each scale stands for."""
+"""The keys of a study's YAML."""
 
 from __future__ import annotations
 
@@ -11,92 +11,103 @@ from bench.config import Section
 from bench.errors import InputError
 from bench.scales import ScaleName as ScaleName
 
-TAKEN = ("speed", "claims.md", "speed.md", "index.html")
-"""What else lies among the reports."""
+RESERVED = ("speed", "claims.md", "speed.md", "index.html")
+"""Names that other files have in the folder of reports."""
 
 
 def check_name(path: Path) -> None:
-    """A study's or a search's name, its file's without the ending, becomes that of its report folder: no other file, no
-    hidden one, and none above it. Raises InputError."""
+    """Refuse a file whose name without its suffix cannot name a report folder. Raises InputError."""
     name = path.stem
-    if name.startswith(".") or name in TAKEN or not str(path).isprintable() or len(name.encode()) > 120:
+    if name.startswith(".") or name in RESERVED or not str(path).isprintable() or len(name.encode()) > 120:
         raise InputError(
-            f"{path}: its report would be called {name!r}; rename the file: a name can be printed, has up to 120 "
-            f"bytes, does not begin with a dot, and is none of {', '.join(TAKEN)}"
+            f"{path}: its report would be called {name!r}; rename the file: a name is printable, has up to 120 bytes, "
+            f"does not begin with a dot, and is none of {', '.join(RESERVED)}"
         )
 
 
-def _differ(seeds: int | list[int]) -> int | list[int]:
+def _check_distinct(seeds: int | list[int]) -> int | list[int]:
     if isinstance(seeds, list) and len(set(seeds)) < len(seeds):
-        raise ValueError(f"{seeds} name a seed twice")
+        raise ValueError(f"{seeds} has a seed twice")
     return seeds
 
 
 Seed = Annotated[int, Field(ge=0, strict=True)]
 Seeds = Annotated[
     Annotated[int, Field(ge=1, le=1000, strict=True)] | Annotated[list[Seed], Field(min_length=1)],
-    AfterValidator(_differ),
+    AfterValidator(_check_distinct),
 ]
 
 
-def _has_axes(control: Any) -> Any:
+def _check_mapping(control: Any) -> Any:
     if not isinstance(control, dict):
         raise ValueError(f"write the axis with its value, `AXIS: {control}`")
     return control
 
 
 class Claim(Section):
-    """What the paper says, in its words."""
+    """The claim that a study tests."""
 
     text: Annotated[str, Field(min_length=1)]
+    """The claim, in the words of the paper."""
     section: Annotated[str, Field(min_length=1, coerce_numbers_to_str=True)] | None = None
-    """Where it says so; null for a question of one's own."""
+    """The section of the paper that makes the claim; null for a question of your own."""
 
 
 Values = Annotated[list[Any], Field(min_length=1)] | Annotated[dict[str, Any], Field(min_length=1)]
-"""Of an axis: a list, or name -> value."""
+"""The values of an axis: a list, or a mapping of name to value."""
 
 
 class Overlay(Section):
-    """What a study changes at one scale."""
+    """A study's changes at one scale."""
 
     base: dict[str, Any] = {}
+    """Config that is laid over the study's `base`."""
     axes: dict[str, Values] = {}
-    """Axis -> another list, or other values for some of its names."""
+    """Axis -> a list that replaces its own, or values that replace those of the same names."""
     seeds: Seeds | None = None
+    """Replaces the study's `seeds`; null keeps them."""
     baseline_seeds: Annotated[int, Field(ge=1, strict=True)] | None = None
+    """Replaces the study's `baseline_seeds`; null keeps them."""
 
 
 class Overlays(Section):
-    """Changes by scale."""
+    """A study's changes by scale."""
 
     tiny: Overlay = Overlay()
+    """Changes at scale tiny: seconds, for tests."""
     small: Overlay = Overlay()
+    """Changes at scale small: minutes on a laptop."""
     paper: Overlay = Overlay()
+    """Changes at scale paper: 256x256 images and the paper's model."""
 
 
 class StudyFile(Section):
     """The keys of a study YAML."""
 
     title: Annotated[str, Field(min_length=1)]
+    """The title of the report."""
     claim: Claim
+    """The claim that the study tests."""
     base: dict[str, Any] = {}
-    """Config that all variants share, over the scale's."""
+    """Config that all variants share; it is laid over the scale's."""
     axes: Annotated[dict[str, Values], Field(min_length=1)]
-    """Dotted config path -> the values it takes, as a list or by name; every combination is a variant. The value of a
-    section's path is a mapping, which lies over the base. An axis that is no path has named values, each a mapping of
-    dotted paths."""
-    control: Annotated[dict[str, Any], BeforeValidator(_has_axes)]
-    """Axis -> value, or its name, of the variant that the others are compared with."""
+    """Dotted config path -> the values it takes, as a list or by name; every combination of values is a variant.
+    Where the path is a section, a value is a mapping that is laid over the base. An axis whose name is no config path
+    has named values, each a mapping of dotted paths to values."""
+    control: Annotated[dict[str, Any], BeforeValidator(_check_mapping)]
+    """Axis -> value, or the name of a value: the variant that all others are compared with."""
     seeds: Seeds | None = None
-    """How many (0, 1, ...), or which; null takes the scale's."""
+    """The number of seeds, which are then 0, 1, ..., or a list of seeds; null takes the scale's number."""
     baselines: list[str] = []
-    """Methods to compare with, trained under the same budget if they train at all."""
+    """Methods to compare with; those that train get the same budget."""
     baseline_seeds: Annotated[int, Field(ge=1, strict=True)] | None = None
-    """Train each baseline with the first so many seeds only, where it costs more than the model; null takes all."""
+    """The number of seeds that each baseline is trained with, the first ones; null takes all. For baselines that cost
+    more than the model."""
     metrics: list[str]
-    """Names of scores; [] for a study of costs alone."""
+    """Names of the metrics that score each run; [] for a study of costs alone."""
     hypotheses: list[dict[str, str]] = []
-    """Quantity: `variant > variant`, `variant < variant` or `variant = variant within margin`, written down before the
-    study is run. A quantity is a metric of the study, a cost, or speaks of the curve: steps_to_psnr, psnr@50%."""
+    """Expectations that are written down before the study is run, each `quantity: variant > variant`,
+    `variant < variant` or `variant = variant within margin`. A quantity is a metric of the study, a cost, or a point of
+    a validation curve, such as steps_to_psnr or psnr@50%."""
     scales: Overlays = Overlays()
+    """Changes of the study by scale."""

@@ -1,4 +1,4 @@
-"""The studies and searches that travel with the package, and what a path or a bare name of one means."""
+"""The shipped studies and searches, and the file that a path or the bare name of one stands for."""
 
 from __future__ import annotations
 
@@ -7,23 +7,25 @@ from functools import cache
 from pathlib import Path
 
 from bench.errors import InputError, is_file
-from bench.study.yaml_lines import nearest
+from bench.study.yaml_lines import suggest
 
 PACKAGE = Path(__file__).parents[1]
-HOW = "`bench studies` says what those that are shipped ask; `bench studies copy NAME` puts one here to be edited"
+HOW = "`bench studies` lists the shipped ones; `bench studies copy NAME` copies one here for editing"
 
 
 @cache
 def shipped() -> dict[str, Path]:
-    """Name -> file, the studies first; they lie inside an installed package, and beside it in a clone."""
+    """Name -> file, the studies first. They lie inside an installed package, and beside it in a clone."""
     folders = (PACKAGE / "ablations", PACKAGE.parent / "ablations")
     root = next((folder for folder in folders if folder.is_dir()), folders[0])
     return {path.stem: path for below in ("*.yaml", "search/*.yaml") for path in sorted(root.glob(below))}
 
 
-def meant(path: Path) -> Path | None:
-    """The file that is meant: one that lies here; for a bare name, without folder and ending, NAME.yaml here, or else
-    the shipped one."""
+def find_file(path: Path) -> Path | None:
+    """The file that a path stands for; None if there is none.
+
+    A bare name, without folder and suffix, stands for NAME.yaml in the current folder, else for the shipped file.
+    """
     if is_file(path):
         return path
     if path.suffix or str(path) != path.name:
@@ -32,24 +34,28 @@ def meant(path: Path) -> Path | None:
     return here if is_file(here) else shipped().get(path.name)
 
 
-def file_of(path: Path) -> Path:
-    """The file that is meant, or a path that is there and no file. Raises InputError that says where studies are."""
-    if (found := meant(path)) is not None:
-        return found
+def resolve_file(path: Path) -> Path:
+    """The file that a path stands for. Raises InputError, with the shipped names, where there is none.
+
+    A path that exists and is no file is returned as it is: opening it says what is wrong.
+    """
+    if (file := find_file(path)) is not None:
+        return file
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         known = list(shipped())
-        same = f"the shipped one is called {path.stem}" if path.stem in known else nearest(path.stem, known, "shipped")
-        raise InputError(f"{path}: cannot be read ({error.strerror}); {same}; {HOW}") from None
-    except ValueError as error:  # no file could have this name
+        is_shipped = path.stem in known
+        hint = f"the shipped one is called {path.stem}" if is_shipped else suggest(path.stem, known, "shipped")
+        raise InputError(f"{path}: cannot be read ({error.strerror}); {hint}; {HOW}") from None
+    except ValueError as error:  # no file can have this name
         raise InputError(f"{path}: cannot be read ({error})") from None
     except OSError:
-        pass  # opening it will say what is wrong
+        pass
     return path
 
 
-def as_called(path: Path) -> Path:
-    """What a report calls it by, so that the same words find it again: a bare name where that means a shipped one."""
-    found = meant(path)
-    return path if found is None or found in shipped().values() else found
+def reported_path(path: Path) -> Path:
+    """The path that a report names, so that its command finds the file again: a bare name for a shipped file."""
+    file = find_file(path)
+    return path if file is None or file in shipped().values() else file

@@ -1,4 +1,4 @@
-"""A study: YAML and overrides in, variants and runs out."""
+"""A study at one scale: its variants, its data, and its runs."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ from bench.config import DataConfig, RunConfig
 from bench.data.advice import advice
 from bench.data.dataset import Dataset, open_dataset
 from bench.errors import InputError
+from bench.scales import ScaleName
 from bench.store.run_store import run_id
 from bench.study.hypotheses import Hypothesis
-from bench.study.schema import Claim, ScaleName
+from bench.study.schema import Claim
 from bench.study.variants import Variant
 
 
 @dataclass(frozen=True)
 class Run:
-    """What is trained, scored, stored and cached."""
+    """A variant with a seed: the unit that is trained, scored, stored and cached."""
 
     id: str
+    """The hash of all that changes the run's numbers."""
     label: str
-    """Of its variant."""
+    """The label of its variant."""
     config: RunConfig
 
 
@@ -42,37 +44,39 @@ class Study:
     variants: list[Variant]
     seeds: list[int]
     baseline_seeds: list[int]
-    """Those that baselines are trained with."""
+    """The seeds of baselines that train."""
     metrics: list[str]
     hypotheses: list[Hypothesis]
     arguments: list[str] = field(default_factory=list)
-    """Overrides and data as given on the command line."""
+    """The data and the overrides, as given on the command line."""
 
     @property
     def name(self) -> str:
+        """The name of the file, and of the report's folder."""
         return self.path.stem
 
     @property
     def control(self) -> Variant:
+        """The variant that the others are compared with."""
         return self.variants[0]
 
     @property
     def command(self) -> str:
-        """The command that regenerates the report; a file below the current folder is named from there."""
+        """The command that makes the report again; a file below the current folder is named by its path from there."""
         path, here = self.path.resolve(), Path.cwd()
         shown = path.relative_to(here) if path.is_relative_to(here) else self.path
         return shlex.join(["bench", "run", shown.as_posix(), "--scale", self.scale, *self.arguments])
 
     def _count_seeds(self, variant: Variant) -> int:
-        """How many it is trained with, the first ones."""
+        """The number of seeds that a variant is trained with, the first ones."""
         if not variant.is_trained:
             return 1
         return len(self.baseline_seeds if variant.is_baseline else self.seeds)
 
     def advice(self) -> list[str]:
-        """What to know of the data before training, a line each. Raises InputError where they do not fit a task."""
-        asked = dict.fromkeys((variant.config.data, variant.config.task) for variant in self.variants)
-        return [line for data, task in asked for line in advice(self._datasets[data], task)]
+        """Notes on the data to read before training. Raises InputError where they do not fit a task."""
+        pairs = dict.fromkeys((variant.config.data, variant.config.task) for variant in self.variants)
+        return [line for data, task in pairs for line in advice(self._datasets[data], task)]
 
     @cached_property
     def _datasets(self) -> dict[DataConfig, Dataset]:
@@ -83,7 +87,7 @@ class Study:
         return {data: self._open(variant) for data, variant in first.items()}
 
     def _open(self, variant: Variant) -> Dataset:
-        """Its data. Raises InputError, with the variant's name where its own data is the trouble."""
+        """The data set of a variant. Raises InputError; it names the variant where only that one has these data."""
         try:
             return open_dataset(variant.config.data)
         except InputError as error:
@@ -92,26 +96,31 @@ class Study:
             raise InputError(f"{self.path}: the variant {variant.label}: {error}") from None
 
     def runs(self) -> list[Run]:
-        """Every run, seed by seed, so that an interruption leaves whole comparisons behind and what is timed is
-        interleaved. A method without parameters has one run. Opens the data set, for its fingerprint, the first time:
-        images that change later do not make other runs of those that were planned."""
+        """Every run, seed by seed; a method that does not train has one run.
+
+        In this order an interruption leaves whole comparisons behind, and timings of the variants are interleaved. The
+        first call opens the data sets for their fingerprints: images that change later do not change the ids.
+        """
         return list(self._runs)
 
     @cached_property
     def _runs(self) -> list[Run]:
-        found = []
-        for place, seed in enumerate(self.seeds):
+        runs = []
+        for index, seed in enumerate(self.seeds):
             for variant in self.variants:
-                if place < self._count_seeds(variant):
+                if index < self._count_seeds(variant):
                     config = variant.config.model_copy(update={"seed": seed if variant.is_trained else 0})
                     data = self._datasets[config.data].fingerprint
-                    found.append(Run(run_id(config, data, method_code(config.method)), variant.label, config))
-        return found
+                    runs.append(Run(run_id(config, data, method_code(config.method)), variant.label, config))
+        return runs
 
 
 def method_code(method: str) -> str:
-    """What of a method is part of its runs' ids besides their config: the content of the file that defines it, where
-    that lies outside the repository; its authors' weights; or the version of its code, from the second on."""
+    """The part of a run's id that stands for its method's code.
+
+    For a method outside the repository, the fingerprint of its file; for published weights, their SHA-256; else the
+    version of its code, which is empty for the first one.
+    """
     if is_outside(method):
         return fingerprint(method)
     base = base_of(method)

@@ -73,7 +73,7 @@ def test_copies_and_strange_rows_are_said(tmp_path, write_image, opened):
     (tmp_path / "manifest.csv").write_text("file,photo\ntrain/a.png,one\ngone.png,two\n")
     name = f"folder {tmp_path.name}"
     assert advice(opened(tmp_path), INPAINTING) == [
-        f"{name}: 1 of the 1 training images looks nearly like one in validation, such as train/a.png like val/b.jpg; "
+        f"{name}: 1 of the 1 training images looks nearly like a validation image, such as train/a.png like val/b.jpg; "
         "if they are copies, scores are too good",
-        f"{name}: 1 of the rows of manifest.csv is of no image there, such as gone.png",
+        f"{name}: 1 of the rows of manifest.csv names no image of the folder, such as gone.png",
     ]

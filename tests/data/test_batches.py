@@ -10,7 +10,7 @@ from kornia.color import rgb_to_lab
 from bench.config import RunConfig
 from bench.data import lab
 from bench.data.batches import BatchesAhead, dataset_of, lab_photographs, training_batch
-from bench.data.device import Photographs
+from bench.data.device import PhotographsOnDevice
 from bench.data.tasks import Batch
 
 CPU = torch.device("cpu")
@@ -119,8 +119,8 @@ def test_where_the_last_bits_depend_on_the_place_in_the_batch_kornia_does_it(thr
             ahead = BatchesAhead(asked, CPU)
             for step in range(3):
                 assert_same_bits(ahead(step), plain(asked, step))
-        assert not lab.is_exact(3 * 20 * 20)
-        assert lab.is_exact(3 * 16 * 64 * 64) == (threads == 1)
+        assert not lab.fills_vectors(3 * 20 * 20)
+        assert lab.fills_vectors(3 * 16 * 64 * 64) == (threads == 1)
     finally:
         torch.set_num_threads(before)
 
@@ -135,7 +135,7 @@ def test_inpainting_is_the_same_too(fields: dict[str, object]) -> None:
 
 def test_one_gather_cuts_the_same_pixels_as_the_host() -> None:
     dataset = dataset_of(config("colorization", 64, 4).data)
-    photographs = Photographs(dataset, CPU)
+    photographs = PhotographsOnDevice(dataset, CPU)
     for step in range(5):
         crops = dataset.draw(16, 0, step, True)
         assert 0 < crops.mirrored.sum() < 16

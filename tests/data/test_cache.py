@@ -201,7 +201,7 @@ def test_two_processes_build_one_entry(tmp_path, write_image, cache):
 def test_a_cache_that_cannot_be_written_is_named(pair, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "file"))
-    with pytest.raises(InputError, match=r"cannot write the cache folder .*/file .*BENCH_CACHE"):
+    with pytest.raises(InputError, match=r"the cache folder .*/file cannot be written .*BENCH_CACHE"):
         open_decoded(pair, 8, (1.0,))
 
 

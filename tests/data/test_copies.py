@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.data.copies import NearCopy, kin_of, nearest
+from bench.data.copies import NearCopy, kin_of, nearest_pairs
 from bench.data.decode import NEAR_COPY_BITS
 
 
@@ -53,9 +53,9 @@ def test_nearest_is_exact_and_quick():
         left[row] = right[column] ^ np.bitwise_or.reduce(np.uint64(1) << bits.astype(np.uint64))
     left[71] = right[5] ^ np.uint64(2 ** (NEAR_COPY_BITS + 1) - 1)  # one bit too many
     start = time.perf_counter()
-    assert dict(nearest(left, right)) == planted
+    assert dict(nearest_pairs(left, right)) == planted
     assert time.perf_counter() - start < 1
-    assert nearest(left, right[:0]) == nearest(left[:0], right) == []
+    assert nearest_pairs(left, right[:0]) == nearest_pairs(left[:0], right) == []
 
 
 def test_kin_are_near_by_way_of_others():

@@ -12,6 +12,7 @@ import pytest
 
 from bench.config import DataConfig
 from bench.data.dataset import Dataset, open_dataset
+from bench.data.decode import Pixels
 from bench.errors import InputError
 
 SIZE = 8
@@ -29,6 +30,10 @@ def root(tmp_path, write_image) -> Path:
     return tmp_path / "images"
 
 
+def train_batch(dataset: Dataset, batch_size: int, seed: int, step: int, flip: bool) -> Pixels:
+    return dataset.cut(dataset.draw(batch_size, seed, step, flip))
+
+
 def has_window(dataset: Dataset, crop: np.ndarray) -> bool:
     levels = [dataset.level_pixels(level) for photo in dataset.train for level in photo.levels]
     windows = [np.lib.stride_tricks.sliding_window_view(lv, (SIZE, SIZE, 3)) for lv in levels]
@@ -38,7 +43,7 @@ def has_window(dataset: Dataset, crop: np.ndarray) -> bool:
 def test_photos():
     dataset = open_dataset(DataConfig(name="photos", image_size=64))
     assert (len(dataset.train), len(dataset.val), dataset.skipped) == (6, 3, [])
-    assert dataset.train_batch(4, 0, 0, True).shape == (4, 64, 64, 3)
+    assert train_batch(dataset, 4, 0, 0, True).shape == (4, 64, 64, 3)
     assert [n for n in dataset.val_crops(3)[0] if n.startswith("coffee")] == ["coffee@1x[0,0]"]
 
 
@@ -60,28 +65,28 @@ def test_the_fingerprint_is_of_content_and_split_alone(root, tmp_path):
 
 
 def test_names_do_not_change_the_batches(root):
-    before = open_dataset(config(root)).train_batch(16, 0, 0, True)
+    before = train_batch(open_dataset(config(root)), 16, 0, 0, True)
     (root / "train/0.png").rename(root / "train/zebra.png")
-    np.testing.assert_array_equal(open_dataset(config(root)).train_batch(16, 0, 0, True), before)
+    np.testing.assert_array_equal(train_batch(open_dataset(config(root)), 16, 0, 0, True), before)
 
 
 def test_a_batch_is_a_function_of_seed_and_step(root):
     dataset, again = open_dataset(config(root)), open_dataset(config(root))
-    batch = dataset.train_batch(16, 3, 7, True)
+    batch = train_batch(dataset, 16, 3, 7, True)
     np.random.seed(5)
     for step in range(3):
-        again.train_batch(16, 3, step, True)
-    np.testing.assert_array_equal(again.train_batch(16, 3, 7, True), batch)
+        train_batch(again, 16, 3, step, True)
+    np.testing.assert_array_equal(train_batch(again, 16, 3, 7, True), batch)
     assert (batch.shape, batch.dtype) == ((16, SIZE, SIZE, 3), np.uint8)
     assert batch.flags.c_contiguous
     assert batch.flags.owndata
-    assert (dataset.train_batch(16, 3, 8, True) != batch).any()
-    assert (dataset.train_batch(16, 4, 7, True) != batch).any()
+    assert (train_batch(dataset, 16, 3, 8, True) != batch).any()
+    assert (train_batch(dataset, 16, 4, 7, True) != batch).any()
 
 
 def test_crops_are_windows_and_flips_are_their_mirror(root):
     dataset = open_dataset(config(root))
-    straight, flipped = dataset.train_batch(40, 0, 0, False), dataset.train_batch(40, 0, 0, True)
+    straight, flipped = train_batch(dataset, 40, 0, 0, False), train_batch(dataset, 40, 0, 0, True)
     assert all(has_window(dataset, crop) for crop in straight)
     mirrored = [(b == a[:, ::-1]).all() and (b != a).any() for a, b in zip(straight, flipped, strict=True)]
     same = [(b == a).all() for a, b in zip(straight, flipped, strict=True)]
@@ -96,7 +101,7 @@ def test_photographs_levels_and_positions_are_all_drawn(tmp_path, write_image):
     write_image(tmp_path / "images/val/val.png", 3)
     dataset = open_dataset(config(tmp_path / "images"))
     count: dict[bytes, int] = {}
-    for crop in dataset.train_batch(8000, 0, 0, False):
+    for crop in train_batch(dataset, 8000, 0, 0, False):
         count[crop.tobytes()] = count.get(crop.tobytes(), 0) + 1
     windows = {
         (photo.name, level.scale): np.lib.stride_tricks.sliding_window_view(
@@ -145,7 +150,7 @@ def test_crops_of_one_photograph_lie_in_one_half(root):
 def test_two_halves_need_two_photographs(tmp_path, write_image):
     for i in range(2):
         write_image(tmp_path / "images" / ("train" if i < 1 else "val") / f"{i}.png", i, 30, 20)
-    with pytest.raises(InputError, match=r"data\.score_on is test, but val/1\.png is the one photograph"):
+    with pytest.raises(InputError, match=r"data\.score_on is test, but val/1\.png is the only photograph"):
         open_dataset(config(tmp_path / "images", score_on="test"))
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.data.files import spelled
+from bench.data.files import printable_path
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from bench.data.files import spelled
     ],
 )
 def test_names_can_be_printed(path, name):
-    assert spelled(path) == name
+    assert printable_path(path) == name
 
 
 paths = st.text(st.sampled_from("an\\\n\t xu0\u202f\xa0\udce9") | st.characters(), max_size=8)
@@ -34,8 +34,8 @@ paths = st.text(st.sampled_from("an\\\n\t xu0\u202f\xa0\udce9") | st.characters(
 
 @given(paths, paths)
 def test_different_paths_have_different_names(one, other):
-    assert spelled(one).isprintable()
-    assert (spelled(one) == spelled(other)) == (one == other)
+    assert printable_path(one).isprintable()
+    assert (printable_path(one) == printable_path(other)) == (one == other)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")

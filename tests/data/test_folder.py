@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.config import DataConfig
-from bench.data.dataset import name_of
-from bench.data.files import ImageFile
+from bench.data.dataset import dataset_name
 from bench.data.sources import Source, open_source
 from bench.errors import InputError
 
@@ -18,8 +17,8 @@ def source_of(path: Path | None) -> Source:
     return open_source(DataConfig(name="folder", path=None if path is None else str(path)))
 
 
-def names(files: list[ImageFile]) -> list[str]:
-    return [f.name for f in files]
+def names(source: Source, split: str | None = None) -> list[str]:
+    return [file.name for file in source.files if file.split == split]
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ def test_any_tree_without_hidden_files(tree):
     (root / "notes.txt").write_text("not an image")
     (root / "b" / "circle").symlink_to(root)
     source = source_of(root)
-    assert names(source.of(None)) == ["a.jpeg", "b/deep/x.PNG", "c.TIF"]
+    assert names(source) == ["a.jpeg", "b/deep/x.PNG", "c.TIF"]
     assert source.left_out == {"hidden files": 2, ".git/": 1}
 
 
@@ -59,7 +58,7 @@ def test_what_programs_keep_for_themselves_is_left_out_and_counted(tree):
         (root / folder / "notes.txt").write_text("not an image")
     (root / ".cache").mkdir()  # without an image: not worth a word
     source = source_of(root)
-    assert names(source.files) == ["a.png", "b.png", "x/c.png"]
+    assert names(source) == ["a.png", "b.png", "x/c.png"]
     assert source.left_out == {
         ".thumbnails/": 1,
         "@eaDir/": 2,
@@ -91,15 +90,15 @@ def test_images_that_cannot_be_decoded_here_are_named(tree, opened):
 def test_folders_with_clear_names_are_the_split(tree, train, val, rule):
     root = tree(f"{train}/b.png", f"{train}/a.png", f"{val}/deep/c.png", "other/d.png", "e.png", ".x/f.png")
     source = source_of(root)
-    assert names(source.of("train")) == [f"{train}/a.png", f"{train}/b.png"]
-    assert names(source.of("val")) == [f"{val}/deep/c.png"]
+    assert names(source, "train") == [f"{train}/a.png", f"{train}/b.png"]
+    assert names(source, "val") == [f"{val}/deep/c.png"]
     assert source.split_rule == rule
     assert source.left_out == {"other/": 1, "beside the folders of the split": 1, ".x/": 1}
 
 
 def test_test_is_left_out_where_there_is_val(tree):
     source = source_of(tree("train/a.png", "val/b.png", "test/c.png", "test/d.png"))
-    assert (names(source.of("val")), source.left_out) == (["val/b.png"], {"test/": 2})
+    assert (names(source, "val"), source.left_out) == (["val/b.png"], {"test/": 2})
 
 
 @pytest.mark.parametrize(
@@ -140,7 +139,7 @@ def test_one_folder_of_two_names_is_one(tree):
     root = tree("train/a.png", "valid/b.png")
     (root / "val").symlink_to("valid")
     source = source_of(root)
-    assert (len(source.of("train")), len(source.of("val")), source.left_out) == (1, 1, {})
+    assert (len(names(source, "train")), len(names(source, "val")), source.left_out) == (1, 1, {})
 
 
 def test_errors_name_the_path_and_the_field(tmp_path, write_image):
@@ -206,4 +205,4 @@ def test_a_folder_is_called_by_its_own_name(tree, opened, monkeypatch, where, gi
 )
 def test_names_of_roots_and_homes(monkeypatch, path, name):
     monkeypatch.setenv("HOME", "/some/home")
-    assert name_of(DataConfig(name="folder", path=path)) == name
+    assert dataset_name(DataConfig(name="folder", path=path)) == name

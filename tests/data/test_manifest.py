@@ -150,7 +150,7 @@ def test_a_name_that_may_be_one_of_several_is_refused(root, write_image):
     write(root, "p.png,one", "a.png,two")
     assert source_of(root).photographs == {"p.png": "one", "a.png": "two"}  # letter by letter there is no doubt
     write(root, "p.PNG,one", "a.png,two")
-    with pytest.raises(InputError, match=r"line 2: 'p.PNG' may be P.png or p.png; write the one that is meant"):
+    with pytest.raises(InputError, match=r"line 2: 'p.PNG' may be P.png or p.png; write its path exactly"):
         source_of(root)
 
 
@@ -173,7 +173,7 @@ def test_whatever_program_wrote_it(root, encoding, delimiter, header):
         (b"name,photo\na.png,one\n", "has no column 'file', but name, photo"),
         (b"file;foto\na.png;one\n", "has no column 'file', but file;foto"),
         (b"file,photo,File\na.png,one,b\n", "has the column 'file' twice"),
-        (b"file,photo\n\xff\xff,x\n", "cannot be read .*; mend or remove it"),
+        (b"file,photo\n\xff\xff,x\n", "cannot be read .*; correct or remove it"),
         ("file,photo\nä.png,x\n".encode("cp1252"), "it has to be text in UTF-8"),
         ("file,photo\na.png,x\n".encode("utf-16-le"), "save it as CSV in UTF-8"),
     ],
@@ -211,14 +211,15 @@ def test_a_photograph_in_both_splits_is_refused(tmp_path, write_image):
     write_image(tmp_path / "train" / "0.png", 0)
     write_image(tmp_path / "Val" / "1.png", 1)
     write(tmp_path, "TRAIN/0.png, barn", "val\\1.png,barn ")
-    with pytest.raises(InputError, match=r"Val/1.png is of the photograph 'barn', which is in train/ too"):
+    with pytest.raises(InputError, match=r"Val/1.png is cut from the photograph 'barn', which is in train/ too"):
         source_of(tmp_path)
 
 
 def test_a_column_split_is_the_split(root, opened):
     write(root, "a.png,1,train", "b.png,2,Test", "c.png,3,Train", "d.png,4,validation", header="file,photo,Split")
     source = source_of(root)
-    assert ([f.name for f in source.of("train")], [f.name for f in source.of("val")]) == (["a.png", "c.png"], ["d.png"])
+    splits = {file.name: file.split for file in source.files}
+    assert splits == {"a.png": "train", "c.png": "train", "d.png": "val"}
     assert (source.split_rule, source.left_out) == (
         "the column split of manifest.csv",
         {"test, as manifest.csv says": 1},
@@ -232,11 +233,14 @@ def test_a_column_split_is_the_split(root, opened):
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        (["a.png,1,train", "b.png,2,val"], "says the split of some images, but not of 2 of the 4, such as c.png"),
+        (["a.png,1,train", "b.png,2,val"], "gives the split of some images, but not of 2 of the 4, such as c.png"),
         (["a.png,1,train", "b.png,2,fold 3", "c.png,3,val", "d.png,4,val"], "line 3: the split 'fold 3' is none of"),
         ([f"{name}.png,{name},train" for name in "abcd"], "has no val; add it"),
         ([f"{name}.png,{name},test" for name in "abcd"], "has no train; add it"),
-        (["a.png,1,train", "b.png,1,val", "c.png,3,val", "d.png,4,val"], "b.png is of the photograph '1', which is in"),
+        (
+            ["a.png,1,train", "b.png,1,val", "c.png,3,val", "d.png,4,val"],
+            "b.png is cut from the photograph '1', which is in",
+        ),
         (["a.png,1,train", "./a.png,1,val"], "has a.png in two splits, 'train' and 'val'"),
     ],
 )
@@ -252,5 +256,5 @@ def test_a_column_split_and_folders_agree(tmp_path, write_image):
     write(tmp_path, "train/a.png,1,train", "val/b.png,2,test", header="file,photo,split")
     assert source_of(tmp_path).split_rule == "the folders train/ and val/"
     write(tmp_path, "train/a.png,1,train", "val/b.png,2,train", header="file,photo,split")
-    with pytest.raises(InputError, match=r"line 3: val/b.png is in 'train', and lies in another folder"):
+    with pytest.raises(InputError, match=r"line 3: val/b.png is in 'train' by its row, but not by its folder"):
         source_of(tmp_path)

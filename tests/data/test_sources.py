@@ -10,22 +10,21 @@ from pathlib import Path
 import pytest
 
 from bench.config import DataConfig
-from bench.data.files import ImageFile
-from bench.data.sources import open_source
+from bench.data.sources import Source, open_source
 from bench.errors import InputError
 
 REPOSITORY = Path(__file__).parents[2]
 
 
-def names(files: list[ImageFile]) -> list[str]:
-    return [f.name for f in files]
+def names(source: Source, split: str | None = None) -> list[str]:
+    return [file.name for file in source.files if file.split == split]
 
 
 def test_photos_are_split_by_photograph():
     source = open_source(DataConfig(name="photos"))
     train = ["astronaut", "chelsea", "motorcycle_left", "motorcycle_right", "rocket", "china"]
-    assert names(source.of("train")) == train
-    assert names(source.of("val")) == ["coffee", "flower", "grace_hopper"]
+    assert names(source, "train") == train
+    assert names(source, "val") == ["coffee", "flower", "grace_hopper"]
     assert all(f.path.is_file() for f in source.files)
 
 
@@ -48,7 +47,7 @@ def test_places365_draws_nested_subsets_of_its_lists(tmp_path, write_image, trai
     def draw(**fields: int | None) -> tuple[list[str], list[str]]:
         source = open_source(DataConfig(name="places365", path=str(tmp_path / "places"), **fields))
         assert all(f.path.is_file() for f in source.files)
-        return names(source.of("train")), names(source.of("val"))
+        return names(source, "train"), names(source, "val")
 
     everything, val = draw()
     assert (len(everything), len(val)) == (30, 5)
@@ -77,7 +76,7 @@ def test_the_data_room_imports_no_torch():
     code = (
         "import sys; from bench.config import DataConfig; import bench.data.sources\n"
         "from bench.data.dataset import open_dataset\n"
-        "open_dataset(DataConfig(image_size=64)).train_batch(2, 0, 0, True)\n"
+        "dataset = open_dataset(DataConfig(image_size=64)); dataset.cut(dataset.draw(2, 0, 0, True))\n"
         "print(sorted({'torch', 'torchvision', 'skimage', 'sklearn', 'matplotlib'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)

@@ -159,7 +159,7 @@ MISTAKES = [  # what is added to the study, what the message says
     ("base: {train: {2020-01-01: 1}}", "base.train.2020-01-01: a key is text, and datetime.date(2020, 1, 1)"),
     ("base: " + "{a: " * 40 + "1" + "}" * 40, "is nested more than 30 deep"),
     ("base: " + "[" * 3000, "odd.yaml: is nested too deep"),
-    ("base: {train: {betas: [" + "0, " * 2000 + "]}}", "base: has 2,000 values; a config has some fifty"),
+    ("base: {train: {betas: [" + "0, " * 2000 + "]}}", "base: has 2,000 values; a config has about fifty"),
     ("base: !!int x", "not valid YAML"),
     ("base: {data: {name: '${oc.env:HOME}'}}", "base.data.name: '${oc.env:HOME}' is not allowed"),
     ("title: ab\x00cd", "unacceptable character"),

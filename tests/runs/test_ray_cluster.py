@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from harness import ROOT, Bench, WriteStudy
 
-from bench.cli.options import parse_shard
+from bench.cli.checks import parse_shard
 from bench.errors import InputError
 from bench.machine import Machine
 from bench.runs.probe_cache import Probe

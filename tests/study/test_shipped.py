@@ -18,7 +18,7 @@ from harness import ROOT, Bench, WriteStudy, small_study
 from bench.errors import InputError
 from bench.search.load import load_search
 from bench.study.load import load_study
-from bench.study.shipped import file_of, shipped
+from bench.study.shipped import resolve_file, shipped
 
 FILES = sorted((ROOT / "ablations").rglob("*.yaml"))
 SMALL = ("--scale", "tiny", "--workers", "1", "seeds=1", "train.steps=4", "train.pretrain_steps=1")
@@ -36,8 +36,8 @@ def test_every_study_and_search_has_a_name_of_its_own() -> None:
 
 
 def test_a_bare_name_is_the_shipped_one_unless_a_file_here_has_it(here: Path) -> None:
-    assert file_of(Path("pooling")) == ROOT / "ablations/pooling.yaml"
-    assert file_of(Path("under_4m")) == ROOT / "ablations/search/under_4m.yaml"
+    assert resolve_file(Path("pooling")) == ROOT / "ablations/pooling.yaml"
+    assert resolve_file(Path("under_4m")) == ROOT / "ablations/search/under_4m.yaml"
     (here / "pooling").mkdir()  # no file
     assert load_study(Path("pooling"), "tiny").command == "bench run pooling --scale tiny"
     small_study(here, "pooling", title="mine")
@@ -62,7 +62,7 @@ def test_a_bare_name_gives_the_runs_of_its_file(here: Path) -> None:
         ("nope/pooling.yaml", "(No such file or directory); the shipped one is called pooling; "),
         ("tilling.yaml", "tilling.yaml: cannot be read (No such file or directory); did you mean tiling? shipped: "),
         ("under4m", "did you mean under_4m? "),
-        ("zzz", "`bench studies` says what those that are shipped ask; `bench studies copy NAME` puts one here"),
+        ("zzz", "`bench studies` lists the shipped ones; `bench studies copy NAME` copies one here"),
     ],
 )  # fmt: skip
 def test_a_study_that_is_not_there_names_those_that_are(here: Path, path: str, message: str) -> None:
@@ -76,7 +76,7 @@ def test_a_study_that_is_not_there_names_those_that_are(here: Path, path: str, m
 def test_what_is_no_file_is_refused_in_words(here: Path, path: str) -> None:
     (here / "reports").mkdir()
     if path == "pooling/":  # which pathlib takes for the name
-        assert file_of(Path(path)) == ROOT / "ablations/pooling.yaml"
+        assert resolve_file(Path(path)) == ROOT / "ablations/pooling.yaml"
         return
     with pytest.raises(InputError, match="cannot be read"):
         load_study(Path(path), "tiny")
@@ -179,9 +179,9 @@ def test_an_installed_wheel_runs_a_study_in_an_empty_folder(tmp_path: Path) -> N
     inside = {path.relative_to(site / "bench/ablations") for path in site.glob("bench/ablations/**/*.yaml")}
     assert inside == {path.relative_to(ROOT / "ablations") for path in FILES}
     assert not (site / "ablations").exists()
-    assert "bench = bench.cli.entry:main" in next(site.glob("*.dist-info/entry_points.txt")).read_text()
+    assert "bench = gan_bench:main" in next(site.glob("*.dist-info/entry_points.txt")).read_text()
     ours = {path.relative_to(ROOT) for path in (ROOT / "bench").rglob("*") if path.suffix in (".py", ".j2", ".css")}
-    assert {path for path in ours if not (site / path).is_file()} == set()
+    assert {path for path in ours | {Path("gan_bench.py")} if not (site / path).is_file()} == set()
     empty.mkdir()
 
     def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
