@@ -102,9 +102,9 @@ def check(
 ) -> None:
     """Check that a method keeps to the contract, on real batches."""
     from baselines import METHODS
+    from baselines.availability import MethodUnavailable
     from baselines.contract import TASKS, contract_violations, tasks_of
     from baselines.custom import is_outside, source_of
-    from baselines.weights import WeightsMissing
     from bench.study.yaml_lines import nearest
 
     if is_outside(method):
@@ -122,7 +122,7 @@ def check(
     for name in (task,) if task else tasks_of(method):
         try:
             found = list(contract_violations(method, name))
-        except WeightsMissing as error:
+        except MethodUnavailable as error:
             raise InputError(f"command line: {method}: {error}") from None
         except Exception as error:  # of someone's own code: say where it happened
             last = traceback.extract_tb(error.__traceback__)[-1]
