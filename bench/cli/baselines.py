@@ -75,7 +75,7 @@ def weights(
     if card.weights is None:
         raise InputError(f"command line: {name} has no weights to load: {card.no_weights or 'it has no parameters'}")
     from baselines.published import bring
-    from bench.measure.metrics.perceptual import download
+    from bench.measure.metrics.downloads import download
 
     if file is None:
         from bench.data.cache import cache_root

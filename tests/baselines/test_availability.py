@@ -42,4 +42,7 @@ def test_a_study_reports_the_missing_package(write_study: WriteStudy, tmp_path: 
         assert f"{to_do} to do" in done.stdout
     table = pd.read_csv(tmp_path / "reports/study/table.csv")
     assert table["unavailable"].tolist() == [0, 0, 1]
-    assert "PSNR is missing: patchmatch needs PyPatchMatch: pip install" in (tmp_path / "reports/study/report.md").read_text()
+    assert (
+        "PSNR is missing: patchmatch needs PyPatchMatch: pip install"
+        in (tmp_path / "reports/study/report.md").read_text()
+    )
