@@ -1,4 +1,4 @@
-"""LPIPS against the authors' package, distances of regions, networks that are read once, and what happens without weights.
+"""LPIPS against the authors' package, distances of regions, networks read once, and the reason without weights.
 
 The real loading code runs on a trunk of random weights, and without a network.
 """
