@@ -35,7 +35,7 @@ Schema = dict[str, Any]
 def commands() -> str:
     """Every command with its arguments and options, as Typer writes them."""
     command = typer.main.get_command(app)
-    context = command.make_context("bench", [], resilient_parsing=True)
+    context = typer.Context(command, info_name="bench", **command.context_settings)
     text = typer.cli.get_docs_for_click(obj=command, ctx=context, name="bench")
     return text[text.index("## `bench ") :]  # the page itself says what stands before
 
