@@ -64,7 +64,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
 @app.command()
 def weights(
     name: Annotated[str, typer.Argument(help="A method whose authors published weights.")],
-    file: Annotated[Path | None, typer.Option(help="The authors' file.  [default: download it]")] = None,
+    file: Annotated[Path | None, typer.Option(show_default="download it", help="The authors' file.")] = None,
 ) -> None:
     """Bring the weights that a method's authors published; NAME_published is then the method with them."""
     from baselines.cards import CARDS
@@ -100,7 +100,7 @@ def weights(
 def check(
     method: Annotated[str, typer.Argument(help="A method of the list, or module:Class of your own.")],
     task: Annotated[
-        str | None, typer.Option(help="colorization or inpainting.  [default: each that the method does]")
+        str | None, typer.Option(show_default="each that the method does", help="colorization or inpainting.")
     ] = None,
 ) -> None:
     """Check on real batches that a method keeps the contract."""

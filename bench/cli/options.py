@@ -13,8 +13,8 @@ GRACE_SECONDS, HANG_SECONDS = 60, 1800
 
 _STUDIES = "Study files or names of shipped studies, then overrides by dotted path, such as train.steps=500."
 
-Studies = Annotated[list[str], typer.Argument(metavar="STUDY... [KEY=VALUE...]", help=_STUDIES)]
-AnyStudies = Annotated[list[str] | None, typer.Argument(metavar="[STUDY...] [KEY=VALUE...]", help=_STUDIES)]
+Studies = Annotated[list[str], typer.Argument(metavar="STUDY|KEY=VALUE", help=_STUDIES)]
+AnyStudies = Annotated[list[str] | None, typer.Argument(metavar="STUDY|KEY=VALUE", help=_STUDIES)]
 Scale = Annotated[
     ScaleName,
     typer.Option(help="Size of the models and the budget: tiny (seconds), small (minutes on a laptop) or paper."),
@@ -34,7 +34,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N; auto takes
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads of each process.")]
 Workers = Annotated[
     int | None,
-    typer.Option(min=1, help="Runs or trials at a time.  [default: as many as the cores allow; 1 on CUDA]"),
+    typer.Option(min=1, show_default="as many as the cores allow; 1 on CUDA", help="Runs or trials at a time."),
 ]
 Grace = Annotated[
     float,
@@ -45,7 +45,7 @@ HangAfter = Annotated[
 ]
 MaxRuns = Annotated[
     int | None,
-    typer.Option("--max-runs", min=1, metavar="N", help="The most runs that a study may have.  [default: 1,000]"),
+    typer.Option("--max-runs", min=1, metavar="N", show_default="1,000", help="The most runs that a study may have."),
 ]
 CheckpointEvery = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time between checkpoints.")]
 ExecutorName = Annotated[
@@ -54,7 +54,7 @@ ExecutorName = Annotated[
 Address = Annotated[
     str | None,
     typer.Option(
-        metavar="auto|HOST:PORT", help="Address of the Ray cluster.  [default: a new one on this machine alone]"
+        metavar="auto|HOST:PORT", show_default="a new one on this machine alone", help="Address of the Ray cluster."
     ),
 ]
 Storage = Annotated[
@@ -62,7 +62,8 @@ Storage = Annotated[
     typer.Option(
         metavar="URL",
         help="Where a search keeps its trials: sqlite:///FILE, postgresql+psycopg://..., mysql+pymysql://..., or the "
-        "path of a journal; machines that name the same one share the trials.  [default: a journal in the run store]",
+        "path of a journal; machines that name the same one share the trials.",
+        show_default="a journal in the run store",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

@@ -37,7 +37,9 @@ def search(
         list[str],
         typer.Argument(metavar="FILE [KEY=VALUE...]", help="A search file or name, then overrides of its base."),
     ],
-    trials: Annotated[int | None, typer.Option(min=1, help="Number of trials in all.  [default: the file's]")] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, show_default="the file's", help="Number of trials in all.")
+    ] = None,
     workers: Workers = None,
     storage: Storage = None,
     scale: Scale = "small",
