@@ -1,4 +1,4 @@
-"""What any method has to keep to, checked on real batches: shapes, range, determinism, learning, save and load."""
+"""The contract of every method, checked on real batches: shapes, range, determinism, learning, save and load."""
 
 from __future__ import annotations
 
@@ -26,36 +26,37 @@ TASKS = ("colorization", "inpainting")
 CPU = torch.device("cpu")
 STEPS, PRETRAIN_STEPS = 100, 5
 SHARES = (0.0, 0.19, 0.55, 0.9)
-"""Of the budget, where an update is tried: in each phase that a method of the registry has."""
+"""Shares of the budget at which an update is tried; every training phase of every registered method has one."""
 
 
 def tasks_of(method: str) -> tuple[str, ...]:
-    """The tasks that a method says it can do."""
+    """The tasks that a method can do."""
     return ONLY_FOR.get(method, TASKS)
 
 
 def contract_violations(method: str, task: str, image_size: int = 64) -> Iterator[str]:
-    """Every rule that the method breaks, in words. Its own exceptions are not caught.
+    """Every rule that the method breaks, one sentence each. The method's own exceptions pass through.
 
-    The rules are those of bench/training/method.py: without them a run could not be counted, resumed or believed.
+    The rules are those of bench/training/method.py. Without them a run cannot be counted, resumed or trusted.
     """
-    config = _config(method, task, image_size)
+    config = _tiny_config(method, task, image_size)
     batch = training_batch(config, 0, CPU)
-    ours, again = _build(config), _build(config)
-    if malformed := list(_form(ours)):
-        yield from malformed
+    first, second = _build(config), _build(config)
+    # A method without the required attributes, or with a prediction of another type, cannot be checked any further.
+    if violations := list(_interface_violations(first)):
+        yield from violations
         return
-    if (kind := type(_predict(ours, batch))) is not Tensor:
-        yield f"predict gives a {kind.__name__}, not a tensor"
+    if (kind := type(_predict(first, batch))) is not Tensor:
+        yield f"predict returns a {kind.__name__}, not a tensor"
         return
-    yield from _prediction(ours, batch)
-    if not torch.equal(_predict(ours, batch), _predict(again, batch)):
-        yield "two methods of the same config and seed predict differently from the start"
-    if ours.networks:
-        yield from _learning(ours, again, config)
+    yield from _prediction_violations(first, batch)
+    if not torch.equal(_predict(first, batch), _predict(second, batch)):
+        yield "before training, two methods with the same config and seed predict differently"
+    if first.networks:
+        yield from _learning_violations(first, second, config)
 
 
-def _config(method: str, task: str, image_size: int) -> RunConfig:
+def _tiny_config(method: str, task: str, image_size: int) -> RunConfig:
     tiny = {**SCALES["tiny"], "data": {"image_size": image_size, "val_images": 4}}
     train = {**tiny["train"], "steps": STEPS, "pretrain_steps": PRETRAIN_STEPS}
     return RunConfig.model_validate({**tiny, "train": train, "method": method, "task": {"name": task}})
@@ -65,38 +66,39 @@ def _build(config: RunConfig) -> Method:
     return build_method(config, build_task(config.task), CPU)
 
 
-def _form(method: Any) -> Iterator[str]:
-    """What has to be there at all."""
+def _interface_violations(method: Any) -> Iterator[str]:
+    """Attributes and methods that are missing or have the wrong type."""
     for name, kind in (("networks", nn.Module), ("optimizers", Optimizer)):
-        found = getattr(method, name, None)
-        if not isinstance(found, dict) or not all(isinstance(value, kind) for value in found.values()):
-            yield f"{name} has to be a dict of name -> {kind.__module__.split('.')[0]}'s {kind.__name__}"
-        elif name == "networks" and found and "generator" not in found:
-            yield f'the network that predicts is called "generator"; there is {", ".join(found)}'
+        values = getattr(method, name, None)
+        if not isinstance(values, dict) or not all(isinstance(value, kind) for value in values.values()):
+            yield f"{name} must be a dict of name -> {kind.__module__.split('.')[0]}'s {kind.__name__}"
+        elif name == "networks" and values and "generator" not in values:
+            yield f'the network that predicts must be called "generator"; the names are {", ".join(values)}'
     for name in ("update", "predict"):
         if not callable(getattr(method, name, None)):
-            yield f"it has no method {name}"
+            yield f"the class has no method {name}"
 
 
-def _prediction(method: Method, batch: Batch) -> Iterator[str]:
+def _prediction_violations(method: Method, batch: Batch) -> Iterator[str]:
     given = _copy(batch)
     output = method.predict(given)
     if output.shape != batch.target.shape:
-        yield f"predict gives {tuple(output.shape)}, the target is {tuple(batch.target.shape)}"
+        yield f"predict returns {tuple(output.shape)}, the target is {tuple(batch.target.shape)}"
         return
     pairs = [(given.input, batch.input), (given.target, batch.target), (given.mask, batch.mask)]
-    if not all(now is None or was is None or torch.equal(now, was) for now, was in pairs):
+    if not all(now is None or before is None or torch.equal(now, before) for now, before in pairs):
         yield "predict changes the batch that it is given"
     if output.requires_grad:
-        yield "predict gives a tensor with gradients; use torch.inference_mode()"
+        yield "predict returns a tensor with gradients; use torch.inference_mode()"
     if output.dtype != torch.float32:
-        yield f"predict gives {output.dtype}, not float32"
+        yield f"predict returns {output.dtype}, not float32"
     if not output.isfinite().all() or output.abs().max() > 1:
         yield f"predict leaves [-1, 1]: {output.min():.3g} to {output.max():.3g}"
     if not torch.equal(output, _predict(method, batch)):
-        yield "predict gives something else the second time"
+        yield "predict returns different values the second time"
+    # Another target must not change the prediction, or the scores are worthless.
     if not torch.equal(output, _predict(method, replace(batch, target=batch.target.flip(0, 3)))):
-        yield "predict looks at the target, which is what it has to find"
+        yield "predict uses the target, which it has to predict"
     alone = _predict(method, one_image(batch))
     if not torch.allclose(alone, output[:1], atol=1e-4):
         yield f"an image's prediction depends on the rest of its batch (by {(alone - output[:1]).abs().max():.2g})"
@@ -111,35 +113,36 @@ def _copy(batch: Batch) -> Batch:
     return replace(batch, input=batch.input.clone(), target=batch.target.clone(), mask=mask)
 
 
-def _learning(ours: Method, again: Method, config: RunConfig) -> Iterator[str]:
-    """One update in each part of the budget, since a method may do other things late; one is resumed half-way."""
-    first, *middle, last = SHARES
-    before = _tensors(ours)
-    yield from _losses(_update(ours, config, first))
-    if all(torch.equal(a, b) for a, b in zip(before, _tensors(ours), strict=True)):
-        yield "update moves no tensor of networks"
+def _learning_violations(first: Method, second: Method, config: RunConfig) -> Iterator[str]:
+    """Trains `first` at every share of the budget; `second` resumes from its checkpoint half-way."""
+    start, *middle, end = SHARES
+    before = _weights(first)
+    yield from _loss_violations(_update(first, config, start))
+    if all(torch.equal(a, b) for a, b in zip(before, _weights(first), strict=True)):
+        yield "update changes no tensor of networks"
     batch = training_batch(config, 9, CPU)
-    if not torch.equal(_predict(ours, batch), _predict(ours, batch)):
-        yield "predict gives something else the second time, after an update"
+    if not torch.equal(_predict(first, batch), _predict(first, batch)):
+        yield "after an update, predict returns different values the second time"
     for share in middle:
-        _update(ours, config, share)
+        _update(first, config, share)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "checkpoint.safetensors")
-        save_checkpoint(path, ours, {})
-        load_checkpoint(path, again)
-    if not torch.equal(_predict(ours, batch), _predict(again, batch)):
-        yield "saved and loaded, it predicts differently: something that changes is in neither networks nor optimizers"
-    for share in (middle[-1], last):
-        _update(ours, config, share)
-        torch.rand(3)  # hidden random state differs from here on
-        _update(again, config, share)
-    if not all(torch.equal(a, b) for a, b in zip(_tensors(ours), _tensors(again), strict=True)):
-        yield "resumed, it goes on differently: random numbers that do not come from (seed, step), or state not saved"
+        save_checkpoint(path, first, {})
+        load_checkpoint(path, second)
+    if not torch.equal(_predict(first, batch), _predict(second, batch)):
+        yield "saved and loaded, it predicts differently: some state is in neither networks nor optimizers"
+    for share in (middle[-1], end):
+        _update(first, config, share)
+        # From here on the two differ in torch's global random state, which no update may depend on.
+        torch.rand(3)
+        _update(second, config, share)
+    if not all(torch.equal(a, b) for a, b in zip(_weights(first), _weights(second), strict=True)):
+        yield "resumed, it trains differently: its random numbers do not come from (seed, step), or some state is lost"
 
 
-def _losses(losses: Any) -> Iterator[str]:
+def _loss_violations(losses: Any) -> Iterator[str]:
     if not isinstance(losses, dict) or not losses:
-        yield "update gives no losses: a dict of name -> detached scalar tensor"
+        yield "update returns no losses: a dict of name -> detached scalar tensor"
         return
     for name, loss in losses.items():
         if not isinstance(loss, Tensor) or loss.ndim or loss.requires_grad or not math.isfinite(float(loss)):
@@ -151,5 +154,5 @@ def _update(method: Method, config: RunConfig, share: float) -> Any:
     return method.update(training_batch(config, step, CPU), Progress(step, share))
 
 
-def _tensors(method: Method) -> list[Tensor]:
+def _weights(method: Method) -> list[Tensor]:
     return [t.detach().clone() for network in method.networks.values() for t in network.state_dict().values()]

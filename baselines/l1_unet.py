@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from bench.config import RunConfig
 from bench.data.tasks import Batch
 from bench.training.method import Progress
-from bench.training.trainable import TrainableGenerator
+from bench.training.trainable import TrainableGenerator, set_learning_rate
 
 
 class L1UNet:
@@ -21,6 +21,7 @@ class L1UNet:
     """
 
     def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:
+        self._config = config.train
         self._generate = TrainableGenerator(config, in_channels, out_channels, device)
         self.networks: dict[str, nn.Module] = {"generator": self._generate.network}
         if self._generate.average is not None:
@@ -31,8 +32,8 @@ class L1UNet:
         return self.compute(batch, self.prepare(progress))
 
     def prepare(self, progress: Progress) -> str:
-        """Nothing changes: every iteration is alike."""
-        del progress
+        """Set the learning rate; every iteration is alike."""
+        set_learning_rate(self._generate.optimizer, self._config, progress)
         return "l1"
 
     def compute(self, batch: Batch, phase: str) -> dict[str, Tensor]:

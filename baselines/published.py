@@ -1,4 +1,4 @@
-"""Methods with their authors' weights: how a published file becomes ours, and how it is used."""
+"""Methods with their authors' weights: how a published file is translated to our names, and the method that uses it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from baselines import METHODS
+from baselines.availability import require_available
 from baselines.cards import CARDS
-from baselines.weights import base_of, require_weights, weights_path
+from baselines.weights import base_of, weights_path
 from bench.config import RunConfig
 from bench.data.tasks import Batch
 from bench.errors import InputError
@@ -22,14 +23,15 @@ from bench.training.method import Method, Progress
 
 
 class Published:
-    """`NAME_published`: the method NAME as its authors trained it. Raises WeightsMissing where they are not here."""
+    """`NAME_published`: the method NAME as its authors trained it. Raises MethodUnavailable without their weights."""
 
     def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:
         base = base_of(config.method)
         assert base is not None, config.method
+        require_available(config.method)
         weights = _load(base)
-        trained = config.model_copy(update={"method": base})
-        self._method: Method = _factory(base)(trained, in_channels, out_channels, device)
+        base_config = config.model_copy(update={"method": base})
+        self._method: Method = _class_of(base)(base_config, in_channels, out_channels, device)
         network = self._method.networks["generator"]
         try:
             network.load_state_dict(weights)
@@ -39,6 +41,7 @@ class Published:
         self.optimizers: dict[str, Optimizer] = {}
 
     def update(self, batch: Batch, progress: Progress) -> dict[str, Tensor]:
+        """Raises TypeError."""
         raise TypeError("a method with published weights is not trained")
 
     def predict(self, batch: Batch) -> Tensor:
@@ -46,93 +49,95 @@ class Published:
 
 
 def _load(base: str) -> dict[str, Tensor]:
-    """Raises WeightsMissing where they are not here, InputError where they are damaged, Unreadable."""
+    """The kept tensors. Raises InputError if the file is damaged, Unreadable if it cannot be read."""
     try:
-        return load_tensors(require_weights(base))[0]
+        return load_tensors(weights_path(base))[0]
     except Damaged as error:
         raise InputError(_damaged(base, str(error.__cause__))) from None
 
 
-def _damaged(base: str, why: str) -> str:
-    return f"{weights_path(base)} is damaged ({why}); bring it again with `bench baselines weights {base}`"
+def _damaged(base: str, reason: str) -> str:
+    return f"{weights_path(base)} is damaged ({reason}); bring it again with `bench baselines weights {base}`"
 
 
-def _factory(base: str) -> Any:
+def _class_of(base: str) -> Any:
     module, _, name = METHODS[base].partition(":")
     return getattr(importlib.import_module(module), name)
 
 
 def bring(base: str, file: Path) -> Path:
-    """Check an author's file, translate its names, and keep it where `Published` looks; gives that place.
+    """Check an author's file, translate its names, and write it where `Published` reads it; returns that path.
 
-    The file is read with weights_only, so that nothing in it is executed. Raises InputError that names the file and
-    the first thing that is wrong: its sha256, a name, a shape.
+    Raises InputError that names the file and its first fault: the sha256, a name, a shape.
     """
     expected = CARDS[base].weights
     assert expected is not None, base
     try:
         with file.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror})") from None
-    if not found.startswith(expected.sha256):
+    if not sha256.startswith(expected.sha256):
+        # The content tells a damaged file from another release with the same layers.
         try:
-            _translated(base, file)
-            more = "though its names and shapes are the same"
+            _translate(base, file)
+            content = "its names and shapes are right"
         except InputError as error:
-            more = str(error).removeprefix(f"{file}: ")
+            content = str(error).removeprefix(f"{file}: ")
         raise InputError(
-            f"{file}: its sha256 begins with {found[: len(expected.sha256)]}, that of {expected.file} with "
-            f"{expected.sha256}; it is another file or damaged: {more}"
+            f"{file}: its sha256 begins with {sha256[: len(expected.sha256)]}, but the sha256 of {expected.file} "
+            f"begins with {expected.sha256}; it is another file or damaged: {content}"
         )
-    ours = _translated(base, file)
+    tensors = _translate(base, file)
     path = weights_path(base)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.partial")
-        save_tensors({name: value.contiguous() for name, value in ours.items()}, temporary)
+        save_tensors({name: value.contiguous() for name, value in tensors.items()}, temporary)
         temporary.replace(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); set BENCH_CACHE to another folder") from None
     return path
 
 
-def _translated(base: str, file: Path) -> dict[str, Tensor]:
-    """The file's tensors under our names. Raises InputError with the first name, in the authors' words, that is not as
-    it has to be."""
+def _translate(base: str, file: Path) -> dict[str, Tensor]:
+    """The file's tensors under our names. Raises InputError with the first wrong name or shape."""
     module = importlib.import_module(METHODS[base].partition(":")[0])
     theirs = _read(file)
+    # On the meta device the network has names and shapes, but no memory.
     with torch.device("meta"):
-        network: dict[str, Tensor] = module.Colorizer().state_dict()
-    wanted = {_theirs(ours, module.PUBLISHED): value for ours, value in network.items() if not _is_counter(ours)}
+        ours: dict[str, Tensor] = module.Colorizer().state_dict()
+    wanted = {_their_name(name, module.PUBLISHED): value for name, value in ours.items() if not _is_counter(name)}
     for name, value in wanted.items():
         if name not in theirs:
-            raise InputError(f"{file}: it lacks {name}")
+            raise InputError(f"{file}: {name} is missing")
         if theirs[name].shape != value.shape:
-            have, need = tuple(theirs[name].shape), tuple(value.shape)
-            raise InputError(f"{file}: {name} has the shape {have}, the network's is {need}")
-    if stranger := next((name for name in theirs if name not in wanted and not _is_counter(name)), None):
-        raise InputError(f"{file}: it has {stranger}, and the network has not")
+            actual, expected = tuple(theirs[name].shape), tuple(value.shape)
+            raise InputError(f"{file}: {name} has the shape {actual}, the network's is {expected}")
+    if extra := next((name for name in theirs if name not in wanted and not _is_counter(name)), None):
+        raise InputError(f"{file}: the network has no {extra}")
     translated: dict[str, Tensor] = module.from_published(theirs)
     return translated
 
 
 def _read(file: Path) -> dict[str, Tensor]:
+    # weights_only refuses pickled code; a foreign file can still make the reader raise anything.
     try:
-        theirs: Any = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # bytes from outside can break a reader in any way
+        tensors: Any = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:
         raise InputError(f"{file}: not a file of weights ({type(error).__name__})") from None
-    if not isinstance(theirs, dict) or not all(isinstance(value, Tensor) for value in theirs.values()):
+    if not isinstance(tensors, dict) or not all(isinstance(value, Tensor) for value in tensors.values()):
         raise InputError(f"{file}: not a file of weights (no names with tensors)")
-    return theirs
+    return tensors
 
 
-def _theirs(ours: str, beginnings: dict[str, str]) -> str:
-    """The authors' name of one of our tensors; the longest beginning that fits counts."""
-    their, our = max((pair for pair in beginnings.items() if ours.startswith(pair[1])), key=lambda pair: len(pair[1]))
-    return their + ours.removeprefix(our)
+def _their_name(our_name: str, prefixes: dict[str, str]) -> str:
+    """The authors' name of one of our tensors; the longest matching prefix applies."""
+    matching = (pair for pair in prefixes.items() if our_name.startswith(pair[1]))
+    their_prefix, our_prefix = max(matching, key=lambda pair: len(pair[1]))
+    return their_prefix + our_name.removeprefix(our_prefix)
 
 
 def _is_counter(name: str) -> bool:
-    """Of batches, which some files have and nothing uses."""
+    """Whether this is BatchNorm's counter of batches, which some files have and nothing uses."""
     return name.endswith("num_batches_tracked")

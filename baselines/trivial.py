@@ -1,4 +1,4 @@
-"""What the methods without parameters share: nothing to count, to save or to train."""
+"""The trivial methods, which anything trained has to beat: the input unchanged, no colour, the mean colour."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bench.training.method import Progress
 
 
 class ParameterFree:
-    """A method but for its `predict`, which each of them adds."""
+    """A method without networks and optimisers; each subclass adds `predict`."""
 
     def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:
         del in_channels
@@ -30,17 +30,19 @@ class ParameterFree:
 
 
 class Identity(ParameterFree):
-    """Predicts the picture that it is given: ab = 0 in colorization, the image with its hole in inpainting."""
+    """Predicts the input: ab = 0 in colorization, the image with its hole in inpainting."""
 
     def predict(self, batch: Batch) -> Tensor:
-        if self.config.task.name == "colorization":  # the input is the lightness, which is no part of the output
+        # colorization's input is the lightness, which is not part of the output
+        if self.config.task.name == "colorization":
             b, _, h, w = batch.input.shape
             return batch.input.new_zeros(b, self.out_channels, h, w)
-        return batch.input[:, : self.out_channels].clone()  # without the mask, if it is an input channel
+        # inpainting's input may have the mask as a fourth channel
+        return batch.input[:, : self.out_channels].clone()
 
 
 class Gray(ParameterFree):
-    """Predicts the middle of the output range everywhere, which is ab = 0 in colorization."""
+    """Predicts the middle of the output range everywhere; in colorization this is ab = 0."""
 
     def predict(self, batch: Batch) -> Tensor:
         b, _, h, w = batch.input.shape
@@ -48,7 +50,7 @@ class Gray(ParameterFree):
 
 
 class MeanColor(ParameterFree):
-    """Predicts the training images' mean ab everywhere: of all constants the one with the least squared error."""
+    """Predicts the training images' mean ab everywhere, the constant with the least squared error."""
 
     def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:
         super().__init__(config, in_channels, out_channels, device)
@@ -56,14 +58,15 @@ class MeanColor(ParameterFree):
 
     def predict(self, batch: Batch) -> Tensor:
         b, _, h, w = batch.input.shape
-        return self.ab.repeat(b, 1, h, w)
+        return self.ab.repeat(b, 1, h, w)  # (B, 2, H, W)
 
 
 @lru_cache(maxsize=4)
 def mean_ab(config: DataConfig) -> tuple[float, ...]:
-    """Mean a and b, in [-1, 1], over the training images at their smallest size; each image weighs the same.
+    """Mean a and b, in [-1, 1], over the training images at their smallest size; each image has equal weight.
 
-    Computed on the CPU in fp64, so that it is the same on every device. Raises InputError as `dataset_of` does.
+    Raises InputError as `dataset_of` does.
     """
+    # On the CPU in fp64, so that every device gets the same value.
     means = [ab.double().mean(dim=(0, 2, 3)) for _, ab in map(split_lab, training_photographs(config))]
     return tuple((sum(means, torch.zeros(2, dtype=torch.float64)) / len(means)).tolist())

@@ -1,4 +1,4 @@
-"""Where the authors' weights lie once they were brought, and which methods stand on them; no torch."""
+"""Where the authors' weights are kept once downloaded, and which methods use them; imports no torch."""
 
 from __future__ import annotations
 
@@ -8,27 +8,15 @@ from baselines.cards import CARDS
 from bench.data.cache import cache_root
 
 SUFFIX = "_published"
-"""A method's name with it is that method with its authors' weights, which is not trained."""
-
-
-class WeightsMissing(Exception):
-    """The authors' weights are not on this machine; the message says which command brings them."""
+"""NAME_published is the method NAME with its authors' weights, which is not trained."""
 
 
 def base_of(method: str) -> str | None:
-    """zhang2016_published -> zhang2016; None for a method that does not stand on published weights."""
+    """zhang2016_published -> zhang2016; None for a method that does not use published weights."""
     base = method.removesuffix(SUFFIX)
     return base if base != method and base in CARDS and CARDS[base].weights else None
 
 
 def weights_path(base: str) -> Path:
-    """Where `bench baselines weights` puts them, as safetensors under our names."""
+    """The file that `bench baselines weights` writes: safetensors with our parameter names."""
     return cache_root() / "weights" / f"{base}.safetensors"
-
-
-def require_weights(base: str) -> Path:
-    """The file. Raises WeightsMissing."""
-    path = weights_path(base)
-    if not path.is_file():
-        raise WeightsMissing(f"weights not present; bring them with `bench baselines weights {base}`")
-    return path

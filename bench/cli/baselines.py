@@ -64,7 +64,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
 @app.command()
 def weights(
     name: Annotated[str, typer.Argument(help="A method whose authors published weights.")],
-    file: Annotated[Path | None, typer.Option(help="The authors' file.", show_default="download it")] = None,
+    file: Annotated[Path | None, typer.Option(show_default="download it", help="The authors' file.")] = None,
 ) -> None:
     """Bring the weights that a method's authors published; NAME_published is then the method with them."""
     from baselines.cards import CARDS
@@ -76,7 +76,7 @@ def weights(
     if card.weights is None:
         raise InputError(f"command line: {name} has no weights to load: {card.no_weights or 'it has no parameters'}")
     from baselines.published import bring
-    from bench.measure.metrics.perceptual import download
+    from bench.measure.metrics.downloads import download
 
     if file is None:
         from bench.data.cache import cache_root
@@ -100,14 +100,14 @@ def weights(
 def check(
     method: Annotated[str, typer.Argument(help="A method of the list, or module:Class of your own.")],
     task: Annotated[
-        str | None, typer.Option(help="colorization or inpainting.", show_default="each that the method does")
+        str | None, typer.Option(show_default="each that the method does", help="colorization or inpainting.")
     ] = None,
 ) -> None:
     """Check on real batches that a method keeps the contract."""
     from baselines import METHODS
+    from baselines.availability import MethodUnavailable
     from baselines.contract import TASKS, contract_violations, tasks_of
     from baselines.custom import is_outside, source_of
-    from baselines.weights import WeightsMissing
     from bench.study.yaml_lines import suggest
 
     if is_outside(method):
@@ -125,7 +125,7 @@ def check(
     for name in (task,) if task else tasks_of(method):
         try:
             violations = list(contract_violations(method, name))
-        except WeightsMissing as error:
+        except MethodUnavailable as error:
             raise InputError(f"command line: {method}: {error}") from None
         except Exception as error:  # the user's own code may raise anything: say where
             last = traceback.extract_tb(error.__traceback__)[-1]

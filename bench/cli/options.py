@@ -13,8 +13,8 @@ GRACE_SECONDS, HANG_SECONDS = 60, 1800
 
 _STUDIES = "Study files or names of shipped studies, then overrides by dotted path, such as train.steps=500."
 
-Studies = Annotated[list[str], typer.Argument(metavar="STUDY... [KEY=VALUE...]", help=_STUDIES)]
-AnyStudies = Annotated[list[str] | None, typer.Argument(metavar="[STUDY...] [KEY=VALUE...]", help=_STUDIES)]
+Studies = Annotated[list[str], typer.Argument(metavar="STUDY|KEY=VALUE", help=_STUDIES)]
+AnyStudies = Annotated[list[str] | None, typer.Argument(metavar="STUDY|KEY=VALUE", help=_STUDIES)]
 Scale = Annotated[
     ScaleName,
     typer.Option(help="Size of the models and the budget: tiny (seconds), small (minutes on a laptop) or paper."),
@@ -35,7 +35,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N; auto takes
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads of each process.")]
 Workers = Annotated[
     int | None,
-    typer.Option(min=1, help="Runs or trials at a time.", show_default="as many as the cores allow; 1 on CUDA"),
+    typer.Option(min=1, show_default="as many as the cores allow; 1 on CUDA", help="Runs or trials at a time."),
 ]
 Grace = Annotated[
     float,
@@ -46,7 +46,7 @@ HangAfter = Annotated[
 ]
 MaxRuns = Annotated[
     int | None,
-    typer.Option("--max-runs", min=1, metavar="N", help="The most runs that a study may have.", show_default="1,000"),
+    typer.Option("--max-runs", min=1, metavar="N", show_default="1,000", help="The most runs that a study may have."),
 ]
 CheckpointEvery = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Time between checkpoints.")]
 ExecutorName = Annotated[
@@ -55,7 +55,7 @@ ExecutorName = Annotated[
 Address = Annotated[
     str | None,
     typer.Option(
-        metavar="auto|HOST:PORT", help="Address of the Ray cluster.", show_default="a new one on this machine alone"
+        metavar="auto|HOST:PORT", show_default="a new one on this machine alone", help="Address of the Ray cluster."
     ),
 ]
 Storage = Annotated[

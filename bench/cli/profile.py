@@ -32,7 +32,7 @@ def profile(
     ] = None,
     scale: Scale = "small",
     data: Data = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Images a batch.", show_default="train.batch_size")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, show_default="train.batch_size", help="Images a batch.")] = None,
     rounds: Annotated[int, typer.Option(min=5, help="Rounds of measurement; the rows of a table take turns.")] = 5,
     most_seconds: Annotated[
         float, typer.Option("--seconds", min=1, help="The most time that a row is measured for.")

@@ -38,7 +38,7 @@ def search(
         typer.Argument(metavar="FILE [KEY=VALUE...]", help="A search file or name, then overrides of its base."),
     ],
     trials: Annotated[
-        int | None, typer.Option(min=1, help="Number of trials in all.", show_default="the file's")
+        int | None, typer.Option(min=1, show_default="the file's", help="Number of trials in all.")
     ] = None,
     workers: Workers = None,
     storage: Storage = None,

@@ -20,6 +20,9 @@ class GeneratorConfig(Section):
     norm_first: bool = False
     """Whether the first down-sampling layer is normalised too. Section 3.1 normalises every layer, but then the model
     has 128 parameters more than table 1 states."""
+    init: Literal["normal", "he"] = "normal"
+    """First weights of the convolutions: `normal`, N(0, 0.02), as DCGAN and pix2pix; or `he`, N(0, sqrt(2 / fan-in)),
+    which keeps the signal's variance without a norm (He et al. 2015)."""
     depth: Annotated[int, Field(ge=1, le=10)] = 3
     """Number of down-sampling layers, 1 to 10."""
     width: Annotated[int, Field(ge=1)] = 64
@@ -59,6 +62,9 @@ class DiscriminatorConfig(Section):
     """Normalisation after every convolution but the last; the first one has it only with `norm_first`."""
     norm_first: bool = False
     """Whether the first layer is normalised too, as in the generator."""
+    init: Literal["normal", "he"] = "normal"
+    """First weights of the convolutions: `normal`, N(0, 0.02), as DCGAN and pix2pix; or `he`, N(0, sqrt(2 / fan-in)),
+    which keeps the signal's variance without a norm (He et al. 2015)."""
     context: bool = True
     """Whether the discriminator sees the shrunk whole image beside each sub-image, whatever the generator sees. Without
     effect where `tiling.grid` is 1."""

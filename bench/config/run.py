@@ -17,7 +17,13 @@ LATER = (
     ("data", "skip_gray"),
     ("generator", "norm_first"),
     ("discriminator", "norm_first"),
+    ("generator", "init"),
+    ("discriminator", "init"),
     ("train", "flops"),
+    ("train", "discriminator_learning_rate"),
+    ("train", "learning_rate_decay"),
+    ("train", "decay_after"),
+    ("train", "fresh_batches"),
 )
 """Fields that came after the first runs were stored."""
 
@@ -60,42 +66,53 @@ class LossConfig(Section):
     """The objective L_GAN + lambda L_L1 (section 3.2)."""
 
     adversarial: Literal["bce", "l2"] = "bce"
-    """The two adversarial losses of section 3.2."""
+    """Binary cross-entropy or least squares, the two adversarial losses of section 3.2."""
     l1: Annotated[ScheduleConfig, BeforeValidator(_number_as_schedule)] = ScheduleConfig(
         kind="linear", start=100.0, end=10.0
     )
-    """lambda; a bare number is a constant."""
+    """lambda, the weight of L1; a bare number is a constant."""
 
 
 class TrainConfig(Section):
-    """How long and how (section 4.1.1). Exactly one of steps, images, seconds and flops is the budget."""
+    """Budget and optimisation (section 4.1.1). Exactly one of steps, images, seconds and flops is the budget."""
 
     steps: Annotated[int, Field(ge=1)] | None = 10_000
     """Budget in iterations."""
     images: Annotated[int, Field(ge=1)] | None = None
-    """Budget in images seen."""
+    """Budget in training images that the generator sees; it is rounded up to whole batches."""
     seconds: Annotated[float, Field(gt=0)] | None = None
     """Budget in seconds of training, without validation."""
     flops: Annotated[float, Field(gt=0)] | None = None
-    """Budget in FLOPs of whole training steps, as torch's counter has them: convolutions and matrix products, 2 a
-    multiply-accumulate, forward and backward, every network. The same on every machine, so that models of different
-    size train at equal cost."""
+    """Budget in FLOPs of training: convolutions and matrix products of all networks, forward and backward, at 2 FLOPs a
+    multiply-accumulate, as torch counts them. They are the same on every machine, so models of different size can
+    train at equal cost."""
     batch_size: Annotated[int, Field(ge=1)] = 16
-    """Images a step."""
+    """Images in a batch."""
     d_steps: Annotated[int, Field(ge=1)] = 2
-    """Discriminator updates an iteration (the paper: "more than once", section 3.1)."""
+    """Discriminator updates an iteration (section 3.1: "more than once")."""
+    fresh_batches: bool = False
+    """gan: whether each discriminator update uses a batch and fakes of its own (Goodfellow et al. 2014, algorithm 1) or
+    all of them share those of the generator's update. A budget in images counts the generator's only."""
     pretrain_steps: Annotated[int, Field(ge=0)] = 1_000
-    """Leading iterations, within the budget, that train the generator with L1 alone (section 4.1.1)."""
+    """First iterations of the budget, in which the generator learns from L1 only (section 4.1.1)."""
     learning_rate: Annotated[float, Field(gt=0)] = 2e-4
-    """Adam's, for both networks."""
+    """Adam's learning rate for the generator, and for the discriminator unless it has its own."""
+    discriminator_learning_rate: Annotated[float, Field(gt=0)] | None = None
+    """gan: Adam's learning rate for the discriminator; null takes `learning_rate`."""
+    learning_rate_decay: Literal["none", "linear", "cosine"] = "none"
+    """gan and l1_unet: how all learning rates fall to 0 from `decay_after` to the end of the budget."""
+    decay_after: Annotated[float, Field(ge=0, lt=1)] = 0
+    """Share of the budget, pretraining included, after which the learning rates decay."""
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.5, 0.999)
-    """Adam's, as in DCGAN and pix2pix."""
+    """Adam's decay rates, as in DCGAN and pix2pix."""
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """Decay of an exponential moving average of the generator's weights, which is then what is scored."""
+    """Decay per step of an exponential moving average of the generator's weights; null keeps none. The averaged weights
+    are scored in place of the last ones, with BatchNorm statistics that are estimated on training batches for them."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """Of the networks under autocast; colour conversion, losses and scores stay in fp32. fp32 is without TF32."""
+    """Precision of the networks, bf16 by autocast. Colour conversion, losses and scores are always fp32. fp32 excludes
+    TF32."""
     validations: Annotated[int, Field(ge=1)] = 20
-    """How often the validation set is scored during training. Not part of a run's id."""
+    """Number of validations during training, at equal shares of the budget. Not part of a run's id."""
 
     @model_validator(mode="after")
     def _one_budget(self) -> TrainConfig:
@@ -106,6 +123,8 @@ class TrainConfig(Section):
         steps = self.steps if self.images is None else -(-self.images // self.batch_size)
         if steps is not None and self.pretrain_steps > steps:
             raise ValueError(f"pretrain_steps ({self.pretrain_steps}) is more than the budget of {steps} steps")
+        if self.learning_rate_decay == "none" and self.decay_after:
+            raise ValueError("decay_after has no effect where learning_rate_decay is none; remove it, or set linear")
         return self
 
 
@@ -130,6 +149,11 @@ class RunConfig(Section):
     """The budget and the optimisation."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the weights, the crops and all else that is random. In a study, `seeds` sets it."""
+
+    @property
+    def discriminator_batches(self) -> int:
+        """Batches an iteration that the discriminator alone sees."""
+        return self.train.d_steps if self.method == "gan" and self.train.fresh_batches else 0
 
     @property
     def tile_size(self) -> int:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 import torch
@@ -34,7 +35,7 @@ def one_image(batch: Batch) -> Batch:
 
 def _slice(batch: Batch, which: slice) -> Batch:
     mask = None if batch.mask is None else batch.mask[which]
-    return replace(batch, input=batch.input[which], target=batch.target[which], mask=mask)
+    return Batch(batch.input[which], batch.target[which], mask)
 
 
 @lru_cache(maxsize=4)
@@ -88,8 +89,8 @@ class BatchesAhead:
         self.config, self.device = config, device
         size, side = config.train.batch_size, config.data.image_size
         is_alone = device.type == "cpu" and not fills_vectors(3 * size * side**2)
-        batch_bytes = 4 * FLOATS_PER_PIXEL * size * side**2
-        self.count = 1 if is_alone else max(1, BYTES_AHEAD[device.type] // batch_bytes)
+        step_bytes = 4 * FLOATS_PER_PIXEL * size * side**2 * (1 + config.discriminator_batches)
+        self.count = 1 if is_alone else max(1, BYTES_AHEAD[device.type] // step_bytes)
         self._ahead: dict[int, Batch] = {}
 
     def __call__(self, step: int) -> Batch:
@@ -104,10 +105,11 @@ def _training_batches(config: RunConfig, steps: range, device: torch.device) -> 
     """The batches of several steps, made as one batch. On the CPU, several steps need sizes that `fills_vectors`."""
     size, side = config.train.batch_size, config.data.image_size
     dataset = dataset_of(config.data)
-    drawn = [dataset.draw(size, config.seed, step, config.data.flip) for step in steps]
+    parts = [(step, part) for step in steps for part in range(_parts(config, step))]
+    drawn = [dataset.draw(size, config.seed, step, config.data.flip, part) for step, part in parts]
     crops = Crops(*map(np.concatenate, zip(*drawn, strict=True)))
-    # An image's place within its step, so that it does not matter how many steps are made at a time.
-    keys = [[config.seed, step, image] for step in steps for image in range(size)]
+    # The key of part 0 is what it is without fresh batches, so that the generator sees the same with and without them.
+    keys = [[config.seed, step, image, *([part] if part else [])] for step, part in parts for image in range(size)]
     is_lab = config.task.name == "colorization"
     if device.type == "cuda":
         photographs = photographs_on(device, config.data)
@@ -117,7 +119,17 @@ def _training_batches(config: RunConfig, steps: range, device: torch.device) -> 
         whole = Batch(*lab_photographs(config.data).cut(crops))
     else:
         whole = build_task(config.task).batch(to_images(upload(dataset.cut(crops), device)), keys)
-    return [_slice(whole, slice(start, start + size)) for start in range(0, len(whole), size)]
+    batches = iter([_slice(whole, slice(start, start + size)) for start in range(0, len(whole), size)])
+    return [_step_batch(list(islice(batches, _parts(config, step)))) for step in steps]
+
+
+def _parts(config: RunConfig, step: int) -> int:
+    """Batches of a step: the generator's, and behind pretraining those of the discriminator's updates."""
+    return 1 + (config.discriminator_batches if step >= config.train.pretrain_steps else 0)
+
+
+def _step_batch(parts: list[Batch]) -> Batch:
+    return replace(parts[0], fresh=tuple(parts[1:]))
 
 
 def training_photographs(config: DataConfig) -> Iterator[Tensor]:

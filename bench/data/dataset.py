@@ -87,14 +87,14 @@ class Dataset:
         """The levels of all train photographs, in the order of their pixels."""
         return self._table.levels
 
-    def draw(self, batch_size: int, seed: int, step: int, flip: bool) -> Crops:
+    def draw(self, batch_size: int, seed: int, step: int, flip: bool, part: int = 0) -> Crops:
         """Random crops of the train photographs, a function of (seed, step) alone.
 
         A photograph is drawn uniformly, then one of its levels, then a position, then with `flip` the mirroring.
         """
         table = self._table
-        rng = np.random.default_rng([TRAIN_STREAM, seed, step])
-        # One generator for the whole step: the order of the draws is part of the result.
+        rng = np.random.default_rng([TRAIN_STREAM, seed, step, *([part] if part else [])])
+        # One generator for the whole batch: the order of the draws is part of the result.
         photo = rng.integers(len(self.train), size=batch_size)
         drawn = table.first[photo] + rng.integers(table.owned[photo])
         corner = rng.integers(table.sides[drawn] - self.image_size + 1)

@@ -28,11 +28,12 @@ Keys = Sequence[Sequence[int]]
 @dataclass(frozen=True)
 class Batch:
     """input: (B, C_in, H, W), target: (B, C_out, H, W), both in [-1, 1]; mask: (B, 1, H, W), 1 where pixels are
-    missing, or None."""
+    missing, or None; fresh: a batch of the same size for each discriminator update (train.fresh_batches)."""
 
     input: Tensor
     target: Tensor
     mask: Tensor | None = None
+    fresh: tuple[Batch, ...] = ()
 
     def __len__(self) -> int:
         return len(self.input)

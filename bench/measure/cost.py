@@ -1,4 +1,10 @@
-"""What a method costs before it is trained: parameters and multiply-accumulates."""
+"""The cost of a method before training: parameters and multiply-accumulates (MACs), counted by fvcore.
+
+fvcore is used here alone; its counts stand in reports, in `bench baselines` and in the costs that a search minimises.
+torch's registry (bench/training/flops.py) counts the FLOPs of training. For every method both counters agree on
+convolutions and matrix products; fvcore adds BatchNorm, instance norm and upsampling, 0.02 to 0.28% of the total at
+256 px, so that replacing it would change every published count.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +21,7 @@ from bench.training.method import Method
 
 @dataclass(frozen=True)
 class Cost:
-    """Trainable parameters, and the multiply-accumulates (MACs) of predicting one image; FLOPs = 2 x MACs."""
+    """Trainable parameters, and the MACs of predicting one image; FLOPs = 2 x MACs."""
 
     parameters_generator: int
     parameters_total: int
@@ -27,8 +33,11 @@ class Cost:
 
 
 def count_cost(method: Method, image: Batch) -> Cost:
-    """image: a batch of one. MACs as fvcore counts them over the whole tiled forward pass: convolutions and
-    transposed convolutions exactly, BatchNorm as 2 a value and instance norm as 5, activations not at all."""
+    """The cost of predicting `image`, a batch of one, with the whole tiled forward pass.
+
+    Convolutions, transposed convolutions and matrix products count exactly, BatchNorm 2 a value, instance norm 5,
+    upsampling 1 (nearest) or 4 (bilinear) a value; activations do not count.
+    """
     generator, total = count_parameters(method)
     macs = count_macs(_Prediction(method, image), image.input) if method.networks else 0
     return Cost(parameters_generator=generator, parameters_total=total, macs=macs)
@@ -41,10 +50,12 @@ def count_parameters(method: Method) -> tuple[int, int]:
 
 
 def count_macs(network: nn.Module, x: Tensor) -> int:
-    """Multiply-accumulates of network(x), with the network in eval mode so that nothing in it moves."""
+    """MACs of network(x); leaves the network in eval mode."""
+    # In training mode the count itself would change BatchNorm's running statistics.
     network.eval()
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # fvcore stands on torch.jit, which is deprecated
+        # fvcore is built on torch.jit, which is deprecated.
+        warnings.simplefilter("ignore")
         from fvcore.nn import FlopCountAnalysis
 
         logging.getLogger("fvcore.nn.jit_analysis").setLevel(logging.ERROR)
@@ -53,7 +64,7 @@ def count_macs(network: nn.Module, x: Tensor) -> int:
 
 
 class _Prediction(nn.Module):
-    """A method's `predict` as a module, which is what fvcore traces."""
+    """A method's `predict` as a module, because fvcore traces modules."""
 
     def __init__(self, method: Method, image: Batch) -> None:
         super().__init__()

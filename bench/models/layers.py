@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +24,9 @@ def norm_layer(kind: str, features: int) -> nn.Module:
 
 
 @torch.no_grad()
-def initialise(network: nn.Module, seed: int, name: str) -> None:
-    """Fill the weights in place: convolutions N(0, 0.02), norm scales N(1, 0.02), biases 0, as DCGAN and pix2pix do.
+def initialise(network: nn.Module, seed: int, name: str, init: str = "normal") -> None:
+    """Fill the weights in place: convolutions N(0, 0.02), norm scales N(1, 0.02), biases 0, as DCGAN and pix2pix do;
+    with init = "he", convolutions N(0, sqrt(2 / fan-in)).
 
     Each tensor has a random stream of its own, named by (seed, network, parameter): variants that share a layer's
     name and shape start from the same values there, whatever the rest of the network looks like.
@@ -35,7 +37,16 @@ def initialise(network: nn.Module, seed: int, name: str) -> None:
         key = hashlib.sha256(f"{seed}/{name}/{parameter_name}".encode()).digest()
         stream = torch.Generator().manual_seed(int.from_bytes(key[:8], "big") >> 1)
         noise = torch.randn(parameter.shape, generator=stream) * 0.02
+        if init == "he" and parameter.ndim == 4:
+            noise *= math.sqrt(2 / _fan_in(network.get_submodule(parameter_name.rpartition(".")[0]))) / 0.02
         parameter.copy_(_start_of(parameter_name, noise))
+
+
+def _fan_in(layer: nn.Module) -> float:
+    """Products that are summed up to one output of a convolution, away from the border."""
+    assert isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)
+    products = layer.in_channels // layer.groups * math.prod(layer.kernel_size)
+    return products / math.prod(layer.stride) if isinstance(layer, nn.ConvTranspose2d) else products
 
 
 def _start_of(parameter_name: str, noise: Tensor) -> Tensor:

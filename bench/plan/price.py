@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
-from baselines.weights import base_of, weights_path
+from baselines.availability import reason_unavailable
 from bench.config import BUDGETS, RunConfig, TrainConfig
 from bench.errors import Unreadable
 from bench.machine import Machine
@@ -122,7 +122,9 @@ class Pricing:
         self.store.check_readable(run.id)
         state = self.store.state(run.id)
         to_score = unscored(job, self.store) if state == "done" else []
-        has_ended = state == "diverged" or (state == "unavailable" and not _has_weights(run.config.method))
+        has_ended = state == "diverged" or (
+            state == "unavailable" and reason_unavailable(run.config.method) is not None
+        )
         not_to_be_had = (self.store.read(run.id, f"{METRICS[m].records}.missing") for m in to_score)
         file = self._probe_file(made, metrics)
         price, reason = self._price(run, made, file)
@@ -249,8 +251,3 @@ def spent(store: RunStore, run: Run) -> float:
     }
     unit = next(unit for unit in BUDGETS if getattr(train, unit) is not None)
     return min(1.0, done[unit] / float(getattr(train, unit)))
-
-
-def _has_weights(method: str) -> bool:
-    base = base_of(method)
-    return base is None or weights_path(base).exists()

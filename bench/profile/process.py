@@ -11,7 +11,7 @@ from dataclasses import asdict
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
-from baselines.weights import WeightsMissing
+from baselines.availability import MethodUnavailable
 from bench.errors import InputError
 from bench.interrupts import sigint_blocked
 from bench.machine import Machine
@@ -36,7 +36,7 @@ class SubjectFailed(Exception):
 
 
 class NotPresent(SubjectFailed):
-    """The case waits for weights that are not on this machine."""
+    """The case needs weights or a package that are not on this machine."""
 
 
 class Subject:
@@ -107,7 +107,7 @@ def _serve(pipe: Connection, case: Case, settings: Settings) -> None:
             pipe.send(("done", getattr(served, what)(*arguments)))
         except torch.OutOfMemoryError as error:
             pipe.send(("out of memory", str(error).splitlines()[0]))
-        except WeightsMissing as error:
+        except MethodUnavailable as error:
             pipe.send(("not present", str(error)))
         except InputError as error:
             pipe.send(("failed", str(error)))

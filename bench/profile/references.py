@@ -20,7 +20,7 @@ from bench.training.schedules import value_at
 
 class PlainGAN:
     """What `bench.training.gan.GAN` computes, with G's forward pass anew for every use of its image, gradients for
-    all that takes part, fp32, torch's default memory format and Adam. Without train.ema."""
+    all that takes part, fp32, torch's default memory format and Adam. Without train.ema, fresh batches and decay."""
 
     def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:
         self.config = config
@@ -29,7 +29,7 @@ class PlainGAN:
         self.networks: dict[str, nn.Module] = {"generator": generator, "discriminator": discriminator}
         self.optimizers: dict[str, Optimizer] = {}
         for name, network in self.networks.items():
-            initialise(network, config.seed, name)
+            initialise(network, config.seed, name, getattr(config, name).init)
             network.to(device)
             self.optimizers[name] = Adam(network.parameters(), lr=config.train.learning_rate, betas=config.train.betas)
 

@@ -13,7 +13,7 @@ import torch
 
 from bench.machine import MAKE, processor_name
 
-PACKAGES = ("torch", "torchvision", "torchmetrics", "lpips", "stlpips_pytorch", "fvcore", "kornia", "numpy")
+PACKAGES = ("torch", "torchvision", "torchmetrics", "stlpips_pytorch", "fvcore", "kornia", "numpy")
 
 
 def describe(device: torch.device, command: str = "") -> dict[str, str | int]:

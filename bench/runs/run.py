@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from baselines.weights import WeightsMissing
+from baselines.availability import MethodUnavailable
 from bench.errors import (
     OF_THIS_PROCESS,
     SAID,
@@ -123,7 +123,7 @@ def _to_its_end(run: Run, metrics: Sequence[str], store: RunStore, machine: Mach
     except Exception as error:  # whatever went wrong in this run, the others go on
         if before == "done":
             raise _unscored(store, run, metrics, error) from error
-        if isinstance(error, WeightsMissing):
+        if isinstance(error, MethodUnavailable):
             return _finish(store, run, "unavailable", str(error))
         return _failed(store, run, error)
     return "done" if before == "done" else _finish(store, run, "done", "")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from baselines.weights import base_of, weights_path
+from baselines.availability import reason_unavailable
 from bench.config import RunConfig
 from bench.errors import SAID, LeftAsItIs, Unreadable
 from bench.machine import Machine, resolve_device
@@ -57,8 +57,8 @@ def _is_missing(job: Job, store: RunStore) -> bool:
     """A metric that was found unavailable is looked for again, once for all runs, since its weights may have
     arrived."""
     run, _ = job
-    state, base = store.state(run.id), base_of(run.config.method)
-    if state == "diverged" or (state == "unavailable" and base and not weights_path(base).exists()):
+    state = store.state(run.id)
+    if state == "diverged" or (state == "unavailable" and reason_unavailable(run.config.method)):
         return False
     if state != "done":
         return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -42,9 +41,11 @@ from bench.study.study import Run, method_code
 from bench.training.checkpoint import Checkpoints, load_weights, save_weights
 from bench.training.cuda_graphs import with_graphs
 from bench.training.method import Method
+from bench.training.trainable import settle_average
 from bench.training.trainer import Hooks, Interrupted, train
 
 SAMPLES = 16
+SETTLING = 16  # batches that the BatchNorm statistics of averaged weights are estimated on
 RING = 8  # batches that throughput is measured on
 TRAINING_WINDOW, INFERENCE_WINDOW = 0.1, 0.04  # seconds
 
@@ -129,9 +130,8 @@ class RunStages:
             save_weights(path, self.method)
         self.write_curve(state.curve)
         self.seconds |= {"train": state.seconds, "validate": state.validation_seconds}
-        done = {"steps": state.step, "images": state.step * config.batch_size, "seconds": state.seconds}
-        if math.isfinite(state.data_seconds):
-            done["data_seconds"] = state.data_seconds
+        done: dict[str, float] = {"steps": state.step, "images": state.step * config.batch_size}
+        done |= {"seconds": state.seconds, "data_seconds": state.data_seconds}
         if state.flops:
             done["flops"] = state.flops
         self.store.write(self.run.id, "training", done)
@@ -186,6 +186,7 @@ class RunStages:
 
     def validate(self) -> dict[str, float]:
         """Mean of the metrics with a curve, named val_METRIC."""
+        self._settle_average()
         predictions = self._predictions()
         values = {}
         for metric in METRICS.values():
@@ -193,6 +194,12 @@ class RunStages:
                 with suppress(Unavailable):  # a hole where the task has none, one image alone: no curve of that
                     values[f"val_{metric.name}"] = float(np.mean(self._score(metric.name, predictions)))
         return values
+
+    def _settle_average(self) -> None:
+        """The last validation is of the last weights, so that what it leaves is what is stored and scored."""
+        config = self.run.config
+        batches = (training_batch(config, step, self.device) for step in range(SETTLING))
+        settle_average(self.method, batches, self.device, config.train)
 
     def _predictions(self) -> list[Tensor]:
         """Raises Interrupted when told to stop."""

@@ -1,1 +1,1 @@
-"""Training: the loop, the losses and what survives a kill."""
+"""Training: the loop, the paper's method, and the checkpoints that survive a kill."""

@@ -1,4 +1,4 @@
-"""What survives a kill: networks, optimisers and training state in one safetensors file, replaced atomically."""
+"""Checkpoints: networks, optimisers and training state in one safetensors file, replaced atomically."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from bench.training.method import Method
 
 
 class Damaged(Exception):
-    """A file of weights that was read and is not what was written; the message names it."""
+    """A weights file does not hold what was written to it; the message names the file."""
 
 
 def save_checkpoint(path: Path, method: Method, state: dict[str, Any]) -> None:
-    """Write weights, optimiser moments and `state` (JSON) so that `load_checkpoint` gives them back bit by bit."""
-    with writing(path), _written(path, method, state) as temporary:
+    """Write weights, optimiser moments and `state` (JSON); `load_checkpoint` restores them bit by bit."""
+    with writing(path), _temporary_checkpoint(path, method, state) as temporary:
         os.replace(temporary, path)
 
 
 @contextmanager
-def _written(path: Path, method: Method, state: dict[str, Any]) -> Iterator[Path]:
-    """The checkpoint beside `path`, whole and on the disk."""
+def _temporary_checkpoint(path: Path, method: Method, state: dict[str, Any]) -> Iterator[Path]:
+    """A complete checkpoint next to `path`, synced to disk; it is removed unless the caller moves it."""
     tensors = _network_tensors(method)
     for name, optimizer in method.optimizers.items():
         for index, moments in optimizer.state_dict()["state"].items():
             for key, value in moments.items():
                 tensors[f"optimizers/{name}/{index}/{key}"] = value.detach().cpu().contiguous()
-    words, temporary = json.dumps(state), path.with_name(f".{path.name}.{os.getpid()}")
+    state_json, temporary = json.dumps(state), path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_tensors(tensors, temporary, {"state": words, "sha256": _digest(tensors, words)})
+        save_tensors(tensors, temporary, {"state": state_json, "sha256": _digest(tensors, state_json)})
         fsync_file(temporary)
         yield temporary
     finally:
@@ -51,12 +51,12 @@ def _written(path: Path, method: Method, state: dict[str, Any]) -> Iterator[Path
 
 
 def load_checkpoint(path: Path, method: Method) -> dict[str, Any]:
-    """Fill the method in place and give back the state. Raises Damaged and Unreadable."""
+    """Fill the method in place and return the state. Raises Damaged and Unreadable."""
     tensors, metadata = load_tensors(path)
-    words = metadata.get("state", "")
-    if "sha256" in metadata and metadata["sha256"] != _digest(tensors, words):
+    state_json = metadata.get("state", "")
+    if metadata.get("sha256") != _digest(tensors, state_json):
         raise Damaged(f"{path} is damaged (SHA-256)")
-    state: dict[str, Any] = json.loads(words)
+    state: dict[str, Any] = json.loads(state_json)
     _load_networks(method, tensors)
     for name, optimizer in method.optimizers.items():
         prefix = f"optimizers/{name}/"
@@ -65,49 +65,51 @@ def load_checkpoint(path: Path, method: Method) -> dict[str, Any]:
 
 
 class Checkpoints:
-    """The last checkpoint of a run and the one before it, for the case that the last is damaged."""
+    """The newest checkpoint of a run, and the previous one in case the newest is damaged."""
 
     def __init__(self, newest: Path, previous: Path) -> None:
         self.newest, self.previous = newest, previous
 
     def save(self, method: Method, state: dict[str, Any]) -> None:
-        """The newest becomes the previous one."""
-        with writing(self.newest), _written(self.newest, method, state) as temporary:
+        """Write a checkpoint; the newest until now becomes the previous one."""
+        with writing(self.newest), _temporary_checkpoint(self.newest, method, state) as temporary:
             if is_there(self.newest):
                 os.replace(self.newest, self.previous)
             os.replace(temporary, self.newest)
 
     def load(self, method: Method, fell_back: Callable[[str], None] = lambda text: None) -> dict[str, Any] | None:
-        """`load_checkpoint` of the newest that is whole; None if there is none. `fell_back` is told of each that is
-        damaged, which is removed: the next that is saved may not push a good one out for it. Raises Unreadable, with
-        both left as they are."""
+        """Load the newest undamaged checkpoint and return its state, or None if there is none.
+
+        A damaged checkpoint is removed, so that the next save does not replace a good one with it, and reported to
+        `fell_back`. Raises Unreadable and then removes nothing.
+        """
         for path in (self.newest, self.previous):
             if is_there(path):
                 try:
                     return load_checkpoint(path, method)
                 except Damaged:
                     path.unlink()
-                    is_left = path == self.newest and is_there(self.previous)
-                    instead = "the one before it is used" if is_left else "training begins anew"
-                    fell_back(f"{path.name} is damaged; {instead}")
+                    has_previous = path == self.newest and is_there(self.previous)
+                    consequence = "the previous one is used" if has_previous else "training starts again"
+                    fell_back(f"{path.name} is damaged; {consequence}")
         return None
 
 
-def _digest(tensors: dict[str, Tensor], words: str) -> str:
+def _digest(tensors: dict[str, Tensor], state_json: str) -> str:
     named = (
         (name, tensor.shape, tensor.reshape(-1).view(torch.uint8).numpy().data) for name, tensor in tensors.items()
     )
-    return tensors_sum(words, named)
+    return tensors_sum(state_json, named)
 
 
 def save_weights(path: Path, method: Method) -> None:
-    """Write the networks alone."""
+    """Write the networks only."""
     save_tensors(_network_tensors(method), path)
 
 
 def save_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Write a safetensors file with the mode that any new file has here; safetensors itself gives it 0600, which shuts
-    out a colleague on a shared store."""
+    """Write a safetensors file with the mode that the umask gives."""
+    # safetensors creates files with mode 0600, which colleagues cannot read on a shared store.
     path.touch()
     mode = stat.S_IMODE(path.stat().st_mode)
     save_file(tensors, path, metadata)
@@ -115,8 +117,8 @@ def save_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str
 
 
 def load_weights(path: Path, method: Method) -> None:
-    """Fill the networks in place. Raises Damaged, Unreadable, and RuntimeError with the name of a missing or misshapen
-    tensor."""
+    """Fill the networks in place. Raises Damaged, Unreadable, and RuntimeError that names a tensor which is missing or
+    has another shape."""
     _load_networks(method, load_tensors(path)[0])
 
 
@@ -135,18 +137,19 @@ def _load_networks(method: Method, tensors: dict[str, Tensor]) -> None:
 
 
 def _load_optimizer(optimizer: Optimizer, moments: dict[str, Tensor]) -> None:
-    """moments: "index/name" -> tensor. They take the memory format of their parameter, as the optimiser made them."""
+    """Restore the optimiser's state from moments: "index/name" -> tensor."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for key, value in moments.items():
         index, _, name = key.partition("/")
         parameter = parameters[int(index)]
+        # Moments have the memory format of their parameter; another one would change the order of the arithmetic.
         like = torch.empty_like(parameter) if value.shape == parameter.shape else value.to(parameter.device)
         optimizer.state[parameter][name] = like.detach().copy_(value)
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors and the metadata of a safetensors file. Raises Damaged and Unreadable."""
-    # All bytes are read before any is understood: a failure to read says nothing of what the file holds.
+    # Read all bytes before parsing any: an error of the disk must not pass for a damaged file.
     try:
         with reading(path):
             content = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Counts the operations of a call: FLOPs of convolutions and matrix products, and the bytes that they take and give."""
+"""Counts FLOPs of convolutions and matrix products, and the bytes of their operands and results."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from torch.utils.flop_counter import flop_registry
 
 
 class Operations(TorchDispatchMode):
-    """Inside a `with`, every operator that torch has a FLOP formula for, forward and backward; 2 a multiply-accumulate.
+    """Counts, inside a `with`, every operator that torch has a FLOP formula for: forward and backward, 2 FLOPs a
+    multiply-accumulate.
 
-    What torch's FlopCounterMode counts, without its tracking of modules, which fails where a gradient is taken of a
-    gradient (PyTorch 2.15: "A leaf node was passed to _will_engine_execute_node").
+    The counts are those of torch's FlopCounterMode. That class also tracks modules, and its tracking fails for a
+    gradient of a gradient (PyTorch 2.15: "A leaf node was passed to _will_engine_execute_node").
     """
 
     def __init__(self) -> None:
@@ -26,7 +27,7 @@ class Operations(TorchDispatchMode):
         kwargs = kwargs or {}
         count = flop_registry.get(func.overloadpacket)
         if count is None and func is not torch.ops.prim.device.default:
-            with self:  # composite operators, which inference mode leaves whole
+            with self:  # inference mode does not decompose composite operators
                 result = func.decompose(*args, **kwargs)
             if result is not NotImplemented:
                 return result

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def adversarial(kind: str, score: Tensor, real: bool) -> Tensor:
-    """How far D's scores (N,) are from saying `real`; D and G both minimise it, G with its own images as real.
+    """Mean loss of D's scores (N,) for the label `real`. D and G both minimise it, G with its own images as real.
 
     bce: -log D(x, y) or -log(1 - D(x, G(x))). l2: (1 - D(x, y))^2 or D(x, G(x))^2.
     Deviation: the paper's G minimises log(1 - D(x, G(x))), which has no gradient while D wins; like pix2pix and

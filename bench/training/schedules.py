@@ -1,10 +1,10 @@
-"""Values that change over a run, such as lambda in section 3.2."""
+"""Values that change over a run: lambda (section 3.2) and the learning rates."""
 
 from __future__ import annotations
 
 import math
 
-from bench.config import ScheduleConfig
+from bench.config import ScheduleConfig, TrainConfig
 
 
 def value_at(schedule: ScheduleConfig, progress: float) -> float:
@@ -18,3 +18,11 @@ def value_at(schedule: ScheduleConfig, progress: float) -> float:
     if schedule.kind == "cosine":
         return end + (start - end) * (1 + math.cos(math.pi * progress)) / 2
     return start + (end - start) * progress
+
+
+def decay_at(train: TrainConfig, progress: float) -> float:
+    """The factor of every learning rate at progress in [0, 1]: 1 until `decay_after`, 0 at the end."""
+    if train.learning_rate_decay == "none" or progress <= train.decay_after:
+        return 1.0
+    decayed = (progress - train.decay_after) / (1 - train.decay_after)
+    return (1 + math.cos(math.pi * decayed)) / 2 if train.learning_rate_decay == "cosine" else 1 - decayed

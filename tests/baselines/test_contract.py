@@ -1,4 +1,4 @@
-"""Every method of the registry keeps to the contract, and a method that does not is told what it breaks."""
+"""Every registered method keeps the contract, and every violation of it is reported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CASES = [pytest.param(*pair, marks=pytest.mark.slow if pair[0] in SLOW else (), 
 
 
 @pytest.mark.parametrize(("method", "task"), CASES)
-def test_every_method_keeps_to_the_contract(method: str, task: str) -> None:
+def test_every_method_keeps_the_contract(method: str, task: str) -> None:
     assert list(contract_violations(method, task)) == []
 
 
@@ -125,40 +125,40 @@ class Joint(Good):
     ("name", "expected"),
     [
         ("Good", []),
-        ("Wild", ["predict gives a tensor with gradients", "predict leaves [-1, 1]"]),
-        ("Unseeded", ["two methods of the same config and seed"]),
-        ("Noisy", ["resumed, it goes on differently"]),
-        ("Misnamed", ['is called "generator"; there is net']),
-        ("Cheat", ["predict looks at the target"]),
+        ("Wild", ["predict returns a tensor with gradients", "predict leaves [-1, 1]"]),
+        ("Unseeded", ["two methods with the same config and seed"]),
+        ("Noisy", ["resumed, it trains differently"]),
+        ("Misnamed", ['must be called "generator"; the names are net']),
+        ("Cheat", ["predict uses the target"]),
         ("Careless", ["predict changes the batch"]),
-        ("Late", ["resumed, it goes on differently"]),
-        ("Silent", ["predict gives a NoneType, not a tensor"]),
-        ("Lossless", ["update gives no losses"]),
+        ("Late", ["resumed, it trains differently"]),
+        ("Silent", ["predict returns a NoneType, not a tensor"]),
+        ("Lossless", ["update returns no losses"]),
         (
             "Formless",
             [
-                "networks has to be a dict of name -> torch's Module",
-                "optimizers has to",
+                "networks must be a dict of name -> torch's Module",
+                "optimizers must be",
                 "no method update",
                 "no method predict",
             ],
         ),
-        ("Still", ["update gives no losses", "update moves no tensor"]),
+        ("Still", ["update returns no losses", "update changes no tensor"]),
         ("Joint", ["depends on the rest of its batch"]),
     ],
 )
-def test_what_a_method_breaks_is_said(
+def test_violations_are_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, expected: list[str]
 ) -> None:
     (tmp_path / "outsider.py").write_text(BAD)
     monkeypatch.syspath_prepend(tmp_path)
     sys.modules.pop("outsider", None)
-    found = list(contract_violations(f"outsider:{name}", "colorization"))
-    assert len(found) == len(expected), found
-    assert all(part in words for part, words in zip(expected, found, strict=True))
+    violations = list(contract_violations(f"outsider:{name}", "colorization"))
+    assert len(violations) == len(expected), violations
+    assert all(part in violation for part, violation in zip(expected, violations, strict=True))
 
 
-def test_a_mask_is_not_changed_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changing_the_mask_is_a_violation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "outsider.py").write_text(BAD)
     monkeypatch.syspath_prepend(tmp_path)
     sys.modules.pop("outsider", None)

@@ -1,4 +1,4 @@
-"""The authors' weights: brought from their files, refused when wrong, said to be missing when they are not there."""
+"""The authors' weights: translated from their files, refused when wrong, unavailable when missing."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from baselines import zhang2016, zhang2017
+from baselines.availability import MethodUnavailable
 from baselines.cards import CARDS, Weights
 from baselines.published import Published, bring
-from baselines.weights import WeightsMissing, base_of, weights_path
+from baselines.weights import base_of, weights_path
 from bench.config import RunConfig
 from bench.data.tasks import Batch
 from bench.errors import InputError
@@ -29,7 +30,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _theirs() -> dict[str, Tensor]:
-    """The published names with values of our own; counters of batches are not in the published file."""
+    """The published names with random values; the published file has no counters of batches."""
     back = {ours: theirs for theirs, ours in zhang2017.PUBLISHED.items()}
     torch.manual_seed(0)
     named = {}
@@ -41,7 +42,7 @@ def _theirs() -> dict[str, Tensor]:
 
 
 def _file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: object) -> Path:
-    """A file of the content, of which the card knows the sha256."""
+    """A file with this content, and a card with its sha256."""
     path = tmp_path / "theirs.pth"
     torch.save(content, path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -73,10 +74,10 @@ def test_a_published_file_is_brought_and_predicts(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.slow
-def test_the_first_wrong_name_or_shape_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_wrong_name_or_shape_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = _theirs()
     short = {name: value for name, value in theirs.items() if name != "model2.0.weight"}
-    with pytest.raises(InputError, match=r"theirs.pth: it lacks model2.0.weight"):
+    with pytest.raises(InputError, match=r"theirs.pth: model2.0.weight is missing"):
         bring("zhang2017", _file(tmp_path, monkeypatch, short))
     narrow = theirs | {"model1.0.weight": torch.zeros(64, 3, 3, 3)}
     with pytest.raises(InputError, match=r"model1.0.weight has the shape \(64, 3, 3, 3\), the network's is \(64, 4,"):
@@ -89,25 +90,25 @@ def test_the_first_wrong_name_or_shape_is_said(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("name", ["model8.6.weight", "model_out.weight"])
-def test_what_is_scaled_or_fixed_is_missed_too(tmp_path: Path, name: str) -> None:
+def test_a_missing_scaled_or_fixed_tensor_is_reported(tmp_path: Path, name: str) -> None:
     network = zhang2016.Colorizer().state_dict()
     back = {ours: theirs for theirs, ours in zhang2016.PUBLISHED.items()}
     start = {ours: max((s for s in back if ours.startswith(s)), key=len) for ours in network}
     theirs = {back[start[ours]] + ours.removeprefix(start[ours]): value for ours, value in network.items()}
     del theirs[name]
     torch.save(theirs, tmp_path / "theirs.pth")
-    with pytest.raises(InputError, match=rf"sha256 begins with .*; it is another file or damaged: it lacks {name}"):
+    with pytest.raises(InputError, match=rf"sha256 begins with .*; it is another file or damaged: {name} is missing"):
         bring("zhang2016", tmp_path / "theirs.pth")
 
 
 @pytest.mark.parametrize("content", [b"hello\n" * 50, b"}q", b"\x80\x02.", b""])
-def test_bytes_that_are_no_file_of_weights_are_refused(tmp_path: Path, content: bytes) -> None:
+def test_bytes_that_are_not_weights_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "theirs.pth").write_bytes(content)
     with pytest.raises(InputError, match=r"sha256 begins with .* damaged: not a file of weights"):
         bring("zhang2016", tmp_path / "theirs.pth")
 
 
-def test_damaged_weights_are_said_to_be(tmp_path: Path) -> None:
+def test_damaged_weights_are_reported(tmp_path: Path) -> None:
     path = weights_path("zhang2016")
     path.parent.mkdir(parents=True)
     path.write_bytes(b"x" * 3000)
@@ -132,16 +133,16 @@ def test_a_file_that_would_execute_something_is_refused(
 def test_another_file_is_refused_by_its_sha256(tmp_path: Path) -> None:
     (tmp_path / "other.pth").write_bytes(b"x")
     with pytest.raises(
-        InputError, match=r"other.pth: its sha256 begins with 2d711642, that of siggraph17-df00044c.pth"
+        InputError, match=r"other.pth: its sha256 begins with 2d711642, but the sha256 of siggraph17-df00044c.pth"
     ):
         bring("zhang2017", tmp_path / "other.pth")
     with pytest.raises(InputError, match=r"nothing.pth: cannot be read"):
         bring("zhang2017", tmp_path / "nothing.pth")
 
 
-def test_without_weights_it_says_how_to_bring_them() -> None:
+def test_without_weights_the_reason_names_the_command() -> None:
     with pytest.raises(
-        WeightsMissing, match="weights not present; bring them with `bench baselines weights zhang2016`"
+        MethodUnavailable, match="weights not present; bring them with `bench baselines weights zhang2016`"
     ):
         Published(RunConfig.model_validate({"method": "zhang2016_published"}), 1, 2, CPU)
 

@@ -147,7 +147,7 @@ def test_a_method_from_outside_is_a_baseline_and_its_code_is_part_of_its_runs(
     study = write_study(baselines=["gray", "mine:Mine"])
     assert bench("run", study, *RUN).returncode == 0
     assert ", 0 to do" in bench("run", study, *RUN).stdout
-    (tmp_path / "mine.py").write_text(code.replace("32", "16"))
+    (tmp_path / "mine.py").write_text(code.replace("1e-3", "2e-3"))
     assert ", 1 to do" in bench("run", study, *RUN).stdout
 
 

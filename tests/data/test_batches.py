@@ -50,6 +50,30 @@ def plain(config: RunConfig, step: int) -> Batch:
     return Batch(torch.cat([shown, mask], 1) if config.task.mask_known else shown, 2 * rgb - 1, mask)
 
 
+def fresh(task: str, method: str = "gan") -> RunConfig:
+    """Two fresh batches an iteration, from step 2 on."""
+    fields = config(task, 32, 4).model_dump()
+    train = {"batch_size": 4, "steps": 10, "pretrain_steps": 2, "d_steps": 2, "fresh_batches": True}
+    return RunConfig.model_validate(fields | {"method": method, "train": train})
+
+
+@pytest.mark.parametrize("task", ["colorization", "inpainting"])
+def test_fresh_batches_are_a_function_of_seed_step_and_update(task: str) -> None:
+    ahead, known = BatchesAhead(fresh(task), CPU), set()
+    for step in range(4):
+        batch, again = ahead(step), training_batch(fresh(task), step, CPU)
+        assert len(batch.fresh) == (2 if step >= 2 else 0)  # none while D does not learn
+        assert_same_bits(batch, training_batch(config(task, 32, 4), step, CPU))  # G's is what it is without
+        for ours, theirs in zip(batch.fresh, again.fresh, strict=True):
+            assert_same_bits(ours, theirs)
+        known |= {b.input.numpy().tobytes() for b in (batch, *batch.fresh)}
+    assert len(known) == 4 + 2 * 2
+
+
+def test_fresh_batches_are_drawn_for_the_gan_alone() -> None:
+    assert training_batch(fresh("colorization", "l1_unet"), 5, CPU).fresh == ()
+
+
 def assert_same_bits(ours: Batch, theirs: Batch) -> None:
     for a, b in ((ours.input, theirs.input), (ours.target, theirs.target), (ours.mask, theirs.mask)):
         if a is None or b is None:

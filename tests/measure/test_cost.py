@@ -1,4 +1,4 @@
-"""Parameters and multiply-accumulates against numbers worked out by hand and PyTorch's own counter."""
+"""Parameters and multiply-accumulates against numbers computed by hand and PyTorch's own counter."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from baselines import METHODS, PARAMETER_FREE
+from baselines.build import build_method
+from baselines.contract import tasks_of
 from baselines.trivial import Gray
+from baselines.weights import base_of
 from bench.config import RunConfig
-from bench.data.tasks import Batch
+from bench.data.tasks import Batch, build_task
 from bench.measure.cost import Cost, count_cost, count_macs
+from bench.training.flops import Operations
 from bench.training.gan import GAN
 from bench.training.method import Progress
 
@@ -92,6 +97,33 @@ def test_the_flops_are_those_of_pytorch_s_counter(paper: GAN) -> None:
         paper.predict(image)
     assert counter.get_total_flops() == 2 * sum(CONVOLUTIONS)  # it counts convolutions alone
     assert count_cost(paper, image).flops == pytest.approx(counter.get_total_flops(), rel=0.01)
+
+
+LEARNED = [name for name in METHODS if name not in PARAMETER_FREE and base_of(name) is None]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "task_name"), [(name, task) for name in LEARNED for task in tasks_of(name)])
+def test_fvcore_adds_norms_and_upsampling_to_pytorch_s_counter(name: str, task_name: str) -> None:
+    config = RunConfig.model_validate({"method": name, "task": {"name": task_name}, "data": {"image_size": 64}})
+    task = build_task(config.task)
+    method = build_method(config, task, CPU)
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[:, :, 16:32, 16:32] = 1
+    shapes = [(1, channels, 64, 64) for channels in (task.in_channels, task.out_channels)]
+    image = Batch(*map(torch.zeros, shapes), mask if task_name == "inpainting" else None)
+    cost, added = count_cost(method, image), 0
+
+    def add(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal added
+        added += 2 * output.numel()
+
+    for norm in [layer for layer in method.networks["generator"].modules() if isinstance(layer, nn.BatchNorm2d)]:
+        norm.register_forward_hook(add)
+    with Operations() as operations:
+        method.predict(image)
+    upsampling = {"zhang2016": 4 * 2 * 64**2, "yu2018": 786_432, "yu2019": 589_824}  # values of the enlarged maps
+    assert cost.macs == operations.flops // 2 + added + upsampling.get(name, 0)
 
 
 def test_pooling_computes_four_times_the_encoder() -> None:

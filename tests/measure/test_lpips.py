@@ -1,4 +1,4 @@
-"""LPIPS as the package gives it, distances of regions, networks that are read once, and what happens without weights.
+"""LPIPS against the authors' package, distances of regions, networks read once, and the reason without weights.
 
 The real loading code runs on a trunk of random weights, and without a network.
 """
@@ -32,12 +32,15 @@ def test_lpips_is_zero_only_for_identical_images(
     assert capfd.readouterr() == ("", "")
 
 
-def test_lpips_takes_images_in_0_1(photo: Tensor, noisy: Tensor) -> None:
+def test_lpips_is_the_authors_to_1e_6(photo: Tensor, noisy: Tensor) -> None:
     from lpips import LPIPS
 
+    dark, flat = 0.02 * photo, torch.full_like(photo, 0.5)
+    predictions, targets = torch.cat([noisy, dark, flat, noisy]), torch.cat([photo, photo, noisy, dark])
     with pytest.warns(UserWarning, match="pretrained|weight enum"):
-        theirs = LPIPS(net="alex", verbose=False)(noisy, photo, normalize=True)  # normalize: from [0, 1] to [-1, 1]
-    assert load("lpips", "cpu")(noisy, photo).item() == pytest.approx(theirs.item(), abs=1e-6)
+        authors = LPIPS(net="alex", verbose=False)
+    expected = authors(predictions, targets, normalize=True).flatten()  # normalize: from [0, 1] to [-1, 1]
+    torch.testing.assert_close(load("lpips", "cpu")(predictions, targets), expected, rtol=0, atol=1e-6)
 
 
 # regions

@@ -84,6 +84,30 @@ def test_convolutions_start_around_0_norm_scales_around_1_and_biases_at_0() -> N
         assert value.std().item() == pytest.approx(0.02, rel=tolerance)
 
 
+def test_he_keeps_the_scale_of_a_signal_without_a_norm() -> None:
+    config = GeneratorConfig(width=32, norm="none", init="he")
+    network = Generator(1, 2, config, TilingConfig(grid=1, context="none"))
+    initialise(network, 0, "generator", config.init)
+    x = torch.randn(4, 1, 64, 64, generator=torch.Generator().manual_seed(0))
+    outputs: list[Tensor] = []
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            layer.register_forward_hook(lambda layer, given, output: outputs.append(output.square().mean() / 2))
+    with torch.no_grad():
+        network(x)
+    assert len(outputs) == 7
+    assert all(0.5 < scale < 1.5 for scale in outputs), outputs  # half the second moment: what ReLU lets through
+
+
+def test_he_draws_the_same_normal_numbers_on_another_scale() -> None:
+    plain, scaled = (Generator(1, 2, SMALL, TilingConfig()) for _ in range(2))
+    initialise(plain, 0, "generator")
+    initialise(scaled, 0, "generator", "he")
+    for name, products in (("unet.down.1.conv.weight", 4 * 16), ("unet.up.0.conv.weight", 16 * 16 / 4)):
+        torch.testing.assert_close(weights(scaled)[name], weights(plain)[name] * (2 / products) ** 0.5 / 0.02)
+    assert set(shared(plain, scaled)) == {n for n, p in weights(plain).items() if p.ndim == 1}
+
+
 def test_initialising_leaves_the_global_random_state_alone() -> None:
     network = Generator(1, 2, SMALL, TilingConfig())
     before = torch.get_rng_state()

@@ -92,7 +92,7 @@ def test_a_method_of_ones_own_that_was_changed(bench: Bench, write_study: WriteS
     (tmp_path / "mine.py").write_text(code)
     study = write_study(baselines=["mine:Mine"], metrics=["psnr"])
     assert bench("run", study, *RUN).returncode == 0
-    (tmp_path / "mine.py").write_text(code.replace("32", "16"))
+    (tmp_path / "mine.py").write_text(code.replace("1e-3", "2e-3"))
     assert "2 cached, 1 stale" in bench("plan", study, *TINY).stdout
     said = bench("why", "mine:Mine, seed 0", study, *TINY).stdout.splitlines()
     assert len(said) == 3

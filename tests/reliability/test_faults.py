@@ -96,7 +96,7 @@ def test_damaged_checkpoints(study: Path, quiet: Outcomes, how: str, count: int,
         _spoil(path, how)
     assert "is not whole" in finish(Command(study.parent, "verify", "--runs", "spoilt"), 1)
     said = finish(start(study, "spoilt"), 0)
-    for text in ("; the one before it is used", "checkpoint.previous.safetensors is damaged; training begins anew")[
+    for text in ("; the previous one is used", "checkpoint.previous.safetensors is damaged; training starts again")[
         :count
     ]:
         assert text in said

@@ -115,7 +115,7 @@ def test_no_name_leaves_a_runs_folder(name: str) -> None:
 
 
 def test_the_scripts_for_slurm_are_bash() -> None:
-    blocks = re.findall(r"^```bash\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```bash\n(.*?)^```", (ROOT / "docs/clusters.md").read_text(), re.MULTILINE | re.DOTALL)
     assert any("SLURM_ARRAY_TASK_ID" in block for block in blocks)
     for block in blocks:
         subprocess.run(["bash", "-n"], input=block, text=True, check=True)

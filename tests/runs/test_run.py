@@ -7,17 +7,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from harness import small_study
 from PIL import Image
 
-from bench.data.batches import dataset_of, validation_batches
+from baselines.build import build_method
+from bench.data.batches import dataset_of, training_batch, validation_batches
+from bench.data.tasks import build_task
 from bench.machine import Machine
 from bench.runs.run import Watch, execute, measure
+from bench.runs.stages import SETTLING
 from bench.store.lease import Lease
 from bench.store.run_store import RunStore
 from bench.study.load import load_study
 from bench.study.study import Run
+from bench.training.checkpoint import load_weights
+from bench.training.trainable import settle_average
 from bench.training.trainer import Interrupted
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture
@@ -31,8 +39,9 @@ def photographs(tmp_path: Path) -> Path:
     return folder
 
 
-def _run(tmp_path: Path, photographs: Path) -> Run:
-    study = load_study(small_study(tmp_path, metrics=["psnr"]), "tiny", str(photographs), ("train.steps=20",))
+def _run(tmp_path: Path, photographs: Path, *overrides: str) -> Run:
+    overrides = ("train.steps=20", *overrides)
+    study = load_study(small_study(tmp_path, metrics=["psnr"]), "tiny", str(photographs), overrides)
     return study.runs()[0]
 
 
@@ -75,3 +84,15 @@ def test_a_run_that_is_taken_over_while_it_is_measured_is_the_others(tmp_path: P
     assert store.read(run.id, "throughput") is None
     thief.release()
     assert measure(run, store, Machine(), Watch()) == "done"
+
+
+def test_averaged_weights_are_stored_with_statistics_of_their_own(tmp_path: Path, photographs: Path) -> None:
+    run, store = _run(tmp_path, photographs, "train.ema=0.9"), RunStore(tmp_path / "runs")
+    assert execute(run, ("psnr",), store, Machine(), Watch()) == "done"
+    method = build_method(run.config, build_task(run.config.task), CPU)
+    load_weights(store.folder(run.id) / "weights.safetensors", method)
+    stored = {name: buffer.clone() for name, buffer in method.networks["average"].named_buffers()}
+    live = dict(method.networks["generator"].named_buffers())
+    assert not any(torch.equal(stored[name], live[name]) for name in stored)
+    settle_average(method, (training_batch(run.config, step, CPU) for step in range(SETTLING)), CPU, run.config.train)
+    assert all(torch.equal(stored[name], buffer) for name, buffer in method.networks["average"].named_buffers())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from bench.config import RunConfig
 from bench.data.tasks import Batch
 from bench.training.gan import GAN
 from bench.training.method import Progress
+from bench.training.trainable import settle_average
 
 TINY: dict[str, dict[str, Any]] = {
     "data": {"image_size": 32},
@@ -32,17 +34,22 @@ def build(seed: int = 0, **sections: dict[str, Any]) -> GAN:
     return GAN(RunConfig.model_validate({**merged, "seed": seed}), 1, 2, torch.device("cpu"))
 
 
-def batch(step: int, n: int = 3) -> Batch:
-    noise = torch.rand((n, 3, 32, 32), generator=torch.Generator().manual_seed(step)) * 2 - 1
-    return Batch(noise[:, :1], noise[:, 1:])
+def noise(seed: int, n: int = 3) -> Batch:
+    pixels = torch.rand((n, 3, 32, 32), generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    return Batch(pixels[:, :1], pixels[:, 1:])
+
+
+def batch(step: int, n: int = 3, discriminator_batches: int = 0) -> Batch:
+    """The batch of a step, a function of it, with as many more for D."""
+    fresh = tuple(noise(1000 * (index + 1) + step, n) for index in range(discriminator_batches))
+    return replace(noise(step, n), fresh=fresh)
 
 
 def run(gan: GAN, steps: int) -> list[dict[str, float]]:
     """Losses of the first steps."""
-    return [
-        {name: loss.item() for name, loss in gan.update(batch(step), Progress(step, step / STEPS)).items()}
-        for step in range(steps)
-    ]
+    fresh = gan.config.discriminator_batches
+    updates = (gan.update(batch(step, 3, fresh), Progress(step, step / STEPS)) for step in range(steps))
+    return [{name: loss.item() for name, loss in losses.items()} for losses in updates]
 
 
 def snapshot(network: nn.Module) -> dict[str, Tensor]:
@@ -69,13 +76,23 @@ def test_losses_are_detached_scalars() -> None:
         assert (loss.shape, loss.dtype, loss.requires_grad) == ((), torch.float32, False)
 
 
-@pytest.mark.parametrize("adversarial", ["bce", "l2"])
-def test_update_is_the_plain_loop(adversarial: str) -> None:
+@pytest.mark.parametrize(
+    ("adversarial", "train", "d_rate", "decays"),
+    [
+        ("bce", {}, RATE, False),
+        ("l2", {}, RATE, False),
+        ("bce", {"discriminator_learning_rate": RATE / 4}, RATE / 4, False),
+        ("l2", {"learning_rate_decay": "linear", "decay_after": 0.2, "fresh_batches": True}, RATE, True),
+    ],
+)
+def test_update_is_the_plain_loop(adversarial: str, train: dict[str, Any], d_rate: float, decays: bool) -> None:
     schedule = {"kind": "linear", "start": 3, "end": 1}
-    ours = build(loss={"adversarial": adversarial, "l1": schedule}, train={"pretrain_steps": 1, "learning_rate": RATE})
+    train = {"pretrain_steps": 1, "learning_rate": RATE, **train}
+    ours = build(loss={"adversarial": adversarial, "l1": schedule}, train=train)
     g, d = copy.deepcopy(ours.generator), copy.deepcopy(ours.discriminator)
     adam_g = torch.optim.Adam(g.parameters(), lr=RATE, betas=(0.5, 0.999), foreach=False)
-    adam_d = torch.optim.Adam(d.parameters(), lr=RATE, betas=(0.5, 0.999), foreach=False)
+    adam_d = torch.optim.Adam(d.parameters(), lr=d_rate, betas=(0.5, 0.999), foreach=False)
+    is_fresh = ours.config.train.fresh_batches
 
     def to(value: float, score: Tensor) -> Tensor:
         measure = F.binary_cross_entropy_with_logits if adversarial == "bce" else F.mse_loss
@@ -84,10 +101,15 @@ def test_update_is_the_plain_loop(adversarial: str) -> None:
     for step, losses in enumerate(run(ours, 6)):
         x, y = batch(step).input, batch(step).target
         plain = {}
+        if decays:
+            for adam, rate in ((adam_g, RATE), (adam_d, d_rate)):
+                adam.param_groups[0]["lr"] = rate * min(1, (STEPS - step) / (0.8 * STEPS))
         if step >= 1:
-            for _ in range(2):
-                plain["d_real"] = to(1, d(d.condition(x), y))
-                plain["d_fake"] = to(0, d(d.condition(x), g(x).detach()))
+            for index in range(2):
+                drawn = batch(step, discriminator_batches=2).fresh[index] if is_fresh else batch(step)
+                condition = d.condition(drawn.input)
+                plain["d_real"] = to(1, d(condition, drawn.target))
+                plain["d_fake"] = to(0, d(condition, g(drawn.input).detach()))
                 adam_d.zero_grad()
                 (plain["d_real"] + plain["d_fake"]).backward()
                 adam_d.step()
@@ -127,6 +149,39 @@ def test_the_average_is_the_lerp_of_the_weights() -> None:
         expected = [0.9 * mean + 0.1 * p.detach() for mean, p in zip(expected, gan.generator.parameters(), strict=True)]
     torch.testing.assert_close(list(average.parameters()), expected, rtol=1e-6, atol=1e-7)
     assert same(dict(average.named_buffers()), dict(gan.generator.named_buffers()))  # not averaged: copied
+
+
+def test_the_norms_of_the_average_are_estimated_from_its_own_activations() -> None:
+    gan = build(train={"ema": 0.9})
+    run(gan, 3)
+    average = gan.networks["average"]
+    inputs: list[Tensor] = []
+    norm = average.get_submodule("unet.up.0.norm")
+    norm.register_forward_pre_hook(lambda module, given: inputs.append(given[0].detach()))
+    settle_average(gan, [batch(5), batch(6)], gan.device, gan.config.train)
+    means = torch.stack([x.mean((0, 2, 3)) for x in inputs]).mean(0)
+    variances = torch.stack([x.var((0, 2, 3)) for x in inputs]).mean(0)
+    torch.testing.assert_close(norm.running_mean, means)
+    torch.testing.assert_close(norm.running_var, variances)
+
+
+def test_estimating_the_norms_of_the_average_changes_no_training() -> None:
+    settled, left_alone = build(train={"ema": 0.9}), build(train={"ema": 0.9})
+    for gan in (settled, left_alone):
+        run(gan, 2)
+    weights = [p.detach().clone() for p in settled.networks["average"].parameters()]
+    settle_average(settled, [batch(5)], settled.device, settled.config.train)
+    assert all(map(torch.equal, weights, settled.networks["average"].parameters()))
+    assert run(settled, 2) == run(left_alone, 2)
+    for name, network in settled.networks.items():
+        assert same(snapshot(network), snapshot(left_alone.networks[name]))
+
+
+def test_without_an_average_no_batch_is_drawn_for_its_norms() -> None:
+    gan = build()
+    before = snapshot(gan.generator)
+    settle_average(gan, iter(()), gan.device, gan.config.train)
+    assert same(snapshot(gan.generator), before)
 
 
 def test_the_average_is_what_predicts() -> None:
@@ -211,7 +266,13 @@ def test_pretraining_fits_into_a_budget_in_images(images: int, fits: bool) -> No
 
 @pytest.mark.parametrize(
     ("field", "match"),
-    [({"betas": (0.5, 1.0)}, "less than 1"), ({"learning_rate": float("inf")}, "finite number")],
+    [
+        ({"betas": (0.5, 1.0)}, "less than 1"),
+        ({"learning_rate": float("inf")}, "finite number"),
+        ({"discriminator_learning_rate": 0}, "greater than 0"),
+        ({"decay_after": 0.5}, "decay_after has no effect where learning_rate_decay is none"),
+        ({"learning_rate_decay": "linear", "decay_after": 1}, "less than 1"),
+    ],
 )
 def test_what_adam_cannot_use_is_refused(field: dict[str, Any], match: str) -> None:
     with pytest.raises(ValueError, match=match):

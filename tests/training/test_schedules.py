@@ -7,8 +7,8 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from bench.config import LossConfig, ScheduleConfig
-from bench.training.schedules import value_at
+from bench.config import LossConfig, ScheduleConfig, TrainConfig
+from bench.training.schedules import decay_at, value_at
 
 AT = (0.0, 0.25, 0.5, 1.0)
 COSINE = math.sqrt(2) / 2  # of pi / 4
@@ -46,3 +46,18 @@ def test_lambda_falls_from_100_to_10_and_a_bare_number_is_constant() -> None:
 def test_what_is_not_a_schedule_is_refused(schedule: dict[str, object], match: str) -> None:
     with pytest.raises(ValidationError, match=match):
         ScheduleConfig.model_validate(schedule)
+
+
+@pytest.mark.parametrize(
+    ("decay", "after", "expected"),
+    [
+        ("none", 0, (1, 1, 1, 1)),
+        ("linear", 0, (1, 0.75, 0.5, 0)),
+        ("linear", 0.25, (1, 1, 2 / 3, 0)),
+        ("cosine", 0, (1, (1 + COSINE) / 2, 0.5, 0)),
+        ("cosine", 0.5, (1, 1, 1, 0)),
+    ],
+)
+def test_learning_rates_decay_to_0(decay: str, after: float, expected: tuple[float, ...]) -> None:
+    train = TrainConfig.model_validate({"learning_rate_decay": decay, "decay_after": after})
+    assert [decay_at(train, progress) for progress in AT] == pytest.approx(expected, abs=1e-12)

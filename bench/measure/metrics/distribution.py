@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from bench.errors import first_line
 from bench.measure.metrics import ImageScore, Unavailable
-from bench.measure.metrics.perceptual import fetch, shown
+from bench.measure.metrics.downloads import fetch, hub_path, shown
 from bench.randomness import seeded
 
 URL = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
@@ -101,7 +101,7 @@ def weights_path() -> Path:
     """The file of Inception's weights in torch.hub's directory, downloaded if need be. Raises Unavailable."""
     if importlib.util.find_spec("torch_fidelity") is None:
         raise Unavailable("FID and KID need torch-fidelity: pip install 'gan-bench[fid]'")
-    path = Path(torch.hub.get_dir(), "checkpoints", Path(URL).name)
+    path = hub_path(URL)
     fetch("Inception", URL, path)
     return path
 

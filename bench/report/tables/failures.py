@@ -13,7 +13,7 @@ from bench.study.labels import MISSING
 MARK = "†"
 OF_STATES = {
     "diverged": "a result: the setting is unstable here; lower the learning rate, or leave the variant out",
-    "unavailable": "`bench baselines weights` brings its weights",
+    "unavailable": "the command in the reason brings what it needs",
     "pruned": "bench run goes on with it",
     "resumable": "bench run goes on from its checkpoint",
     "running": "another process is at work on it",
