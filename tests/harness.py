@@ -14,6 +14,9 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 STUDIES = sorted((ROOT / "ablations").glob("*.yaml"))
+TINY = ("--scale", "tiny")
+RUN = (*TINY, "--workers", "1")
+"""Options of `bench run`: starting workers takes longer than the runs of tests."""
 
 QUIET = {"COLUMNS": "200"}
 
@@ -25,6 +28,12 @@ FORKS.set_forkserver_preload([
     "matplotlib.backends.backend_agg",
 ])  # fmt: skip
 """A process that has imported once what takes most of the time of a small `bench run`, and is forked for each."""
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Path below the folder -> bytes, of every file."""
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
 
 Bench = Callable[..., subprocess.CompletedProcess[str]]
 WriteStudy = Callable[..., Path]

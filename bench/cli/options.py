@@ -27,7 +27,8 @@ Reports = Annotated[Path, typer.Option(metavar="DIR", help="Folder that holds th
 Pictures = Annotated[
     bool,
     typer.Option(
-        "--pictures/--no-pictures", help="Put sample pictures into the report; leave them out of data not to be shared."
+        "--pictures/--no-pictures",
+        help="Put sample pictures into the report, or leave them out where the images may not be shared.",
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N; auto takes CUDA where there is a GPU.")]

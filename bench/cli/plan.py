@@ -42,6 +42,7 @@ def plan(
     resolved, device_name = device_and_name(known_device(device))
     machine, jobs = Machine(resolved, threads), jobs_of(loaded)
     say_advice(line for study in loaded for line in study.advice())
+    # A run's price depends on how many runs share the machine.
     at_a_time = min(workers or default_workers(machine, len(jobs)), len(jobs))
     pricing = Pricing(RunStore(runs), machine, device_name, at_a_time)
     planned = pricing.plan(jobs)

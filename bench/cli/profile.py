@@ -67,6 +67,7 @@ def profile(
     plan = plan_of(named, scale, data, overrides, against is not None, batch, resolved.startswith("cuda"))
     check_folder("--reports", reports)
     settings = Settings(resolved, threads, rounds, most_seconds=most_seconds, patience=patience)
+    # With --json, stdout is for the record alone.
     console = Console(stderr=as_json, emoji=False)
     try:
         with console.status("") as status:

@@ -115,7 +115,7 @@ def report_searches(paths: list[Path], everything: bool, asked: SearchReports) -
 def _report_from_storage(path: Path, asked: SearchReports) -> tuple[Path, bool]:
     """The report folder of a search, and whether the report was written from the storage just now.
 
-    It is not where `check` forbids it, or where the storage does not hold the search: then the folder has its archive.
+    With `check`, and where the storage does not hold the search, nothing is written: the folder's archive is taken.
     """
     from bench.report.analysis.archive import TRIALS
     from bench.report.search.results import load_search_results

@@ -88,6 +88,7 @@ def run(
     loaded = load_studies(studies, scale, data, max_runs=max_runs)
     check_folder("--runs", runs)
     check_folder("--reports", reports)
+    # All that can be wrong with the input is found before the first run, not after hours.
     for study in loaded:
         check_study(study, reports / study.name)
     archives(reports, without={study.name for study in loaded})  # reports a broken archive before the work, not after

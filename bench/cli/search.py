@@ -60,8 +60,7 @@ def search(
 ) -> None:
     """Search for the best config with Optuna, confirm it on fresh seeds, and report.
 
-    After an interruption, the same command resumes. Machines that are given the same command and --storage share the
-    work.
+    After an interruption, the same command resumes; on several machines with one --storage, it shares the work.
     """
     from bench.data.advice import advice
     from bench.data.dataset import open_dataset

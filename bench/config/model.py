@@ -16,7 +16,7 @@ class GeneratorConfig(Section):
     """How a layer halves its input: `strided_conv`, a convolution with stride 2; or `max_pool`, the same convolution
     with stride 1 and 2x2 max pooling."""
     norm: Literal["batch", "instance", "none"] = "batch"
-    """Normalisation after every convolution but the last, and the first without `norm_first`."""
+    """Normalisation after every convolution but the last; the first one has it only with `norm_first`."""
     norm_first: bool = False
     """Whether the first down-sampling layer is normalised too. Section 3.1 normalises every layer, but then the model
     has 128 parameters more than table 1 states."""
@@ -30,8 +30,8 @@ class GeneratorConfig(Section):
     max_multiplier: Annotated[int, Field(ge=1)] = 2
     """Channels double a layer until they reach this multiple of `width`."""
     extra_convs: Annotated[int, Field(ge=0)] = 0
-    """Shape-holding 3x3 convolutions after each down-sampling layer (section 3.1: "more shape-holding convolution
-    layers" would make the model stronger)."""
+    """Number of shape-holding 3x3 convolutions after each down-sampling layer (section 3.1: "more shape-holding
+    convolution layers" would make the model stronger)."""
 
 
 class TilingConfig(Section):
@@ -59,7 +59,7 @@ class DiscriminatorConfig(Section):
     activation: Literal["leaky_relu", "relu"] = "leaky_relu"
     """Activation after every convolution but the last; `leaky_relu` has slope 0.2."""
     norm: Literal["batch", "instance", "none"] = "batch"
-    """Normalisation after every convolution but the last, and the first without `norm_first`."""
+    """Normalisation after every convolution but the last; the first one has it only with `norm_first`."""
     norm_first: bool = False
     """Whether the first layer is normalised too, as in the generator."""
     init: Literal["normal", "he"] = "normal"

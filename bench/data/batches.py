@@ -51,6 +51,7 @@ def validation_batches(config: DataConfig, task: TaskConfig, device: torch.devic
     A task's random choices depend on the crop's content and task.mask_seed alone: every run sees the same.
     """
     _, pixels = dataset_of(config).val_crops(config.val_images)
+    # A crop's content, not its place in the list: its hole stays where it is when other crops are scored.
     keys = [[task.mask_seed, int.from_bytes(hashlib.sha256(crop.tobytes()).digest()[:8], "big")] for crop in pixels]
     built, batches = build_task(task), []
     for start in range(0, len(pixels), BATCH):

@@ -79,6 +79,7 @@ def open_decoded(files: Sequence[ImageFile], image_size: int, scales: Sequence[f
 def _load_or_build(paths: dict[str, Path], image_size: int, scales: Sequence[float]) -> _Index:
     """The cache entry of some contents; paths: sha256 -> a file with that content. Raises InputError."""
     decoder = [CACHE_VERSION, PIL.__version__, sorted(SUFFIXES), NEAR_COPY_BITS]  # plug-ins of Pillow add suffixes
+    # Contents and not paths: renamed and moved files are found again.
     identity = [decoder, image_size, list(scales), list(paths)]
     folder = cache_root() / "data" / hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
     index = _load(folder, paths)
@@ -110,6 +111,7 @@ def _load(folder: Path, paths: Iterable[str]) -> _Index | None:
         if set(paths) != {*photos, *skipped}:
             return None
         end = 0
+        # Levels lie back to back: a gap, an overlap or a short file is damage.
         for photo in photos.values():
             photo["levels"] = tuple(Level(*level) for level in photo["levels"])
             for level in photo["levels"]:
@@ -156,6 +158,7 @@ def _write(building: Path, paths: dict[str, Path], image_size: int, scales: Sequ
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata
         for start in range(0, len(entries), CHUNK):
             chunk = entries[start : start + CHUNK]
+            # map() keeps the order of the files, which decides the offsets, whichever thread finishes first.
             for (sha256, _), decoded in zip(chunk, pool.map(decode_entry, chunk), strict=True):
                 if isinstance(decoded, str):
                     skipped[sha256] = decoded
@@ -179,6 +182,7 @@ def _decode_entry(entry: tuple[str, Path], image_size: int, scales: Sequence[flo
         data = read_regular(path)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror} while it was being decoded; run again") from error
+    # The cache would keep the pixels of a file that changed after it was hashed under the wrong content for ever.
     if hashlib.sha256(data).hexdigest() != sha256:
         raise InputError(f"{path} changed while it was being decoded; run again")
     try:

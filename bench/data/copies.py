@@ -58,6 +58,7 @@ def _first_of_each(photos: Sequence[Photo], listed: Container[str]) -> dict[str,
 
 def near_copies(train: Sequence[Photo], val: Sequence[Photo]) -> list[NearCopy]:
     """Each train image that is a near copy of one in val, with the nearest one."""
+    # Only families with members in both splits can hold a pair, which leaves few hashes to compare.
     kin = {photo.kin for photo in val if photo.dhash is not None}
     train = [photo for photo in train if photo.dhash is not None and photo.kin in kin]
     kin = {photo.kin for photo in train}
@@ -87,6 +88,7 @@ def kin_of(hashes: Sequence[int | None]) -> list[int]:
     for start in range(0, len(values), rows):
         near = np.bitwise_count(values[start : start + rows, None] ^ values) <= NEAR_COPY_BITS
         for row in np.flatnonzero(near.sum(1) > 1):
+            # The families that meet here become one: all members take the first one's number.
             together = np.unique(label[known[near[row]]])
             if len(together) > 1:
                 label[np.isin(label, together)] = together[0]

@@ -94,6 +94,7 @@ class Dataset:
         """
         table = self._table
         rng = np.random.default_rng([TRAIN_STREAM, seed, step, *([part] if part else [])])
+        # One generator for the whole batch: the order of the draws is part of the result.
         photo = rng.integers(len(self.train), size=batch_size)
         drawn = table.first[photo] + rng.integers(table.owned[photo])
         corner = rng.integers(table.sides[drawn] - self.image_size + 1)
@@ -144,6 +145,7 @@ class Dataset:
         turns: Counter[str] = Counter()
         for p, photo in enumerate(self.val):
             photograph = self.photographs.get(photo.name, photo.name)
+            # Images of one photograph take turns, so that a photograph with many does not fill the first N.
             turn = turns[photograph]
             turns[photograph] += 1
             for index, level in enumerate(photo.levels):
@@ -193,6 +195,7 @@ def open_dataset(config: DataConfig) -> Dataset:
     source = open_source(config)
     decoded = open_decoded(source.files, config.image_size, config.scales)
     train, val, rule = _split(config, source, decoded)
+    # Copies go before the subset is drawn, so that it has as many images as the config asks for.
     train, val, copies = without_copies(train, val, source.photographs)
     skipped = source.skipped + decoded.skipped + copies
     if config.skip_gray:

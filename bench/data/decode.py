@@ -105,6 +105,7 @@ def decode(data: bytes, image_size: int, scales: Sequence[float]) -> DecodedImag
     whatever Pillow raises on a damaged file.
     """
     sides: dict[int, float] = {}
+    # Two scales can round to the same side; the first one stands for both.
     for scale in scales:
         sides.setdefault(round(image_size * scale), scale)
     with _opened(data) as opened:
@@ -134,6 +135,7 @@ def _levels(image: Image.Image, sides: dict[int, float]) -> list[tuple[float, Pi
     levels = []
     for side, scale in sides.items():
         if side <= short:
+            # max(): rounding must not make the short side shorter than a crop.
             size = (max(side, round(image.width * side / short)), max(side, round(image.height * side / short)))
             resized = image if side == short else image.resize(size, Image.Resampling.LANCZOS)
             levels.append((scale, np.asarray(resized)))

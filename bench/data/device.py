@@ -43,6 +43,7 @@ class PhotographsOnDevice:
         start = self._start[crops.level] + crops.corner[:, 0] * width + crops.corner[:, 1]
         start, width, mirrored = upload(np.stack([start, width, crops.mirrored]), self.device)[:, :, None, None]
         along = torch.arange(self.size, device=self.device)
+        # One index for each pixel of each crop makes a single gather of B copies.
         columns = torch.where(mirrored > 0, self.size - 1 - along, along)  # (B, 1, S)
         return self.pixels.view(-1, 3)[start + along[:, None] * width + columns]
 

@@ -64,6 +64,7 @@ def _split_by_folders(root: Path, split_folders: SplitFolders) -> Source:
     everything = found + beside
     manifest = read_manifest(root, everything.files + everything.undecodable, everything.manifests)
     found.left_out += beside.left_out
+    # They are counted, so that a person sees which images are not used.
     for file in beside.files + beside.undecodable:
         top, slash, _ = file.name.partition("/")
         found.left_out[f"{top}/" if slash else BESIDE] += 1

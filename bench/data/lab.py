@@ -76,6 +76,7 @@ def to_lab(pixels: Tensor) -> Tensor:
     if pixels.is_cuda or fills_vectors(3 * len(pixels)):
         return _to_lab(pixels)
     planes = torch.empty(3, len(pixels))
+    # Blocks below GRAIN stay in one thread, and padding fills the last vector: no value depends on its place.
     for start in range(0, len(pixels), BLOCK):
         block = pixels[start : start + BLOCK]
         padded = F.pad(block, (0, 0, 0, -len(block) % VECTOR))
@@ -96,6 +97,7 @@ def _to_lab(pixels: Tensor) -> Tensor:
     else:  # numpy does this five times as fast as torch
         np.copyto(root.numpy(), straight.numpy(), where=xyz.numpy() <= np.float32(CUBE_ROOT_FROM))
     x, y, z = root
+    # Operation by operation as kornia does: a product of the constants would change the last bits.
     a, b = (x - y).mul_(500.0).div_(AB_RANGE), (y - z).mul_(200.0).div_(AB_RANGE)
     return torch.stack([y.mul_(116.0).sub_(16.0).div_(50).sub_(1), a, b])
 

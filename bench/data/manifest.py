@@ -111,6 +111,7 @@ class _FileIndex:
         if row.file in self.files:
             return self.files[row.file]
         spellings = list(dict.fromkeys(self._spellings(row.file)))
+        # Exact paths come before loose ones: two files may differ in case alone.
         exact = [path for path in spellings if path in self.files]
         if exact:
             return self.files[exact[0]]
@@ -128,6 +129,7 @@ class _FileIndex:
 
     def check_unmatched(self, unmatched: Sequence[Row], matched: dict[str, Row]) -> None:
         """Raise InputError for a row without a file, where a file of that name without a row lies in another folder."""
+        # If such a row was dropped, crops of one photograph could land in both splits unnoticed.
         without_row = {_file_name(path): file.name for path, file in self.files.items() if file.name not in matched}
         for row in unmatched:
             if alike := without_row.get(_file_name(row.file.replace("\\", "/"))):
@@ -141,6 +143,7 @@ class _FileIndex:
         for written in (text, unquote(text.removeprefix("file://"))):
             slashes = written.replace("\\", "/")
             for path in (written, slashes, slashes.strip().lstrip("/")):
+                # join() ignores its start where the path is absolute.
                 for root in self.roots:
                     for start in (root, os.path.dirname(root)):
                         full, inside = os.path.normpath(os.path.join(start, path.strip())), os.path.join(root, "")

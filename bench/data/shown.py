@@ -33,6 +33,7 @@ def as_shown(opened: Image.Image, data: bytes) -> tuple[Image.Image, Profile, st
     plain = _over_white(rgb, alpha)
     if declared is None:
         return plain, "none", "+".join(conversions)
+    # An embedded profile is for the file's own mode, one that is made here for RGB.
     srgb = convert_to_srgb(colours if is_embedded else rgb, declared)
     if srgb is None:
         return plain, "broken", "+".join(conversions)

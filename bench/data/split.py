@@ -27,6 +27,7 @@ def split_by_content(photos: Sequence[Photo], photographs: dict[str, str]) -> By
     near copies, the tenth is filled with whole families of them instead.
     """
     contents = _groups([(photo.content, ("photograph", photographs.get(photo.name, photo.name))) for photo in photos])
+    # The order of hashes is as good as random, and stays the same when files are renamed.
     order = list(
         dict.fromkeys(content for _, content in sorted(zip((p.sha256 for p in photos), contents, strict=True)))
     )
@@ -65,6 +66,7 @@ def _groups(keys: Iterable[Sequence[Hashable]]) -> list[int]:
     first: dict[Hashable, int] = {}
 
     def root(item: int) -> int:
+        # Union-find with path halving.
         while parent[item] != item:
             parent[item] = item = parent[parent[item]]
         return item

@@ -79,6 +79,7 @@ def check_deeper(root: Path, files: Sequence[ImageFile]) -> None:
     """Raise InputError where the root has no split, but folders below it look like a split or like a set of pairs."""
     inner: dict[str, set[str]] = defaultdict(set)  # folder -> the folders in it that hold images
     for here in {file.inside.rpartition("/")[0] for file in files}:
+        # Every folder on the way to an image counts, not only the one that holds it.
         while here:
             parent, _, name = here.rpartition("/")
             inner[parent].add(name)

@@ -78,6 +78,7 @@ def matrix_profile(primaries: Sequence[float], white: Sequence[float], gamma: fl
     for name, column in zip(b"rgb", to_xyz.T.tolist(), strict=True):
         tags[bytes([name]) + b"XYZ"] = b"XYZ \0\0\0\0" + _fixed(*column)
         tags[bytes([name]) + b"TRC"] = parametric
+    # The data of the tags follow the header (128 bytes), their count (4) and their table (12 bytes a tag).
     table, body, start = struct.pack(">I", len(tags)), b"", 128 + 4 + 12 * len(tags)
     for tag, content in tags.items():
         table += struct.pack(">4sII", tag, start + len(body), len(content))

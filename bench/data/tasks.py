@@ -116,6 +116,7 @@ def square_masks(keys: Keys, height: int, width: int, share: float, device: torc
     corners = np.array([np.random.default_rng([HOLE_STREAM, *key]).integers(room) for key in keys])
     top, left = upload(corners, device)[:, :, None].unbind(1)  # (B, 1) each
     rows, columns = torch.arange(height, device=device), torch.arange(width, device=device)
+    # All masks in one comparison on the device, without a loop that would wait for it.
     in_rows, in_columns = (rows >= top) & (rows < top + side), (columns >= left) & (columns < left + side)
     return in_rows.float()[:, None, :, None] * in_columns.float()[:, None, None, :]
 

@@ -58,6 +58,7 @@ def find_images(root: Path, below: Path, split: Split | None = None, without: Co
         found.skipped.append(Skipped(folder, f"cannot be listed ({error.strerror})"))
 
     for here, folders, files in os.walk(below, onerror=cannot_be_listed, followlinks=True):
+        # os.walk enters the folders that are left in the list.
         names, folders[:] = sorted(folders), []
         for name in names:
             path = os.path.join(here, name)

@@ -54,6 +54,7 @@ def read_axes(file: StudyFile, located: Located, scale: str) -> list[Axis]:
         if isinstance(changed, list) != isinstance(file.axes[axis], list):
             raise located.error((*overlay_at, axis), "is a list here and a mapping in `axes`, or the reverse")
     lists = {axis: overlay.axes.get(axis, given) for axis, given in file.axes.items() if isinstance(given, list)}
+    # From all axes at once: a value needs its axis's name in the label where two axes share the value.
     labels = value_labels(lists)  # type: ignore[arg-type]
     axes = []
     for axis, given in file.axes.items():
@@ -68,6 +69,7 @@ def read_axes(file: StudyFile, located: Located, scale: str) -> list[Axis]:
             entries = _named_entries(located, axis, given, overlay.axes.get(axis, {}), overlay_at)  # type: ignore[arg-type]
         choices = [AxisValue(e.label, e.value, make_layer(located, axis, e.content, e.at)) for e in entries]
         axes.append(Axis(axis, choices, [axis] if is_path else _leaves(choices)))
+        # With two axes on one field, a variant would depend on their order.
         for other in axes[:-1]:
             if shared := next((leaf for leaf in _leaves(choices) if other.touches(leaf)), None):
                 raise located.error(

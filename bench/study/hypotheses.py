@@ -66,6 +66,7 @@ def parse_hypotheses(file: StudyFile, located: Located, sides: dict[str, Side]) 
             raise located.error(here, problem)
         left, relation, right, margin = _parse(text, quantity, here, located)
         for side in (left, right):
+            # A label may have such a sign in it, so the sign is the mistake only where the label is unknown.
             if side not in sides and (sign := re.search(r"[<>!=]=|[≤≥≠]", text)):
                 raise located.error(here, f"{sign[0]} is no relation; write >, <, or `variant = variant within margin`")
             if side not in sides:

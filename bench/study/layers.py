@@ -41,6 +41,7 @@ def merge(layers: Sequence[Layer]) -> RunConfig:
         values = layer.values
         if isinstance(values.get("task"), str):  # the short form could not be merged with the next layer's fields
             values = {**values, "task": {"name": values["task"]}}
+        # OmegaConf merges mappings key by key, and would mix the old budget or schedule with the new one.
         _clear_replaced(merged, values)
         try:
             merged = OmegaConf.unsafe_merge(merged, OmegaConf.create(values))  # without copies: both are ours
@@ -105,6 +106,7 @@ def count_values(values: Any) -> int:
 
 def blame(layers: Sequence[Layer], at: Key) -> Callable[[Key, str], InputError]:
     """The `error` of the layer to blame for an error at `path`: the last one that sets it, or a section around it."""
+    # The path itself first, then ever larger sections around it.
     for length in range(len(at), -1, -1):
         for layer in reversed(layers):
             if layer.values and _sets(layer.values, at[:length]):

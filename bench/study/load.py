@@ -93,6 +93,7 @@ def _override_study(file: StudyFile, scale: ScaleName, overrides: tuple[str, ...
     """The file with its own keys overridden (seeds, baselines, metrics), and the overrides that are for the config."""
     own = ("seeds", "baselines", "baseline_seeds", "metrics")
     overlay: Overlay = getattr(file.scales, scale)
+    # The overlay's values are overridden by those of the command line, which are added below.
     changes = {k: v for k in ("seeds", "baseline_seeds") if (v := getattr(overlay, k)) is not None}
     for_config: dict[str, Any] = {}
     for text in overrides:

@@ -88,6 +88,7 @@ def _identity(variant: Variant) -> str:
 
 def check_size(file: StudyFile, located: Located, scale: ScaleName, most: int) -> None:
     """Refuse more runs than `most` before any is resolved. Raises InputError with the study's size."""
+    # Counted and not built: ten axes of ten values would be ten billion configs.
     lists = file.axes | getattr(file.scales, scale).axes
     variants = math.prod(len(lists[axis] if isinstance(given, list) else given) for axis, given in file.axes.items())
     seeds = seeds_of(file, scale)

@@ -117,6 +117,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> list[tuple[Key, s
     A value whose type is a union gives one mistake, not one for each member.
     """
     sentences: dict[Key, str] = {}
+    # Unknown keys first: a misspelt key explains why another one is missing.
     for item in sorted(error.errors(include_url=False), key=lambda item: item["type"] != "extra_forbidden"):
         at, section = _real_path(model, item["loc"], unknown_key=item["type"] == "extra_forbidden")
         sentence = _sentence(item, at, section)

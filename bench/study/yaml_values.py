@@ -76,6 +76,7 @@ def read_document(loader: Loader, marks: Marks, complain: Complain) -> Any:
     root = loader.get_single_node()
     if root is None:
         return None
+    # Nodes, not values: only they know lines, repeated keys, and how a number is written.
     _walk(root, (), frozenset(), marks, complain)
     document = loader.construct_document(root)
     for at, problem in unusable_values(document):
@@ -85,6 +86,7 @@ def read_document(loader: Loader, marks: Marks, complain: Complain) -> Any:
 
 def _walk(node: Node, at: Key, above: frozenset[int], marks: Marks, complain: Complain) -> None:
     lines = marks.lines
+    # The walk follows aliases, with which a small text can stand for billions of values.
     if len(lines) > MAX_VALUES:
         raise complain((), f"has more than {MAX_VALUES:,} values, those that aliases repeat included", node)
     if id(node) in above:

@@ -1,4 +1,4 @@
-"""What is said of a set before anything is trained on it."""
+"""The notes on a data set before training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is decoded, what is skipped, and that the cache is built once and repaired."""
+"""The cache: which files are decoded or skipped; it is built once, and repaired."""
 
 from __future__ import annotations
 

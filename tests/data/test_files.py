@@ -1,4 +1,4 @@
-"""What a file is called, and that different files are different."""
+"""The names of files: printable, and different for different files."""
 
 from __future__ import annotations
 

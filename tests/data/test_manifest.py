@@ -1,4 +1,4 @@
-"""What a manifest.csv says has an effect, or is refused, or is counted and named."""
+"""Every row of a manifest.csv has an effect, is refused, or is counted and named."""
 
 from __future__ import annotations
 

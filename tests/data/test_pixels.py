@@ -1,4 +1,4 @@
-"""What bytes become which pixels: each encoding against what a viewer shows, worked out without the decoder."""
+"""From bytes to pixels: each encoding against what a viewer shows, computed without the decoder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sets that ship and Places365: their files and their split."""
+"""The files and the split of the shipped photographs and of Places365."""
 
 from __future__ import annotations
 

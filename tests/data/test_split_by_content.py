@@ -1,4 +1,4 @@
-"""The split by content: decoded first, split second, and what is alike stays together."""
+"""The split by content comes after decoding, and keeps copies and near copies together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What files say of their colours: profiles, PNG's chunks, AVIF's numbers, EXIF; and profiles that are broken."""
+"""The colour spaces that files declare: profiles, PNG's chunks, AVIF's code points, EXIF; and broken profiles."""
 
 from __future__ import annotations
 

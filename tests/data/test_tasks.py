@@ -1,4 +1,4 @@
-"""What the networks get and give in each task."""
+"""The inputs, targets and pictures of each task."""
 
 from __future__ import annotations
 

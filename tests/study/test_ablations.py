@@ -1,4 +1,4 @@
-"""The paper's claims as studies: each is there, asks something, and compares what it says that it compares."""
+"""The paper's claims as studies: each has one, has hypotheses, and compares what its axes name."""
 
 from __future__ import annotations
 

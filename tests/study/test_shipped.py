@@ -162,7 +162,7 @@ def _built(tmp_path: Path, what: str) -> Path:
         pytest.skip(f"setuptools 77 is what builds the package, and here is {found}")
     source = tmp_path / "source"
     source.mkdir()
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "gan_bench.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     for name in ("bench", "baselines", "ablations"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
