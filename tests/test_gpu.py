@@ -38,9 +38,11 @@ def test_a_study_runs_on_cuda_and_scores_what_it_scores_on_the_cpu(
 
 
 @pytest.mark.gpu
-def test_a_step_replayed_as_a_cuda_graph_is_the_step_as_it_is() -> None:
+@pytest.mark.parametrize("fields", [{}, {"fresh_batches": True, "learning_rate_decay": "linear", "ema": 0.9}])
+def test_a_step_replayed_as_a_cuda_graph_is_the_step_as_it_is(fields: dict[str, object]) -> None:
     device = torch.device("cuda")
-    config = RunConfig.model_validate({**SCALES["tiny"], "train": {"steps": 20, "pretrain_steps": 6, "batch_size": 4}})
+    train = {"steps": 20, "pretrain_steps": 6, "batch_size": 4, **fields}
+    config = RunConfig.model_validate({**SCALES["tiny"], "train": train})
     plain, captured = GAN(config, 1, 2, device), with_graphs(GAN(config, 1, 2, device))
     assert isinstance(captured, GraphedMethod)
     for step in range(20):
