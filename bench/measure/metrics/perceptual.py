@@ -52,7 +52,8 @@ class SharedLPIPS(nn.Module):
 def unit_length(layer: Tensor) -> Tensor:
     """(B, C, h, w) -> the same with unit length over its channels at every position, 0 where all channels are 0."""
     # The authors' 1e-10 outside the root: torchmetrics' 1e-8 inside it shrinks faint features.
-    return layer / (torch.linalg.vector_norm(layer, dim=1, keepdim=True) + 1e-10)
+    length: Tensor = torch.linalg.vector_norm(layer, dim=1, keepdim=True)
+    return layer / (length + 1e-10)
 
 
 @functools.cache
