@@ -1,4 +1,4 @@
-"""The methods that a study can name, found lazily: one paper a file, plus the paper's own."""
+"""The registry of methods that a study can name, imported lazily; one paper a file."""
 
 METHODS: dict[str, str] = {
     "gan": "bench.training.gan:GAN",
@@ -23,16 +23,16 @@ METHODS: dict[str, str] = {
 }
 
 CODE_VERSIONS: dict[str, int] = {"zhang2016": 2}
-"""Version of a method's code where it is not the first. It is part of the ids of the method's runs: raise it when the
-same config comes to mean other numbers. zhang2016: in 2 its loss is a sum over pixels, in 1 it was their mean."""
+"""Version of a method's code, 1 if missing. It is part of the ids of the method's runs: raise it when the same config
+gives other numbers. zhang2016: version 2 sums the loss over pixels, version 1 averaged it."""
 
 PARAMETER_FREE = frozenset(
     {"identity", "gray", "mean_color", "mean_fill", "telea", "navier_stokes", "biharmonic", "patchmatch"}
 )
-"""Methods without parameters."""
+"""Methods without parameters; there is nothing to train or to count."""
 
 UNTRAINED = PARAMETER_FREE | {"zhang2016_published", "zhang2017_published"}
-"""Methods that have nothing to train here; a study runs them once, not once a seed."""
+"""Methods that are not trained here; a study runs them once, not once a seed."""
 
 ONLY_FOR: dict[str, tuple[str, ...]] = {
     "zhang2016": ("colorization",),
@@ -51,4 +51,4 @@ ONLY_FOR: dict[str, tuple[str, ...]] = {
     "biharmonic": ("inpainting",),
     "patchmatch": ("inpainting",),
 }
-"""The tasks that a method can do; one that is not in here can do any."""
+"""The tasks that a method can do; a method that is missing here can do all tasks."""

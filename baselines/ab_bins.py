@@ -15,7 +15,7 @@ NEIGHBOURS = 5  # section 2.1; the authors' released training code takes 10
 SIGMA = 5.0  # in ab units; section 2.1 for the soft code, 2.2 for the prior
 UNIFORM_SHARE = 0.5  # lambda of eq. 4
 
-_ROWS = {  # a: the least and the greatest b, in steps of 10
+_ROWS = {  # a: (smallest b, largest b), in steps of 10
     -90: (50, 90), -80: (20, 90), -70: (0, 90), -60: (-20, 90), -50: (-30, 100), -40: (-40, 100), -30: (-50, 100),
     -20: (-50, 100), -10: (-60, 100), 0: (-70, 100), 10: (-80, 90), 20: (-80, 90), 30: (-90, 90), 40: (-100, 90),
     50: (-100, 80), 60: (-110, 80), 70: (-110, 80), 80: (-110, 70), 90: (-110, 70), 100: (-90, 0),
@@ -25,21 +25,22 @@ _ROWS = {  # a: the least and the greatest b, in steps of 10
 def bin_centres() -> Tensor:
     """(313, 2): a and b of each bin, ordered by a, then b.
 
-    The authors' list (pts_in_hull.npy of their release). 261 of the bins hold a colour of sRGB, none that does is
-    missing; no stated rule gives the other 52, so that the list is data here.
+    The authors' list (pts_in_hull.npy of their release): the 261 bins that contain an sRGB colour, and 52 others, for
+    which no rule is stated. So the list is data here.
     """
     pairs = [(a, b) for a, (low, high) in _ROWS.items() for b in range(low, high + 1, 10)]
     return torch.tensor(pairs, dtype=torch.float32)
 
 
 def squared_distances(points: Tensor, centres: Tensor) -> Tensor:
-    """points: (P, 2), centres: (Q, 2) -> (P, Q). Not through torch.cdist, which rounds."""
+    """points: (P, 2), centres: (Q, 2) -> (P, Q)."""
+    # torch.cdist expands the square and loses digits.
     a, b = (points[:, None, i] - centres[:, i] for i in (0, 1))
     return a.square_().add_(b.square_())
 
 
 def soft_encode(ab: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
-    """The inverse of H in section 2.1: the nearest bins' shares, by a Gaussian of their distance.
+    """The inverse of H in section 2.1: shares of the nearest bins, by a Gaussian of their distance.
 
     ab: (B, 2, H, W) in ab units -> index and share, both (B, 5, H, W), the nearest bin first; shares sum to 1.
     """
@@ -47,18 +48,18 @@ def soft_encode(ab: Tensor, centres: Tensor) -> tuple[Tensor, Tensor]:
     squared = squared_distances(ab.permute(0, 2, 3, 1).reshape(-1, 2).float(), centres)
     nearest, index = squared.topk(NEIGHBOURS, dim=1, largest=False)
     share = torch.softmax(nearest / (-2 * SIGMA**2), dim=1)
-    made = (t.reshape(b, h, w, NEIGHBOURS).permute(0, 3, 1, 2) for t in (index, share))
-    return next(made), next(made)
+    index, share = (t.reshape(b, h, w, NEIGHBOURS).permute(0, 3, 1, 2) for t in (index, share))  # (B, 5, H, W)
+    return index, share
 
 
 @lru_cache(maxsize=4)
 def colour_prior(config: DataConfig) -> Tensor:
-    """p of section 2.2: how often each bin is the nearest one, over the training photographs. (313,) fp64, sums to 1.
+    """p of section 2.2: how often each bin is the nearest one in the training photographs. (313,) fp64, sums to 1.
 
-    At the photographs' smallest size; each weighs the same, as `mean_ab` has it. Raises InputError as `dataset_of`
-    does. Counted in cells of 1 x 1, none of which crosses the border of two neighbouring bins, so that nearness is
-    computed once for the cells and not for every pixel.
+    Photographs have their smallest size and equal weight, as in `mean_ab`. Raises InputError as `dataset_of` does.
     """
+    # Colours are counted in cells of 1 x 1 ab units. No cell crosses the border of two bins, so that the nearest bin
+    # is computed once a cell and not once a pixel.
     side = int(2 * AB_RANGE)
     cells = torch.zeros(side * side, dtype=torch.float64)
     photographs = 0
@@ -73,12 +74,12 @@ def colour_prior(config: DataConfig) -> Tensor:
 
 
 def smooth(prior: Tensor, centres: Tensor) -> Tensor:
-    """The prior with each bin's mass spread over all bins by a Gaussian of their distance; (Q,), with the same sum."""
+    """The prior, each bin's mass spread over all bins by a Gaussian of their distance: (Q,) -> (Q,), same sum."""
     kernel = torch.exp(squared_distances(centres, centres).to(prior) / (-2 * SIGMA**2))
     return (kernel / kernel.sum(dim=0)) @ prior
 
 
 def rebalance(prior: Tensor) -> Tensor:
-    """Eq. 4: w proportional to 1 / ((1 - lambda) prior + lambda / Q), of expectation 1 under the prior. (Q,) -> (Q,)"""
+    """Eq. 4: w proportional to 1 / ((1 - lambda) prior + lambda / Q), with mean 1 under the prior. (Q,) -> (Q,)"""
     weights = 1 / ((1 - UNIFORM_SHARE) * prior + UNIFORM_SHARE / len(prior))
     return weights / (weights * prior).sum()

@@ -1,4 +1,4 @@
-"""What each method is: its paper, its settings, what it needs, and which weights its authors published; no torch."""
+"""The card of each method: its paper, settings, needs, published weights and figures. Imports no torch."""
 
 from __future__ import annotations
 
@@ -7,41 +7,41 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Published:
-    """A figure that its authors published; it was not measured here."""
+    """A figure that the authors published; it was not measured here."""
 
     score: str
     value: str
     data: str
-    """Data set and protocol."""
+    """Data set and protocol of the figure."""
     source: str
-    """Where it stands."""
+    """Table or section of the paper."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A file of weights from the authors."""
+    """A file of weights that the authors published."""
 
     url: str
     file: str
     sha256: str
-    """Of the file; its first hex digits, as far as they are known."""
+    """The first hex digits of the file's sha256, as many as the authors gave."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """Facts about a method that tables show."""
+    """Facts about a method, shown in tables."""
 
     title: str
     authors: str
     year: int | None
     venue: str
     settings: str
-    """Losses and optimiser, as published, which training here follows; empty for a method that is not trained."""
+    """Published losses and optimiser, which training here follows; empty for a method that is not trained."""
     needs_mask: bool = False
-    """Whether it is told where the hole is."""
+    """Whether the method is told where the hole is."""
     weights: Weights | None = None
     no_weights: str = ""
-    """Why there are no authors' weights to load."""
+    """The reason why no authors' weights can be loaded."""
     published: tuple[Published, ...] = ()
 
     @property

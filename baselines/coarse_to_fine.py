@@ -1,4 +1,4 @@
-"""The two-stage network that Yu et al. fill holes with, in 2018 with plain and in 2019 with gated convolutions."""
+"""The two-stage inpainting network of Yu et al., with plain convolutions in 2018 and gated ones in 2019."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bench.training.trainable import autocast
 
 
 class Row(NamedTuple):
-    """A layer, by the name of its scope in the authors' TensorFlow release."""
+    """A layer, named by its scope in the authors' TensorFlow release."""
 
     name: str
     multiple: float
@@ -27,9 +27,9 @@ class Row(NamedTuple):
     stride: int = 1
     dilation: int = 1
     up: bool = False
-    """Doubled by repeating pixels first."""
+    """Whether the input is doubled by repeating pixels first."""
     relu: bool = False
-    """ReLU in place of ELU."""
+    """Whether ReLU replaces ELU."""
 
 
 COARSE = (
@@ -79,31 +79,31 @@ DECODE = (
     Row("allconv15_upsample", 1, up=True),
     Row("allconv16", 0.5),
 )
-SHRINKS = 8  # a quarter in the network, and half of that in its attention
+SHRINKS = 8  # the network works at a quarter of the size, its attention at half of that
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution padded with zeros as TensorFlow's "SAME": the output has ceil(size / stride) pixels, and where the
-    padding is odd the last side has more."""
+    """A convolution with TensorFlow's padding "SAME": the output has ceil(size / stride) pixels, and an odd padding has
+    its extra zeros at the last side."""
 
     def forward(self, input: Tensor) -> Tensor:
         sizes = zip(input.shape[2:], self.kernel_size, self.stride, self.dilation, strict=True)
-        (top, bottom), (left, right) = (_same(*size) for size in sizes)
+        (top, bottom), (left, right) = (_same_padding(*size) for size in sizes)
         if (top, left) != (bottom, right):
             input, top, left = F.pad(input, (left, right, top, bottom)), 0, 0
         return F.conv2d(input, self.weight, self.bias, self.stride, (top, left), self.dilation)
 
 
-def _same(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+def _same_padding(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
     total = max((-(-size // stride) - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
     return total // 2, total - total // 2
 
 
 class Layer(nn.Module):
-    """Convolution and activation; gated, half of the convolution's channels say how much passes of the other half.
+    """Convolution and activation. If gated, half of the convolution's channels gate the other half.
 
-    (B, c_in, H, W) -> (B, features, H', W'), where features is `channels`, or half of it if gated: activation(a) *
-    sigmoid(b) (Yu et al. 2019, section on gated convolution).
+    (B, c_in, H, W) -> (B, features, H', W'), where features is `channels`, or half of it if gated, with the output
+    activation(a) * sigmoid(b) (Yu et al. 2019, section on gated convolution).
     """
 
     def __init__(self, c_in: int, channels: int, row: Row, gated: bool) -> None:
@@ -124,11 +124,11 @@ class Layer(nn.Module):
 
 
 class TwoStage(nn.Module):
-    """`coarse` fills the hole roughly; `refine` sees that pasted into the image and fills it again.
+    """`coarse` fills the hole roughly; `refine` takes the image with that filling and fills the hole again.
 
-    `sees_mask`: whether `refine` is given a channel of ones and the mask too, as `coarse` is. Both outputs go through
-    `squash`, which puts them in [-1, 1]. Width 32, plain, sees_mask: 1,448,227 + 2,153,315 parameters. Width 48, gated,
-    not sees_mask: 1,631,151 + 2,421,327. Fully convolutional: the same for every size that is a multiple of 8.
+    `sees_mask`: whether `refine` also takes a channel of ones and the mask, as `coarse` does. `squash` maps both
+    outputs to [-1, 1]. Width 32, plain, sees_mask: 1,448,227 + 2,153,315 parameters. Width 48, gated, not sees_mask:
+    1,631,151 + 2,421,327. Fully convolutional: the same for every size that is a multiple of 8.
     """
 
     def __init__(self, width: int, gated: bool, sees_mask: bool, squash: Callable[[Tensor], Tensor]) -> None:
@@ -139,11 +139,12 @@ class TwoStage(nn.Module):
 
     def forward(self, images: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """images: (B, 3, H, W), 0 in the hole; mask: (B, 1, H, W) -> both stages' (B, 3, H, W), in fp32."""
+        # With zero padding, a channel of ones marks the image's border.
         hints = [torch.ones_like(mask), mask]
         coarse = self.squash(self.coarse(torch.cat([images, *hints], dim=1)).float())
         pasted = paste(coarse, images, mask)
-        seen = torch.cat([pasted, *hints], dim=1) if self.sees_mask else pasted
-        return coarse, self.squash(self.refine(seen, mask).float())
+        refine_input = torch.cat([pasted, *hints], dim=1) if self.sees_mask else pasted  # (B, 5 or 3, H, W)
+        return coarse, self.squash(self.refine(refine_input, mask).float())
 
 
 class Refinement(nn.Module):
@@ -182,14 +183,14 @@ def _features(chain: nn.Sequential) -> int:
 
 
 def paste(filling: Tensor, images: Tensor, mask: Tensor) -> Tensor:
-    """The filling where the mask is 1, elsewhere the images, bit by bit."""
+    """The filling where the mask is 1, and the images bit by bit elsewhere."""
     return torch.where(mask > 0.5, filling, images)
 
 
 def holed(batch: Batch) -> tuple[Tensor, Tensor]:
-    """The RGB images with 0 in the hole (gray, where the task has -1), as published; and the mask.
+    """The RGB images with 0 in the hole, as published (the task's input has -1 there), and the mask.
 
-    These methods take batch.mask whatever task.mask_known says. Raises ValueError where the task has no holes.
+    These methods use batch.mask, whatever task.mask_known says. Raises ValueError if the task has no holes.
     """
     if batch.mask is None:
         raise ValueError("this task has no holes to fill")
@@ -204,7 +205,7 @@ def check_size(image_size: int) -> None:
 
 @torch.no_grad()
 def glorot(network: nn.Module) -> None:
-    """Glorot's uniform weights, biases of 0: TensorFlow's defaults, which the authors' release leaves as they are."""
+    """Glorot's uniform weights and biases of 0, TensorFlow's defaults, which the authors' release does not change."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(module.weight)
@@ -214,7 +215,7 @@ def glorot(network: nn.Module) -> None:
 
 @torch.inference_mode()
 def complete(generator: TwoStage, batch: Batch, device: torch.device, train: TrainConfig) -> Tensor:
-    """What both papers' `predict` gives: the second stage's image in the hole; the known pixels are the input's."""
+    """The prediction of both papers: the second stage's image in the hole, the input's known pixels elsewhere."""
     images, mask = holed(batch)
     with autocast(device, train):
         _, fine = generator(images, mask)

@@ -1,4 +1,4 @@
-"""Methods from outside the repository, `module:Class`: found, checked and fingerprinted, not imported."""
+"""Methods from outside the repository, `module:Class`: located, checked and fingerprinted without importing them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 
 
 def is_outside(method: str) -> bool:
-    """Whether a method's name is a `module:Class`."""
+    """Whether a method's name has the form `module:Class`."""
     return ":" in method
 
 
 def source_of(method: str) -> Path:
-    """The file of `module:Class`, from the current folder or where Python looks. Raises ValueError in words."""
+    """The file of `module:Class`, in the current folder or on the import path. Raises ValueError with the reason."""
     module, _, name = method.partition(":")
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.append(os.getcwd())
@@ -32,17 +32,21 @@ def source_of(method: str) -> Path:
 
 
 def _spec(module: str) -> ModuleSpec | None:
-    """Where the module lies; its packages are looked through, but not run. Raises ValueError for a file in the current
-    folder that goes by the name of an installed module, which Python would import in its place."""
+    """The module's spec, found without running its packages.
+
+    Raises ValueError for a file in the current folder that has the name of an installed module, which Python would
+    import in its place.
+    """
     first, *rest = module.split(".")
-    ours = PathFinder.find_spec(first, [os.getcwd()])
+    local = PathFinder.find_spec(first, [os.getcwd()])
     try:
-        theirs = importlib.util.find_spec(first) if first else None
+        installed = importlib.util.find_spec(first) if first else None
     except (ImportError, ValueError):
-        theirs = None
-    if ours and ours.loader and theirs and theirs.loader and not _same(ours.origin, theirs.origin):
-        raise ValueError(f"{ours.origin} has the name of the module in {theirs.origin}; rename it")
-    spec = ours if ours and ours.loader else theirs
+        installed = None
+    if local and local.loader and installed and installed.loader and not _is_same_file(local.origin, installed.origin):
+        raise ValueError(f"{local.origin} has the name of the module in {installed.origin}; rename it")
+    # A folder without __init__.py has a spec without a loader; an installed package goes before it.
+    spec = local if local and local.loader else installed
     for depth in range(len(rest)):
         if spec is None or spec.submodule_search_locations is None:
             return None
@@ -50,15 +54,15 @@ def _spec(module: str) -> ModuleSpec | None:
     return spec
 
 
-def _same(one: str | None, other: str | None) -> bool:
-    """Whether two origins are one file, which may be reached by a link."""
-    if one and other and os.path.exists(one) and os.path.exists(other):
-        return os.path.samefile(one, other)
-    return one == other
+def _is_same_file(first: str | None, second: str | None) -> bool:
+    """Whether two origins are the same file, also through links."""
+    if first and second and os.path.exists(first) and os.path.exists(second):
+        return os.path.samefile(first, second)
+    return first == second
 
 
 def fingerprint(method: str) -> str:
-    """16 hex digits of the file's content, which so is part of a run's id; what the file imports is not."""
+    """16 hex digits of the sha256 of the file, which is part of a run's id; the file's own imports are not."""
     return hashlib.sha256(source_of(method).read_bytes()).hexdigest()[:16]
 
 

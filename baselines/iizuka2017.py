@@ -1,4 +1,4 @@
-"""Inpainting against a local and a global discriminator (Iizuka et al., SIGGRAPH 2017)."""
+"""Inpainting with a local and a global discriminator (Iizuka et al., SIGGRAPH 2017)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from bench.training.trainable import autocast, step
 
 COMPLETION_STEPS, DISCRIMINATOR_STEPS, ALL_STEPS = 90_000, 10_000, 500_000  # T_C, T_D, T_train (section 4)
 ALPHA = 0.0004  # weight of the adversarial loss (section 4)
-RHO, EPSILON = 0.9, 1e-6  # Adadelta's own, in Torch7 as in PyTorch; the paper names no others
+RHO, EPSILON = 0.9, 1e-6  # Adadelta's defaults in Torch7 and PyTorch; the paper gives no values
 
 DILATIONS = (1, 1, 2, 4, 8, 16, 1, 1)  # the 256-channel layers at a quarter of the size (table 1)
 LOCAL_WIDTHS = (64, 128, 256, 512, 512)  # table 2a, for 128 px
 GLOBAL_WIDTHS = (64, 128, 256, 512, 512, 512)  # table 2b, for 256 px
-FEATURES = 1024  # of each discriminator, before they are joined (table 2c)
+FEATURES = 1024  # outputs of each discriminator, before they are concatenated (table 2c)
 
 
 def _conv(c_in: int, c_out: int, kernel: int = 3, stride: int = 1, dilation: int = 1) -> list[nn.Module]:
@@ -39,9 +39,10 @@ def _deconv(c_in: int, c_out: int) -> list[nn.Module]:
 class CompletionNetwork(nn.Module):
     """The generator (table 1), with dilated convolutions at a quarter of the size; 6,072,131 parameters.
 
-    image: (B, 3, H, W) in [-1, 1] and mask: (B, 1, H, W), 1 where pixels are missing -> (B, 3, H, W) in [-1, 1], the
-    known pixels too. As in the authors' Torch7 code the network works on [0, 1], gets the image less the training
-    set's mean colour with 0 in the hole, and ends in a sigmoid. The mean is a buffer, so it is saved with the weights.
+    image: (B, 3, H, W) in [-1, 1] and mask: (B, 1, H, W), 1 where pixels are missing -> (B, 3, H, W) in [-1, 1], also
+    for the known pixels. As in the authors' Torch7 code, the network works on [0, 1], takes the image less the training
+    set's mean colour with 0 in the hole, and ends in a sigmoid. The mean is a buffer, so that it is saved with the
+    weights.
     """
 
     mean: Tensor
@@ -64,9 +65,9 @@ class CompletionNetwork(nn.Module):
         )
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
-        known = self.centred(image) * (1 - mask)  # 0 is the mean colour
-        made: Tensor = self.layers(torch.cat([known, mask], dim=1))
-        return 2 * torch.sigmoid(made.float()) - 1
+        known = self.centred(image) * (1 - mask)  # (B, 3, H, W), 0 is the mean colour
+        logits: Tensor = self.layers(torch.cat([known, mask], dim=1))  # (B, 3, H, W)
+        return 2 * torch.sigmoid(logits.float()) - 1
 
     def centred(self, image: Tensor) -> Tensor:
         """[-1, 1] -> [0, 1] less the mean colour."""
@@ -76,8 +77,8 @@ class CompletionNetwork(nn.Module):
 class Branch(nn.Module):
     """One discriminator (tables 2a and 2b): (B, 3, side, side) -> (B, 1024).
 
-    5x5 convolutions of stride 2, as many as published or until 1 px is left, then a fully connected layer of all that
-    is left: 4x4 at the published sizes, 1x1 at a quarter of them. Its ReLU is our reading of the paper.
+    5x5 convolutions of stride 2, as many as published or until 1 px is left, then a fully connected layer on the
+    remaining map: 4x4 at the published sizes, 1x1 at a quarter of them. The ReLU after it is our reading of the paper.
     """
 
     def __init__(self, side: int, widths: tuple[int, ...]) -> None:
@@ -95,7 +96,7 @@ class Branch(nn.Module):
 
 
 class ContextDiscriminator(nn.Module):
-    """Both discriminators and what joins them (table 2); images and their patches -> (B, 1), before the sigmoid.
+    """Both discriminators and the layer that joins them (table 2): images and patches -> (B, 1), before the sigmoid.
 
     At 256 px it has 19,253,248 (local) + 25,808,384 (whole) + 2,049 (joint) = 45,063,681 parameters.
     """
@@ -113,21 +114,20 @@ class ContextDiscriminator(nn.Module):
 class Iizuka2017:
     """Globally and Locally Consistent Image Completion, by Iizuka, Simo-Serra and Ishikawa; inpainting with the mask.
 
-    Always takes batch.mask, whatever task.mask_known says. Training has three phases, by share of the budget as
-    published (section 3.4, algorithm 1): the generator with the squared error in the hole alone (to 18%), D alone (to
-    20%), then D and G in turn, G with the squared error + 0.0004 log(1 - D). D's local patch is half of the image's
-    side and lies around the hole, in real images around another hole drawn at random. What is predicted is the input
-    with its hole filled.
+    Always uses batch.mask, whatever task.mask_known says. Training has three phases, by the published shares of the
+    budget (section 3.4, algorithm 1): the generator with the squared error in the hole alone (to 18%), D alone (to
+    20%), then D and G in turn, G with the squared error + 0.0004 log(1 - D). D's local patch has half of the image's
+    side and lies around the hole; in real images it lies around another hole, drawn at random. The prediction is the
+    input with its hole filled.
 
-    Deviations and open points: no fast marching and Poisson blending afterwards; one square hole as task.hole has it
-    (theirs: 3/8 to 1/2 of the side); the squared error is the mean over all pixels, 0 outside the hole; D sees the
-    space that G's input is in; first weights are PyTorch's (the paper says nothing of the last three); equal weight
-    of D's terms, while the paper also balances the losses' gradients at first, without saying how. The authors'
-    weights are Torch7 files.
+    Deviations: no fast marching and Poisson blending afterwards; one square hole of the size task.hole (theirs: 3/8 to
+    1/2 of the side); equal weights of D's terms, where the paper also balances the losses' gradients at first, without
+    saying how. Where the paper says nothing: the squared error is the mean over all pixels, 0 outside the hole; D's
+    images are centred as G's input is; initial weights are PyTorch's. The authors' weights are Torch7 files.
     """
 
     def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:
-        del in_channels, out_channels  # the image and its mask, and RGB
+        del in_channels, out_channels  # always image and mask in, RGB out
         _check(config)
         self.config, self.device, self.patch = config, device, config.data.image_size // 2
         with seeded(torch.device("cpu"), config.seed, "iizuka2017"):
@@ -147,11 +147,12 @@ class Iizuka2017:
         for network in self.networks.values():
             network.train()
         with torch.set_grad_enabled(learns_g):
-            made = self._make(batch, mask)
-        mse = (mask * (made - batch.target) / 2).square().mean()  # values in [0, 1], as the network's own
+            completion = self._complete(batch, mask)  # (B, 3, H, W)
+        # Halved, since the paper's values lie in [0, 1] and not in [-1, 1].
+        mse = (mask * (completion - batch.target) / 2).square().mean()
         losses, loss = {"mse": mse}, mse
         if learns_d:
-            completed = torch.where(mask > 0.5, made, batch.target)
+            completed = torch.where(mask > 0.5, completion, batch.target)
             losses |= self._update_discriminator(completed.detach(), batch.target, corners(mask, self.patch), progress)
         if learns_d and learns_g:
             score = self._judge(completed, corners(mask, self.patch))
@@ -165,12 +166,12 @@ class Iizuka2017:
     def predict(self, batch: Batch) -> Tensor:
         mask = _mask_of(batch)
         self.generator.eval()
-        return torch.where(mask > 0.5, self._make(batch, mask), batch.input[:, :3])
+        return torch.where(mask > 0.5, self._complete(batch, mask), batch.input[:, :3])
 
-    def _make(self, batch: Batch, mask: Tensor) -> Tensor:
+    def _complete(self, batch: Batch, mask: Tensor) -> Tensor:
         with autocast(self.device, self.config.train):
-            made: Tensor = self.generator(batch.input[:, :3], mask)
-        return made
+            completion: Tensor = self.generator(batch.input[:, :3], mask)
+        return completion
 
     def _update_discriminator(self, fake: Tensor, real: Tensor, hole: Tensor, progress: Progress) -> dict[str, Tensor]:
         with seeded(self.device, self.config.seed, progress.step):
@@ -181,36 +182,36 @@ class Iizuka2017:
         return {"d_real": d_real, "d_fake": d_fake}
 
     def _judge(self, image: Tensor, corner: Tensor) -> Tensor:
-        seen = self.generator.centred(image)
+        centred = self.generator.centred(image)
         with autocast(self.device, self.config.train):
-            score: Tensor = self.discriminator(seen, crop(seen, corner, self.patch))
+            score: Tensor = self.discriminator(centred, crop(centred, corner, self.patch))
         return score
 
 
 def phase(fraction: float) -> tuple[bool, bool]:
-    """Whether G and whether D learns at this share of the budget."""
+    """(whether G learns, whether D learns) at this share of the budget."""
     if fraction < COMPLETION_STEPS / ALL_STEPS:
         return True, False
     return fraction >= (COMPLETION_STEPS + DISCRIMINATOR_STEPS) / ALL_STEPS, True
 
 
 def corners(mask: Tensor, side: int) -> Tensor:
-    """(B, 2), top and left of the square of `side` px around each hole, pushed inside the image.
+    """(B, 2), top and left of the square of `side` px around each hole, shifted to lie inside the image.
 
-    It covers the hole, unless the hole is larger; then it lies in its middle. mask: (B, 1, H, W), 1 in the hole.
+    The square covers the hole, or lies in its middle if the hole is larger. mask: (B, 1, H, W), 1 in the hole.
     """
     return torch.stack([_start(mask.amax(dim=(1, 3)), side), _start(mask.amax(dim=(1, 2)), side)], dim=1)
 
 
-def _start(filled: Tensor, side: int) -> Tensor:
-    """filled: (B, N), 1 along the hole -> (B,), where a window of `side` starts that has it in its middle."""
-    n = filled.shape[1]
-    first, last = filled.argmax(dim=1), n - 1 - filled.flip(1).argmax(dim=1)
+def _start(missing: Tensor, side: int) -> Tensor:
+    """missing: (B, N), 1 along the hole -> (B,), the start of the window of `side` with the hole in its middle."""
+    n = missing.shape[1]
+    first, last = missing.argmax(dim=1), n - 1 - missing.flip(1).argmax(dim=1)
     return ((first + last + 1 - side) // 2).clamp(0, n - side)
 
 
 def random_corners(count: int, config: RunConfig, device: torch.device) -> Tensor:
-    """(count, 2), as `corners` gives them for holes placed uniformly."""
+    """(count, 2), the `corners` of holes at uniformly random places."""
     size, side = config.data.image_size, config.data.image_size // 2
     hole = max(1, round(config.task.hole * size))
     place = torch.randint(size - hole + 1, (count, 2), device=device)
@@ -218,7 +219,8 @@ def random_corners(count: int, config: RunConfig, device: torch.device) -> Tenso
 
 
 def crop(images: Tensor, corner: Tensor, side: int) -> Tensor:
-    """images: (B, C, H, W), corner: (B, 2) -> (B, C, side, side), without asking the device where."""
+    """images: (B, C, H, W), corner: (B, 2) -> (B, C, side, side)."""
+    # By indices on the device: slicing would copy the corners to the CPU and wait for the GPU.
     along = torch.arange(side, device=images.device)
     rows, columns = corner[:, 0, None] + along, corner[:, 1, None] + along  # (B, side)
     image = torch.arange(len(images), device=images.device)[:, None, None]
@@ -227,17 +229,17 @@ def crop(images: Tensor, corner: Tensor, side: int) -> Tensor:
 
 @lru_cache(maxsize=4)
 def mean_rgb(config: DataConfig) -> tuple[float, ...]:
-    """Mean colour in [0, 1] over the training images at their smallest size; each image weighs the same."""
+    """Mean colour in [0, 1] over the training images at their smallest size; each image has equal weight."""
     means = [rgb.double().mean(dim=(0, 2, 3)) for rgb in training_photographs(config)]
     return tuple((sum(means, torch.zeros(3, dtype=torch.float64)) / len(means)).tolist())
 
 
 def _check(config: RunConfig) -> None:
-    """Raises InputError for images that the networks cannot take."""
+    """Raises InputError for image and batch sizes that the networks cannot process."""
     if config.data.image_size % 4:
         raise InputError(f"iizuka2017 needs data.image_size to be a multiple of 4, not {config.data.image_size}")
     if config.data.image_size <= 64 and config.train.batch_size == 1:
-        raise InputError("iizuka2017 normalises maps of 1x1 at 64 px and less; it needs train.batch_size of 2 or more")
+        raise InputError("at 64 px and less iizuka2017 normalises maps of 1x1; it needs train.batch_size of 2 or more")
 
 
 def _mask_of(batch: Batch) -> Tensor:

@@ -16,8 +16,8 @@ from bench.training.trainable import TrainableGenerator, set_learning_rate
 class L1UNet:
     """The paper's "only go through L1 loss pretrained": the GAN's pretraining for the whole budget, and no D.
 
-    Same generator, tiling, optimiser, precision, average and first weights as `gan`; the sections `loss` and
-    `discriminator` and train.pretrain_steps say nothing here.
+    Generator, tiling, optimiser, precision, weight average and initial weights are those of `gan`. The sections `loss`
+    and `discriminator` and train.pretrain_steps have no effect.
     """
 
     def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:
@@ -32,12 +32,12 @@ class L1UNet:
         return self.compute(batch, self.prepare(progress))
 
     def prepare(self, progress: Progress) -> str:
-        """Set the learning rate; every iteration is alike."""
+        """Set the learning rate; every iteration is the same."""
         set_learning_rate(self._generate.optimizer, self._config, progress)
         return "l1"
 
     def compute(self, batch: Batch, phase: str) -> dict[str, Tensor]:
-        """What Capturable.compute promises."""
+        """One L1 step, as Capturable.compute requires."""
         del phase
         loss = F.l1_loss(self._generate(batch.input), batch.target)
         self._generate.learn(loss)

@@ -17,22 +17,23 @@ from bench.randomness import seeded
 from bench.training.method import Progress
 from bench.training.trainable import autocast, step
 
-# The README's command for Places365 and the defaults of github.com/ImagingLab/Colorizing-with-GANs (src/options.py,
-# src/models.py), which made the published weights. The paper's text has 2e-4 for both networks, lowered by hand.
+# From the Places365 command in the README and the defaults of github.com/ImagingLab/Colorizing-with-GANs
+# (src/options.py, src/models.py), with which the published weights were trained. The paper's text has 2e-4 for both
+# networks, lowered by hand.
 LEARNING_RATE = 3e-4  # of G; D has a tenth
 D_SHARE = 0.1
 BETAS = (0.0, 0.999)
-DECADES = 10 * 1_803_460 / 16 / 5e5  # a factor of 0.1 each 5e5 steps, over 10 epochs in batches of 16
-G_STEPS = 2  # updates of G to one of D
+DECADES = 10 * 1_803_460 / 16 / 5e5  # a factor of 0.1 every 5e5 steps, over 10 epochs in batches of 16
+G_STEPS = 2  # updates of G for each update of D
 REAL = 0.9  # one-sided label smoothing
 L1_WEIGHT = 100.0
 
-WIDTHS = (64, 128, 256, 512, 512, 512, 512)  # of the layers that halve
-NORM_EPSILON = 1e-3  # TensorFlow's
+WIDTHS = (64, 128, 256, 512, 512, 512, 512)  # channels of the layers that halve
+NORM_EPSILON = 1e-3  # TensorFlow's default
 
 
 class _Same(nn.Sequential):
-    """A 4x4 convolution at stride 1 that keeps H and W; the odd pixel of padding goes right and below (TensorFlow)."""
+    """A 4x4 convolution of stride 1 that keeps H and W; the odd padding goes right and below, as in TensorFlow."""
 
     def __init__(self, c_in: int, c_out: int) -> None:
         super().__init__(nn.ZeroPad2d((1, 2, 1, 2)), nn.Conv2d(c_in, c_out, 4))
@@ -53,8 +54,8 @@ def _layer(convolution: nn.Module, width: int, act: nn.Module, norm: bool = True
 class Generator(nn.Module):
     """A U-Net down to 2x2: (B, 1, H, W) -> L, a and b, (B, 3, H, W) in [-1, 1].
 
-    At 256x256 it halves seven times and has 42,023,811 parameters. Smaller images leave out innermost layers, which
-    keeps the latent at 2x2: the authors' own network for 32x32 images ends there too.
+    At 256x256 it halves seven times and has 42,023,811 parameters. For smaller images the innermost layers are left
+    out, so that the latent stays at 2x2, as in the authors' own network for 32x32 images.
     """
 
     def __init__(self, halvings: int = len(WIDTHS)) -> None:
@@ -67,7 +68,7 @@ class Generator(nn.Module):
         features = widths[-1]
         for width in reversed(widths[:-1]):
             self.up.append(_layer(_double(features, width), width, nn.ReLU()))
-            features = 2 * width  # what comes up and the skip of the same size
+            features = 2 * width  # the upsampled features and the skip of the same size
         self.head = nn.Conv2d(features, 3, 1)
         _initialise(self)
 
@@ -82,7 +83,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """A patch discriminator: (B, 4, H, W), the input beside L, a and b -> (B, 1, H / 8, W / 8) before any sigmoid.
+    """A patch discriminator: (B, 4, H, W), the input and L, a, b -> (B, 1, H / 8, W / 8) before any sigmoid.
 
     2,767,553 parameters.
     """
@@ -103,17 +104,18 @@ class Discriminator(nn.Module):
 
 
 def _initialise(network: nn.Module) -> None:
-    """Normal of variance 1 / fan-in, cut at two deviations, as their TensorFlow does; biases 0."""
+    """Truncated normal of variance 1 / fan-in, cut at two deviations, as in the authors' TensorFlow; biases 0."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-            std = layer.weight[0].numel() ** -0.5  # of a transposed one TensorFlow takes the outputs, as this does
+            # For a transposed convolution TensorFlow counts the outputs, and so does weight[0].
+            std = layer.weight[0].numel() ** -0.5
             nn.init.trunc_normal_(layer.weight, std=std, a=-2 * std, b=2 * std)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
 
 
 def halvings_of(size: int) -> int:
-    """How often `size` pixels are halved: down to 2, at most seven times. Raises InputError."""
+    """How often `size` pixels are halved: down to 2, at most seven times. Raises InputError for an odd size."""
     halvings = min(len(WIDTHS), int(math.log2(size)) - 1)
     if size % 2**halvings:
         raise InputError(
@@ -123,13 +125,13 @@ def halvings_of(size: int) -> int:
 
 
 class Nazeri2018:
-    """-log D(x, G(x)) + 100 L1 for G (the paper's modified cost), twice to each update of D, whose real label is 0.9.
+    """-log D(x, G(x)) + 100 L1 for G (the paper's modified cost), two updates for each of D, whose real label is 0.9.
 
-    G predicts L too, and L1 and D see all of Lab, as published; `predict` gives its a and b. The learning rates decay
-    exponentially with the share of the budget.
+    As published, G predicts L too, and L1 and D see all of Lab; `predict` returns a and b alone. The learning rates
+    decay exponentially with the share of the budget.
 
-    Deviations: the input is L in [-1, 1], theirs is luma in [0, 255]; BatchNorm predicts by running statistics, theirs
-    by the batch's own.
+    Deviations: the input is L in [-1, 1], not luma in [0, 255]; in prediction BatchNorm uses running statistics, not
+    the batch's.
     """
 
     def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:
@@ -155,7 +157,8 @@ class Nazeri2018:
         losses = {"d_real": self._judge(x, real, REAL), "d_fake": self._judge(x, fake.detach(), 0.0)}
         step(self.optimizers["discriminator"], self.discriminator, losses["d_real"] + losses["d_fake"])
         for turn in range(G_STEPS):
-            fake = self._generate(x) if turn else fake  # G has not moved before its first turn
+            # Before its first update G is unchanged, so that D's images serve again.
+            fake = self._generate(x) if turn else fake
             losses["g_adversarial"] = self._judge(x, fake, 1.0)
             losses["l1"] = F.l1_loss(fake, real)
             step(self.optimizers["generator"], self.generator, losses["g_adversarial"] + L1_WEIGHT * losses["l1"])
@@ -172,7 +175,7 @@ class Nazeri2018:
         return output.float()
 
     def _judge(self, x: Tensor, lab: Tensor, label: float) -> Tensor:
-        """Cross-entropy of D's patches with the label, averaged."""
+        """Mean cross-entropy of D's patches with the label."""
         with autocast(self.device, self.config):
             score = self.discriminator(x, lab)
         score = score.float()

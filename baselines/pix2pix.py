@@ -1,4 +1,4 @@
-"""pix2pix: a U-Net of the whole image against a discriminator of overlapping patches (Isola et al., CVPR 2017)."""
+"""pix2pix: a U-Net on the whole image against a discriminator of overlapping patches (Isola et al., CVPR 2017)."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ MIN_HALVINGS, MAX_HALVINGS = 5, 8
 
 
 def halvings(size: int) -> int:
-    """How often the U-Net halves `size` pixels: to 1 px, or while the size stays whole; 8 at the most, as at 256 px.
+    """How often the U-Net halves `size` pixels: to 1 px or to an odd size, at most 8 times.
 
-    8 at 256, 7 at 128 and 6 at 64 are the authors' unet_256, unet_128 and what their rule makes of 64. Raises
-    InputError below 5, their rule's least.
+    8 halvings at 256 px and 7 at 128 px are the authors' unet_256 and unet_128; their rule gives 6 at 64 px and needs
+    at least 5. Raises InputError for fewer.
     """
     count = min(MAX_HALVINGS, (size & -size).bit_length() - 1)
     if count < MIN_HALVINGS:
@@ -36,7 +36,7 @@ def halvings(size: int) -> int:
 
 
 class Down(nn.Module):
-    """LeakyReLU (not before the first), convolution, BatchNorm (not in the first and the last): H and W are halved."""
+    """LeakyReLU (not in the first layer), convolution, BatchNorm (not in the first and last): halves H and W."""
 
     def __init__(self, c_in: int, c_out: int, active: bool, normed: bool) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """ReLU, transposed convolution, BatchNorm and dropout (the last one: neither, but a bias): H and W are doubled."""
+    """ReLU, transposed convolution, BatchNorm, dropout (the last layer: a bias in place of both): doubles H and W."""
 
     def __init__(self, c_in: int, c_out: int, last: bool, dropout: bool) -> None:
         super().__init__()
@@ -65,9 +65,9 @@ class Up(nn.Module):
 class UNet(nn.Module):
     """The generator (section 6.1.1): (B, C_in, size, size) -> (B, C_out, size, size) in [-1, 1].
 
-    At 256 px it has 54,413,955 parameters for 3 to 3 channels and 54,409,858 for 1 to 2. Dropout is where the authors'
-    PyTorch release has it: in the three decoder layers after the innermost at 256 px (the paper: in the three
-    innermost), two at 128, one at 64.
+    At 256 px it has 54,413,955 parameters for 3 to 3 channels and 54,409,858 for 1 to 2. Dropout follows the authors'
+    PyTorch release: the three decoder layers after the innermost at 256 px, two at 128 px, one at 64 px. (The paper has
+    it in the three innermost layers.)
     """
 
     def __init__(self, c_in: int, c_out: int, size: int = 256) -> None:
@@ -80,7 +80,7 @@ class UNet(nn.Module):
         )
         self.up = nn.ModuleList(
             Up(
-                widths[i] * (1 if i == depth - 1 else 2),  # below the innermost a skip comes along
+                widths[i] * (1 if i == depth - 1 else 2),  # all but the innermost layer take a skip too
                 widths[i - 1] if i else c_out,
                 last=i == 0,
                 dropout=MIN_HALVINGS - 1 <= i < depth - 1,
@@ -100,30 +100,30 @@ class UNet(nn.Module):
 
 
 class PatchGAN(nn.Module):
-    """The discriminator (section 6.1.2): (B, C, H, W) -> (B, 1, h, w), a score before its sigmoid for each patch.
+    """The discriminator (section 6.1.2): (B, C, H, W) -> (B, 1, h, w), one score a patch, before the sigmoid.
 
-    3 strided layers see patches of 70 px: 2,768,705 parameters for 6 channels. 1 layer sees 16 px: 139,585.
+    With 3 layers a patch has 70 px: 2,768,705 parameters for 6 channels. With 1 layer it has 16 px: 139,585.
     """
 
     def __init__(self, c_in: int, layers: int = 3) -> None:
         super().__init__()
         widths = [WIDTH * min(2**i, 8) for i in range(layers + 1)]
-        made: list[nn.Module] = [nn.Conv2d(c_in, WIDTH, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        stack: list[nn.Module] = [nn.Conv2d(c_in, WIDTH, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
         for i in range(layers):
             stride = 2 if i < layers - 1 else 1
-            made += [
+            stack += [
                 nn.Conv2d(widths[i], widths[i + 1], 4, stride=stride, padding=1, bias=False),
                 nn.BatchNorm2d(widths[i + 1]),
                 nn.LeakyReLU(0.2),
             ]
-        self.layers = nn.Sequential(*made, nn.Conv2d(widths[-1], 1, 4, padding=1))
+        self.layers = nn.Sequential(*stack, nn.Conv2d(widths[-1], 1, 4, padding=1))
 
     def forward(self, pairs: Tensor) -> Tensor:
         return self.layers(pairs)  # type: ignore[no-any-return]
 
 
 class PixelGAN(nn.Module):
-    """PatchGAN for patches of 1 px (section 4.4): (B, C, H, W) -> (B, 1, H, W); 9,024 parameters for 6 channels."""
+    """PatchGAN with patches of 1 px (section 4.4): (B, C, H, W) -> (B, 1, H, W); 9,024 parameters for 6 channels."""
 
     def __init__(self, c_in: int) -> None:
         super().__init__()
@@ -143,11 +143,11 @@ class PixelGAN(nn.Module):
 class Pix2Pix:
     """Image-to-Image Translation with Conditional Adversarial Networks, with the 70x70 PatchGAN; for any task.
 
-    Each iteration is one step of D with half of its loss, then one of G with BCE + 100 L1 (sections 3.1 and 3.3).
-    The learning rate is constant for half of the budget and then falls to 0 in a line (the authors': 100 epochs, 100
-    epochs). First weights are N(0, 0.02), those of BatchNorm N(1, 0.02), as released. Deviations: predictions are
-    without dropout and with BatchNorm's running statistics, so that they repeat and each image stands alone (section
-    3.4 keeps dropout and the test batch's statistics); the batch size is the harness's.
+    Each iteration is one step of D with half of its loss, then one step of G with BCE + 100 L1 (sections 3.1 and 3.3).
+    The learning rate is constant for half of the budget and then falls linearly to 0 (the authors': 100 epochs each).
+    Initial weights are N(0, 0.02), and N(1, 0.02) in BatchNorm, as released. Deviations: prediction uses no dropout and
+    BatchNorm's running statistics, so that it repeats and each image is independent (section 3.4 keeps dropout and the
+    test batch's statistics); the batch size is the run's.
     """
 
     def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:
@@ -164,9 +164,9 @@ class Pix2Pix:
         }
 
     def update(self, batch: Batch, progress: Progress) -> dict[str, Tensor]:
-        self._start(progress)
+        self._set_training(progress)
         with seeded(self.device, self.config.seed, progress.step), autocast(self.device, self.config.train):
-            fake = self.generator(batch.input)  # dropout is all that is left to chance
+            fake = self.generator(batch.input)  # (B, C_out, H, W); dropout is the only randomness
         fake = fake.float()
         d_real = self._judge(batch.input, batch.target, real=True)
         d_fake = self._judge(batch.input, fake.detach(), real=False)
@@ -184,7 +184,7 @@ class Pix2Pix:
             output: Tensor = self.generator(batch.input)
         return output.float()
 
-    def _start(self, progress: Progress) -> None:
+    def _set_training(self, progress: Progress) -> None:
         for network in self.networks.values():
             network.train()
         for optimizer in self.optimizers.values():
@@ -198,5 +198,5 @@ class Pix2Pix:
 
 
 def learning_rate(fraction: float) -> float:
-    """Adam's, at a share of the budget in [0, 1]."""
+    """Adam's learning rate at a share of the budget in [0, 1]."""
     return LEARNING_RATE * min(1.0, 2 * (1 - fraction))

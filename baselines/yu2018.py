@@ -21,26 +21,26 @@ from bench.training.trainable import autocast, step
 WIDTH = 32
 GLOBAL_WIDTHS, LOCAL_WIDTHS = (64, 128, 256, 256), (64, 128, 256, 512)
 LEARNING_RATE, BETAS = 1e-4, (0.5, 0.9)
-CRITIC_UPDATES = 5  # an iteration
+CRITIC_UPDATES = 5  # per iteration
 GAN_WEIGHT, PENALTY_WEIGHT = 1e-3, 10.0
-HOLE_WEIGHT, KNOWN_WEIGHT, COARSE_WEIGHT = 1.2, 1.2, 1.2  # the third is within the other two
-DISCOUNT = 0.9  # the paper says 0.99; the authors trained and advise 0.9 at 256 px (their issue 74)
+HOLE_WEIGHT, KNOWN_WEIGHT, COARSE_WEIGHT = 1.2, 1.2, 1.2  # COARSE_WEIGHT applies inside each of the other two
+DISCOUNT = 0.9  # the paper has 0.99; the authors trained with 0.9 and advise it at 256 px (their issue 74)
 
 
 class Yu2018:
     """Coarse and refinement network with contextual attention, against a global and a local WGAN-GP critic.
 
-    G's loss: L1 in the hole, discounted with the distance to what is known; L1 outside of it; and the critics'
-    scores of the image with its hole filled. L1 is taken of both stages, the scores of the second alone. Needs
-    batch.mask, whatever task.mask_known says. Weights from Glorot's uniform distribution.
+    G's loss has three terms: L1 in the hole, discounted with the distance to the known pixels; L1 outside the hole; and
+    the critics' scores of the image with its hole filled. L1 applies to both stages, the scores to the second alone.
+    Needs batch.mask, whatever task.mask_known says. Initial weights are Glorot's uniform ones.
 
-    Where paper and release differ this follows the release, with which the authors' weights were trained: zeros pad
-    the convolutions, not mirrored pixels (their issue 40). Deviations: an iteration's five critic updates see one
-    batch, with new mixtures, not five; the local critic sees a square of half the image's side (128 at 256 px, as
-    published) around the hole, whose side is task.hole, where the release draws holes of 96 to 128 px; the discounted
-    L1 is of the hole, counted from its own rim and divided by its pixels, where the release's is of that whole square,
-    so the two are one where the hole is half the side, and a smaller hole is discounted less here. Every image has a
-    hole of its own. G is the same at all sizes; the critics' linear layers shrink with the image.
+    Where paper and release differ, this follows the release, with which the authors' weights were trained: convolutions
+    are padded with zeros, not by reflection (their issue 40). Deviations: the five critic updates of an iteration share
+    one batch, with new mixtures. Every image has its own hole of side task.hole (the release: 96 to 128 px), and the
+    local critic sees a square of half the image's side around it (128 at 256 px, as published). The discounted L1
+    covers the hole, counted from its own rim and divided by its pixels; the release's covers the whole square. The two
+    agree for a hole of half the side; a smaller hole is discounted less here. G is the same at all sizes; the critics'
+    linear layers shrink with the image.
     """
 
     def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:
@@ -55,7 +55,8 @@ class Yu2018:
             glorot(generator)
             glorot(critics)
         self.generator = generator.to(device).to(memory_format=torch.channels_last)
-        self.critics = critics.to(device)  # the second derivatives are slower in channels_last
+        # The critics stay contiguous: in channels_last the gradient penalty's second derivatives are slower.
+        self.critics = critics.to(device)
         self.networks: dict[str, nn.Module] = {
             "generator": self.generator,
             "discriminator_global": self.critics["global"],
@@ -81,8 +82,8 @@ class Yu2018:
                 losses["d_penalty"] = self._penalty(real, fake, masks)
                 loss = losses["d_wasserstein"] + PENALTY_WEIGHT * losses["d_penalty"]
                 step(self.optimizers["discriminator"], self.critics, loss)
-        losses["l1_hole"] = _both(coarse, fine, batch.target, discount(mask) * mask, mask)
-        losses["l1_known"] = _both(coarse, fine, batch.target, 1 - mask, 1 - mask)
+        losses["l1_hole"] = _l1_of_both(coarse, fine, batch.target, discount(mask) * mask, mask)
+        losses["l1_known"] = _l1_of_both(coarse, fine, batch.target, 1 - mask, 1 - mask)
         losses["g_adversarial"] = -self._score(self._views(filled, square)).mean(dim=0).sum()
         l1 = HOLE_WEIGHT * losses["l1_hole"] + KNOWN_WEIGHT * losses["l1_known"]
         step(self.optimizers["generator"], self.generator, l1 + GAN_WEIGHT * losses["g_adversarial"])
@@ -95,14 +96,15 @@ class Yu2018:
         return {"global": x, "local": crop(x, square)}
 
     def _score(self, views: dict[str, Tensor]) -> Tensor:
-        """(B, 2), global and local."""
+        """Scores of the global and the local critic, (B, 2)."""
         with autocast(self.device, self.config.train):
             scores = [critic(views[name]) for name, critic in self.critics.items()]
         return torch.cat(scores, dim=1).float()
 
     def _distance(self, fake: dict[str, Tensor], real: dict[str, Tensor]) -> Tensor:
-        ours, theirs = self._score({name: torch.cat([fake[name], real[name]]) for name in real}).chunk(2)
-        return (ours - theirs).mean(dim=0).sum()
+        # One pass for both halves.
+        of_fake, of_real = self._score({name: torch.cat([fake[name], real[name]]) for name in real}).chunk(2)
+        return (of_fake - of_real).mean(dim=0).sum()
 
     def _penalty(self, real: dict[str, Tensor], fake: dict[str, Tensor], masks: dict[str, Tensor]) -> Tensor:
         critics = self.critics.items()
@@ -110,7 +112,7 @@ class Yu2018:
 
 
 class Critic(nn.Module):
-    """Four 5x5 convolutions that halve, and one number of all that is left: (B, 3, side, side) -> (B, 1).
+    """Four 5x5 convolutions that halve, and a linear layer: (B, 3, side, side) -> (B, 1).
 
     Global at 256 px: 2,667,904 + 65,537 = 2,733,441 parameters. Local at 128 px: 4,306,560 + 32,769 = 4,339,329.
     """
@@ -129,10 +131,10 @@ class Critic(nn.Module):
 
 
 def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, mask: Tensor) -> Tensor:
-    """Mean of (slope - 1)^2 somewhere between real and fake, each image elsewhere; in fp32.
+    """Mean of (slope - 1)^2 at a random point between real and fake, one for each image; in fp32.
 
-    The slope is the norm of the gradient in the hole alone, which is where real and fake differ: the paper's change
-    of WGAN-GP (Gulrajani et al. 2017).
+    The slope is the norm of the gradient in the hole alone, where real and fake differ. This is the paper's change to
+    WGAN-GP (Gulrajani et al. 2017).
     """
     share = torch.rand((len(real), 1, 1, 1), device=real.device)
     between = torch.lerp(real, fake, share).requires_grad_()
@@ -143,14 +145,14 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
 
 
 class Square(NamedTuple):
-    """One a image: its rows and columns, both (B, side)."""
+    """A square in each image: its rows and columns, both (B, side)."""
 
     rows: Tensor
     columns: Tensor
 
 
 def around(mask: Tensor, side: int) -> Square:
-    """The square of this side around each image's hole, shifted to lie wholly inside the image."""
+    """The square of this side around each image's hole, shifted to lie inside the image."""
     return Square(*(_span(mask.amax(dim=across).squeeze(1), side) for across in (3, 2)))
 
 
@@ -161,7 +163,7 @@ def _span(missing: Tensor, side: int) -> Tensor:
 
 
 def _extent(missing: Tensor) -> tuple[Tensor, Tensor]:
-    """missing: (B, N), 1 in one run of each row -> where the run begins and how long it is, both (B, 1)."""
+    """missing: (B, N), one run of ones in each row -> start and length of the run, both (B, 1)."""
     return missing.argmax(dim=1, keepdim=True), missing.sum(dim=1, keepdim=True).long()
 
 
@@ -177,7 +179,7 @@ def discount(mask: Tensor) -> Tensor:
     """0.9^l for the pixels of each image's square hole: (B, 1, H, W) -> (B, 1, H, W).
 
     l is the distance to the nearest known pixel as the authors' release counts it: 0 in the hole's first row and
-    column, 1 in its last. Outside the hole the values mean nothing.
+    column, 1 in its last. Values outside the hole have no meaning.
     """
     rows, columns = (_depth(mask.amax(dim=across).squeeze(1)) for across in (3, 2))
     depth = torch.minimum(rows.unsqueeze(2), columns.unsqueeze(1)).unsqueeze(1)
@@ -191,12 +193,13 @@ def _depth(missing: Tensor) -> Tensor:
     return torch.minimum(place, length - place).clamp(min=0)
 
 
-def _both(coarse: Tensor, fine: Tensor, target: Tensor, weight: Tensor, where: Tensor) -> Tensor:
-    """L1 of both stages: the weighted errors' sum over the number of values that are counted."""
+def _l1_of_both(coarse: Tensor, fine: Tensor, target: Tensor, weight: Tensor, where: Tensor) -> Tensor:
+    """L1 of both stages: the sum of the weighted errors divided by the number of values in `where`."""
     count = (3 * where.sum()).clamp(min=1)
     error = (fine - target).abs() + COARSE_WEIGHT * (coarse - target).abs()
     return (error * weight).sum() / count
 
 
 def _clip(x: Tensor) -> Tensor:
-    return x.clamp(-1, 1)  # and no tanh, as published; a value outside has no gradient
+    # Clipping and not tanh, as published; values outside have no gradient.
+    return x.clamp(-1, 1)

@@ -26,14 +26,14 @@ GAN_WEIGHT, L1_WEIGHT = 1.0, 1.0
 class Yu2019:
     """Coarse and refinement network of gated convolutions, with contextual attention, against SN-PatchGAN.
 
-    G's loss: L1 of both stages over the whole image, and D's scores of the image with its hole filled, with a hinge;
-    one update of D an iteration. Needs batch.mask, whatever task.mask_known says. Weights from Glorot's uniform
-    distribution. D's power iteration goes on by one step each time that D is run in training, that is twice an
+    G's loss: L1 of both stages over the whole image, and D's scores of the image with its hole filled; D's loss is a
+    hinge, with one update of D an iteration. Needs batch.mask, whatever task.mask_known says. Initial weights are
+    Glorot's uniform ones. D's power iteration advances by one step each time that D runs in training, twice an
     iteration, from vectors that are saved as buffers.
 
-    Deviations: holes are the task's squares, where the release draws a square and brush strokes; D's and G's update
-    of an iteration see one batch, not two; the power iteration starts with 15 steps (PyTorch's), not with none. The
-    networks are the same at all sizes.
+    Deviations: holes are the task's squares, where the release draws a square and brush strokes; the updates of D and G
+    in an iteration share one batch; the power iteration starts with 15 steps (PyTorch's), not with none. The networks
+    are the same at all sizes.
     """
 
     def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:
@@ -53,7 +53,7 @@ class Yu2019:
         }
 
     def update(self, batch: Batch, progress: Progress) -> dict[str, Tensor]:
-        del progress  # every iteration is alike, and nothing is left to chance
+        del progress  # every iteration is the same, without random numbers
         self.discriminator.train()
         images, mask = holed(batch)
         with autocast(self.device, self.config.train):
@@ -78,10 +78,10 @@ class Yu2019:
 
 
 class PatchDiscriminator(nn.Module):
-    """SN-PatchGAN: six spectrally normalised 5x5 convolutions that halve; every value that is left is a
-    score: (B, 4, H, W), RGB and mask -> (B, 256, H / 64, W / 64). 5,946,816 parameters.
+    """SN-PatchGAN: six spectrally normalised 5x5 convolutions that halve; every output value is a score.
 
-    As in the authors' release a LeakyReLU follows the last convolution too.
+    (B, 4, H, W), RGB and mask -> (B, 256, H / 64, W / 64). 5,946,816 parameters. As in the authors' release, a
+    LeakyReLU follows the last convolution too.
     """
 
     def __init__(self) -> None:
@@ -90,7 +90,8 @@ class PatchDiscriminator(nn.Module):
         features = 4
         for width in D_WIDTHS:
             convolution = SameConv2d(features, width, 5, stride=2)
-            glorot(convolution)  # before its norm is first estimated
+            # Before spectral_norm, which estimates the norm of these weights.
+            glorot(convolution)
             layers += [spectral_norm(convolution), nn.LeakyReLU(0.2)]
             features = width
         self.layers = nn.Sequential(*layers)

@@ -20,30 +20,31 @@ from bench.training.method import Progress
 from bench.training.trainable import autocast
 
 TEMPERATURE = 0.38  # section 2.3
-# The optimiser is the paper's (section 3; its solver.prototxt agrees on all but when the rate falls).
+# The optimiser is the paper's (section 3); the released solver.prototxt differs only in the steps at which the rate
+# falls.
 LEARNING_RATES = ((0, 3e-5), (200 / 450, 1e-5), (375 / 450, 3e-6))  # at 200k and 375k of 450k iterations
 BETAS = (0.9, 0.99)
 WEIGHT_DECAY = 1e-3
-COLOURFUL = 5.0  # ab units; the released training net skips images that are gray to within this
+COLOURFUL = 5.0  # ab units; the released training net skips images whose |a| and |b| never exceed it
 
 PUBLISHED = {f"model{i}.": f"conv{i}." for i in range(1, 9)} | {"model8.6.": "to_bins.", "model_out.": "centres."}
-"""Their beginnings of parameter names -> ours; the longest that fits counts."""
+"""Prefixes of the authors' parameter names -> ours; the longest matching prefix applies."""
 
 
 def block(*widths: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
-    """3x3 convolutions, each with ReLU, then BatchNorm; the last one has the stride. (B, C, H, W) -> (B, C', H', W')"""
+    """3x3 convolutions with ReLU, then BatchNorm: (B, C, H, W) -> (B, C', H', W'); the last one has the stride."""
     layers: list[nn.Module] = []
     strides = [1] * (len(widths) - 2) + [stride]
-    for (c_in, c_out), by in zip(pairwise(widths), strides, strict=True):
-        layers += [nn.Conv2d(c_in, c_out, 3, by, padding=dilation, dilation=dilation), nn.ReLU(inplace=True)]
+    for (c_in, c_out), each_stride in zip(pairwise(widths), strides, strict=True):
+        layers += [nn.Conv2d(c_in, c_out, 3, each_stride, padding=dilation, dilation=dilation), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers, nn.BatchNorm2d(widths[-1]))
 
 
 class Colorizer(nn.Module):
     """Figure 2: eight blocks, three halvings, one doubling, 313 bins at a quarter of the resolution.
 
-    32,236,011 parameters, among them 626 that do not learn: the bins' centres, as a layer. BatchNorm has a scale and
-    a shift as in the PyTorch release; the Caffe original had none. H and W are multiples of 8.
+    32,236,011 parameters; 626 of them are the bins' centres as a layer and are not trained. BatchNorm has a scale and a
+    shift, as in the PyTorch release; the Caffe original has none. H and W are multiples of 8.
     """
 
     def __init__(self) -> None:
@@ -71,13 +72,13 @@ class Colorizer(nn.Module):
 
     def logits(self, x: Tensor) -> Tensor:
         """x: (B, 1, H, W), L / 50 - 1 -> (B, 313, H / 4, W / 4)"""
-        x = x / 2  # the release has (L - 50) / 100
+        x = x / 2  # the release takes (L - 50) / 100
         for layer in (self.conv1, self.conv2, self.conv3, self.conv4, self.conv5, self.conv6, self.conv7, self.conv8):
             x = layer(x)
         return self.to_bins(x)  # type: ignore[no-any-return]
 
     def annealed_mean(self, logits: Tensor, temperature: float = TEMPERATURE) -> Tensor:
-        """Eq. 5: the mean colour once the distribution is sharpened. (B, 313, h, w) -> (B, 2, h, w) in [-1, 1]"""
+        """Eq. 5: the mean colour of the sharpened distribution: (B, 313, h, w) -> (B, 2, h, w) in [-1, 1]"""
         return self.centres(torch.softmax(logits / temperature, dim=1))  # type: ignore[no-any-return]
 
     def decode(self, logits: Tensor) -> Tensor:
@@ -92,9 +93,9 @@ class Colorizer(nn.Module):
 def rebalanced_cross_entropy(logits: Tensor, ab: Tensor, centres: Tensor, weights: Tensor) -> Tensor:
     """Eq. 2: the sum over the pixels of an image, averaged over the batch.
 
-    logits: (B, Q, h, w); ab: (B, 2, h, w) and centres: (Q, 2), in ab units; weights: (Q,). The released training net
-    divides likewise: its layer SoftmaxCrossEntropyLoss by the images of the batch, and by nothing else. Images without
-    a colour count as zero there (its layer NonGrayMask), but do count as images.
+    logits: (B, Q, h, w); ab: (B, 2, h, w) and centres: (Q, 2), in ab units; weights: (Q,). As in the released training
+    net, the sum is divided by the number of images alone (its layer SoftmaxCrossEntropyLoss), and gray images have loss
+    0 but count as images (its layer NonGrayMask).
     """
     index, share = soft_encode(ab, centres)
     entropy = -(share * logits.log_softmax(dim=1).gather(1, index)).sum(dim=1)  # (B, h, w)
@@ -105,10 +106,10 @@ def rebalanced_cross_entropy(logits: Tensor, ab: Tensor, centres: Tensor, weight
 class Zhang2016:
     """Cross-entropy with soft codes and rare colours upweighted, by the prior of this run's training photographs.
 
-    Learning rates go by the share of the budget. Adam's step does not depend on the loss's scale, but the share of the
-    weight decay in it does: the decay is the authors', and so the loss has to be of their scale, which grows with the
-    image (1,936 predictions a crop of 176 px, theirs). Deviations: He's initialisation, where the paper has a k-means
-    one that looks at data; five neighbours as in the paper, where the release has ten.
+    Learning rates depend on the share of the budget. Adam's step is independent of the scale of the loss, but the
+    effect of weight decay is not. The decay is the authors', so the loss must have their scale, which grows with the
+    image (theirs: 1,936 predictions for a crop of 176 px). Deviations: He initialisation in place of the paper's
+    k-means initialisation from data; five neighbours as in the paper, not ten as in the release.
     """
 
     def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:
@@ -132,8 +133,8 @@ class Zhang2016:
         for group in self.optimizer.param_groups:
             group["lr"] = next(rate for start, rate in reversed(LEARNING_RATES) if progress.fraction >= start)
         with autocast(self.device, self.config):
-            logits = self.network.logits(batch.input)
-        ab = batch.target[:, :, ::4, ::4] * AB_RANGE  # by taking every fourth pixel, as the authors do
+            logits = self.network.logits(batch.input)  # (B, 313, H / 4, W / 4)
+        ab = batch.target[:, :, ::4, ::4] * AB_RANGE  # (B, 2, H / 4, W / 4): every fourth pixel, as the authors do
         loss = rebalanced_cross_entropy(logits.float(), ab, self.centres, self.weights)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -149,7 +150,7 @@ class Zhang2016:
 
 
 def _adam(network: Colorizer) -> Adam:
-    """Adam with the decay added to the gradient, as in Caffe; none on BatchNorm, which had no weights there."""
+    """Adam with the decay added to the gradient, as in Caffe; no decay in BatchNorm, which has no weights there."""
     layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)]
     decayed = [p for layer in layers if layer is not network.centres for p in layer.parameters()]
     free = [p for layer in network.modules() if isinstance(layer, nn.BatchNorm2d) for p in layer.parameters()]
@@ -158,25 +159,25 @@ def _adam(network: Colorizer) -> Adam:
 
 
 def from_published(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The authors' state dict as one of `Colorizer`: names by PUBLISHED; the logits' layer times the temperature,
-    which theirs has in its weights and ours applies after; counters of batches where theirs has none."""
+    """The authors' state dict as one of `Colorizer`, with names by PUBLISHED."""
     ours = rename(theirs, PUBLISHED)
+    # Their logits are divided by the temperature already; ours are divided in annealed_mean.
     for name in ("to_bins.weight", "to_bins.bias"):
         ours[name] = ours[name] * TEMPERATURE
     return ours
 
 
-def rename(theirs: Mapping[str, Tensor], beginnings: Mapping[str, str]) -> dict[str, Tensor]:
-    """Replace the longest beginning that fits each name, and add a zero `num_batches_tracked` where it is missing.
+def rename(theirs: Mapping[str, Tensor], prefixes: Mapping[str, str]) -> dict[str, Tensor]:
+    """Replaces the longest matching prefix of each name, and adds a zero `num_batches_tracked` where it is missing.
 
-    Raises KeyError for a name that no beginning fits.
+    Raises KeyError for a name without a matching prefix.
     """
     ours = {}
     for name, value in theirs.items():
-        fitting = [start for start in beginnings if name.startswith(start)]
-        if not fitting:
+        matching = [prefix for prefix in prefixes if name.startswith(prefix)]
+        if not matching:
             raise KeyError(f"{name} is not a name of the published weights")
-        start = max(fitting, key=len)
-        ours[beginnings[start] + name.removeprefix(start)] = value
+        prefix = max(matching, key=len)
+        ours[prefixes[prefix] + name.removeprefix(prefix)] = value
     norms = [name.removesuffix("running_var") for name in ours if name.endswith("running_var")]
     return {f"{norm}num_batches_tracked": torch.tensor(0) for norm in norms} | ours

@@ -18,11 +18,11 @@ from bench.models.layers import initialise
 from bench.training.method import Progress
 from bench.training.trainable import autocast
 
-# scripts/train_siggraph.sh of github.com/richzhang/colorization-pytorch: 15 epochs of classification, 10 and 5 of
+# scripts/train_siggraph.sh of github.com/richzhang/colorization-pytorch: 15 epochs of classification, then 10 and 5 of
 # regression, each stage with its own rate. The 100 epochs before them, on ten classes of ImageNet, are left out.
 STAGES = ((0, 1e-4), (15 / 30, 1e-5), (25 / 30, 1e-6))
 CLASSIFICATION = STAGES[1][0]
-BETAS = (0.9, 0.999)  # its options
+BETAS = (0.9, 0.999)  # the defaults of its options
 DELTA = 1.0  # of the Huber loss, in ab units (section 3; 1 / 110 in their code's normalised units)
 STEP, SIDE = 10, 23  # classes: ab in [-110, 110] rounded to tens, 23 x 23 = 529
 
@@ -32,14 +32,14 @@ PUBLISHED = {f"model{i}.": f"conv{i}." for i in range(1, 8)} | {
     "model9.3.": "conv9.2.", "model10up.0.": "up10.", "model1short10.0.": "short10.", "model10.1.": "conv10.",
     "model_class.0.": "classify.", "model_out.0.": "regress.",
 }  # fmt: skip
-"""Their beginnings of parameter names -> ours; the longest that fits counts."""
+"""Prefixes of the authors' parameter names -> ours; the longest matching prefix applies."""
 
 
 class Colorizer(nn.Module):
     """The main branch: ten blocks, three halvings and three doublings with shortcuts, and a class head.
 
-    34,187,027 parameters, of them 135,953 in the class head, which forward does not use, and 1,728 for hints, which
-    see zeros. H and W are multiples of 8.
+    34,187,027 parameters, including 135,953 in the class head, which `forward` does not use, and 1,728 for hints, whose
+    inputs are zeros. H and W are multiples of 8.
     """
 
     def __init__(self) -> None:
@@ -64,11 +64,9 @@ class Colorizer(nn.Module):
         self.regress = nn.Conv2d(128, 2, 1)
 
     def features(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """x: (B, 1, H, W), L / 50 - 1 -> what conv1, conv2 and conv8 give, at H, H / 2 and H / 4.
-
-        The hints, ab and a mask, are zeros: nobody gives any.
-        """
+        """x: (B, 1, H, W), L / 50 - 1 -> the outputs of conv1, conv2 and conv8, at H, H / 2 and H / 4."""
         b, _, h, w = x.shape
+        # Without a user the hints, ab and a mask, are zeros.
         hints = x.new_zeros(b, 3, h, w)
         one = self.conv1(torch.cat([x / 2, hints], dim=1))  # (L - 50) / 100
         two = self.conv2(one[:, :, ::2, ::2])
@@ -77,7 +75,7 @@ class Colorizer(nn.Module):
         return one, two, self.conv8(F.relu(self.up8(seven) + self.short8(three)))
 
     def decode(self, one: Tensor, two: Tensor, eight: Tensor) -> Tensor:
-        """From features to ab: (B, 2, H, W) in [-1, 1]"""
+        """Features -> ab, (B, 2, H, W) in [-1, 1]"""
         nine = self.conv9(F.relu(self.up9(eight) + self.short9(two)))
         ten = self.conv10(F.relu(self.up10(nine) + self.short10(one)))
         return torch.tanh(self.regress(F.leaky_relu(ten, 0.2)))
@@ -88,29 +86,29 @@ class Colorizer(nn.Module):
 
 
 def classes(ab: Tensor) -> Tensor:
-    """The class of each colour, a row by row: (B, 2, H, W) in [-1, 1] -> (B, H, W) in [0, 529)."""
+    """The class of each colour, ordered by a, then b: (B, 2, H, W) in [-1, 1] -> (B, H, W) in [0, 529)."""
     rank = ((ab * AB_RANGE + AB_RANGE) / STEP).round().long().clamp(0, SIDE - 1)
     return rank[:, 0] * SIDE + rank[:, 1]
 
 
 def huber(output: Tensor, target: Tensor) -> Tensor:
-    """Smooth L1 in ab units, summed over a and b, averaged over pixels; both (B, 2, H, W) in [-1, 1]."""
+    """Huber loss in ab units, summed over a and b, averaged over pixels; both (B, 2, H, W) in [-1, 1]."""
     return 2 * F.huber_loss(AB_RANGE * output.float(), AB_RANGE * target, delta=DELTA)
 
 
 class Zhang2017:
-    """Two stages by the share of the budget, as the authors retrain it: the trunk learns by classes, then all by Huber.
+    """Two stages by the share of the budget, as in the authors' PyTorch training: classification, then regression.
 
-    The paper starts the trunk from the 2016 network's weights, trained on ImageNet; their PyTorch training puts a
-    stage of classification in that place, which is followed here. In it conv9, conv10 and the output learn by Huber
-    from the trunk's features and do not move the trunk; after it the class head learns likewise and moves nothing.
+    The paper starts the trunk from the 2016 network's weights, trained on ImageNet. The authors' PyTorch training
+    replaces them by a stage of classification, which is followed here. In this stage the trunk learns from the classes;
+    conv9, conv10 and the output learn from the Huber loss without changing the trunk. Afterwards the whole network
+    learns from the Huber loss, and the class head learns without changing the trunk. In neither stage do the two losses
+    share a parameter, so that Adam needs no weight between them.
 
-    Deviations: no hints, in training as in use; batch size and the number of steps are the run's; the retraining's L1
-    is the paper's Huber loss, which differs from it below 1 ab unit. The retraining has a stage before these, 100
-    epochs of classification at the first rate on ten classes of ImageNet; a run's photographs have no classes to pick
-    ten from, so it has none. Each of their stages is a command of its own with a fresh Adam; here one Adam goes
-    through all, and keeps its moments where the rate falls. The two losses share no parameter in either stage, so that
-    Adam needs no weight between them.
+    Deviations: no hints, neither in training nor in prediction; the run's batch size and number of steps; the paper's
+    Huber loss in place of the PyTorch training's L1, from which it differs below 1 ab unit; one Adam for all stages,
+    which keeps its moments when the rate falls, where theirs starts afresh; and none of their first 100 epochs of
+    classification on ten classes of ImageNet, since a run's photographs have no classes.
     """
 
     def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:
@@ -152,5 +150,5 @@ class Zhang2017:
 
 
 def from_published(theirs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The authors' state dict as one of `Colorizer`; counters of batches where theirs has none."""
+    """The authors' state dict as one of `Colorizer`."""
     return rename(theirs, PUBLISHED)

@@ -1,5 +1,5 @@
-"""What a run costs, how fast it is, how good its outputs are, and what the numbers allow one to say."""
+"""Measurements of a method: its cost, its memory, its speed, and the quality of its predictions."""
 
 PEAK_VERSION = 2
-"""What `training_peak_bytes` counts, noted beside it as `peak_version`. 1, which was not noted: all eight batches of a
-timing, and no gradients that an update finds from the one before. 2: one batch, and those gradients."""
+"""The definition of `training_peak_bytes`, stored beside it as `peak_version`: one batch, and the gradients
+that an update finds from the update before. Version 1, which was not stored, counted eight batches and no gradients."""

@@ -1,4 +1,4 @@
-"""All methods with what they cost at 256x256: parameters, MACs, FLOPs; counted on the CPU, nothing is trained."""
+"""All methods with their cost at 256x256: parameters, MACs, FLOPs; counted on the CPU without training."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ CPU = torch.device("cpu")
 
 
 def catalogue() -> list[dict[str, Any]]:
-    """A row a method, in the registry's order; costs are of its first task, by the defaults of scale `paper`. A method
-    with its authors' weights has no row of its own: `weights` says whether they are here."""
+    """One row a method, in the registry's order; costs are for its first task with the defaults of scale `paper`.
+
+    A method with its authors' weights has no row of its own; `weights` says whether they are on this machine.
+    """
     return [_row(name) for name in METHODS if base_of(name) is None]
 
 
@@ -44,7 +46,7 @@ def _row(name: str) -> dict[str, Any]:
 
 
 def _weights(name: str) -> str:
-    """present, not present, damaged, not readable, or why there are none."""
+    """present, not present, damaged, not readable, or the reason why no weights can be loaded."""
     if CARDS[name].weights is None:
         return CARDS[name].no_weights
     if not weights_path(name).is_file():
@@ -59,18 +61,18 @@ def _weights(name: str) -> str:
 
 
 def _cost(name: str, task_name: str) -> dict[str, int | dict[str, int] | None]:
-    """Trainable parameters by network, in all, and of what predicts; MACs and FLOPs of one prediction, which are
-    counted in networks: None for a method that has none, since what it does is not nothing."""
+    """Trainable parameters of the generator, of all networks together and of each; MACs and FLOPs of one prediction."""
+    # MACs are counted in networks. A classical method has none, but its work is not zero: None.
     if name in PARAMETER_FREE:
         return {"parameters_generator": 0, "parameters_total": 0, "networks": {}, "macs": None, "flops": None}
     config = RunConfig.model_validate({"method": name, "task": {"name": task_name}})
     task = build_task(config.task)
     method = build_method(config, task, CPU)
     blank = torch.zeros(1, max(task.in_channels, task.out_channels), SIDE, SIDE)
-    mask = torch.zeros(1, 1, SIDE, SIDE)
-    mask[:, :, SIDE // 4 : SIDE // 2, SIDE // 4 : SIDE // 2] = 1
-    has_mask = mask if task_name == "inpainting" else None
-    cost = count_cost(method, Batch(blank[:, : task.in_channels], blank[:, : task.out_channels], has_mask))
+    mask = torch.zeros(1, 1, SIDE, SIDE) if task_name == "inpainting" else None
+    if mask is not None:
+        mask[:, :, SIDE // 4 : SIDE // 2, SIDE // 4 : SIDE // 2] = 1
+    cost = count_cost(method, Batch(blank[:, : task.in_channels], blank[:, : task.out_channels], mask))
     networks = {key: sum(p.numel() for p in n.parameters() if p.requires_grad) for key, n in method.networks.items()}
     return {
         "parameters_generator": cost.parameters_generator,

@@ -1,4 +1,4 @@
-"""Peak memory of one call: of all that lives on the device, as CUDA's allocator says or as the tensors add up."""
+"""Peak memory: of one call, from CUDA's allocator or from the sizes of all tensors; and of this process."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def peak_bytes(call: Callable[[], Any], alive: Iterable[Tensor], device: torch.device) -> int:
-    """Most bytes held at once while `call` runs, `alive` (weights, gradients, moments, batch) included.
+    """Most bytes held at once while `call` runs, including `alive`: weights, gradients, moments, batch.
 
-    On CUDA: what the allocator's peak adds to `alive`, whatever else the process keeps there. Elsewhere: the storages
-    of all tensors that operators return, which leaves out the scratch memory inside an operator.
+    On CUDA: `alive` plus the rise of the allocator's peak, so that other tensors of the process do not count.
+    Elsewhere: the storages of all tensors that operators return, without the scratch memory inside operators.
     """
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -38,13 +38,13 @@ def peak_bytes(call: Callable[[], Any], alive: Iterable[Tensor], device: torch.d
 
 
 def storage_bytes(tensors: Iterable[Tensor]) -> int:
-    """What they hold together; views of one storage hold it once."""
+    """Bytes of the tensors' storages; a storage with several views counts once."""
     storages = (tensor.untyped_storage() for tensor in tensors)
     return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
 
 
 class _Tracker(TorchDispatchMode):
-    """Adds a storage when an operator first returns it and takes it off when it is freed."""
+    """Adds a storage when an operator first returns it, and subtracts it when it is freed."""
 
     def __init__(self, alive: Iterable[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -68,22 +68,25 @@ class _Tracker(TorchDispatchMode):
         size = storage.nbytes()
         self.now += size
         self.peak = max(self.peak, self.now)
+        # At exit there is nothing left to count, and the callbacks would only slow it down.
         weakref.finalize(storage, self._free, size).atexit = False
 
     def _free(self, size: int) -> None:
         self.now -= size
 
 
-def forget_peak() -> None:
-    """Begin anew, where the system can: a worker's earlier runs are not this one's."""
+def reset_peak_resident_bytes() -> None:
+    """Reset the process's peak where Linux allows it, so that a worker's earlier runs do not count."""
+    # 5 resets VmHWM (man 5 proc).
     with contextlib.suppress(OSError):
         CLEAR.write_text("5")
 
 
 def peak_resident_bytes() -> int:
-    """Most bytes of RAM at once."""
+    """The process's peak of resident memory, in bytes."""
     try:
         line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024
     except (OSError, StopIteration):
+        # ru_maxrss is in bytes on macOS and in KiB elsewhere.
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -1,4 +1,4 @@
-"""Images a second, measured after warm-up in windows, so that the figure comes with its spread."""
+"""Images a second, measured in several windows after a warm-up, so that each rate has a spread."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from bench.measure.memory import peak_bytes, storage_bytes
 from bench.training.method import Method, Progress
 
 Clock = Callable[[Callable[[], Any], int], float]
-"""(call, times) -> seconds for so many calls, one after the other."""
+"""(call, times) -> seconds for that many calls in a row."""
 WINDOWS = 7
 SLOW_WINDOWS = 3
-SLOW = 1.0  # seconds a call: one that takes longer is a window of its own, and warm after one
+SLOW = 1.0  # seconds a call; each slower call is a window of its own, after a warm-up of one call
 WARM_UP_CALLS = 3
-WARM_UP_SECONDS = 2.0  # at the most
-STEADY = 0.02  # by how much two windows of a warm machine may differ
+WARM_UP_SECONDS = 2.0  # at most
+STEADY = 0.02  # relative difference of two windows on a warm machine
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Images a second: the median over windows, and their interquartile range as a share of it."""
+    """Images a second: the median over windows; `spread` is their interquartile range as a share of the median."""
 
     images_per_second: float
     spread: float
@@ -39,9 +39,9 @@ class Rate:
 def measure_training(
     method: Method, ring: Sequence[Batch], step: int, device: torch.device, window_seconds: float
 ) -> tuple[Rate, int]:
-    """Rate of whole updates over a ring of batches that lie on the device, and the peak bytes of one, with its batch.
+    """Rate of whole updates over a ring of batches on the device, and the peak bytes of one update with its batch.
 
-    Give it a method of its own: its weights move. `step` lies behind pretraining, so that D is at work.
+    Changes the method's weights. `step` must lie after pretraining, so that D is trained too.
     """
     batches = itertools.cycle(ring)
     progress = Progress(step, 0.5)
@@ -50,17 +50,18 @@ def measure_training(
         method.update(next(batches), progress)
 
     rate = _measure(update, len(ring[0]), device, window_seconds)
-    return rate, peak_bytes(update, alive(method, ring), device) - spare_bytes(ring)
+    return rate, peak_bytes(update, live_tensors(method, ring), device) - spare_bytes(ring)
 
 
 def measure_inference(method: Method, ring: Sequence[Batch], device: torch.device, window_seconds: float) -> Rate:
-    """Rate of `predict` over a ring of batches that lie on the device."""
+    """Rate of `predict` over a ring of batches on the device."""
     batches = itertools.cycle(ring)
     return _measure(lambda: method.predict(next(batches)), len(ring[0]), device, window_seconds)
 
 
 def _measure(call: Callable[[], Any], batch_size: int, device: torch.device, window_seconds: float) -> Rate:
     clock = clock_of(device)
+    # The first call pays for lazy imports, autotuning and allocations, so it does not decide the number of windows.
     clock(call, 1)
     once = max(clock(call, 1), 1e-6)
     windows, calls = SLOW_WINDOWS, 1
@@ -74,7 +75,7 @@ def _measure(call: Callable[[], Any], batch_size: int, device: torch.device, win
 
 
 def _warm_up(window: Callable[[], float]) -> None:
-    """Run windows until two in a row agree, which caches, clocks and allocators may need some for."""
+    """Run windows until two in a row agree: caches, processor clocks and allocators need time to settle."""
     before, deadline = window(), time.monotonic() + WARM_UP_SECONDS
     while time.monotonic() < deadline:
         now = window()
@@ -84,12 +85,12 @@ def _warm_up(window: Callable[[], float]) -> None:
 
 
 def clock_of(device: torch.device) -> Clock:
-    """The device's."""
+    """CUDA events on a GPU, wall time elsewhere."""
     return cuda_clock if device.type == "cuda" else wall_clock
 
 
 def wall_clock(call: Callable[[], Any], times: int) -> float:
-    """On the CPU."""
+    """Seconds of wall time."""
     started = time.perf_counter()
     for _ in range(times):
         call()
@@ -97,7 +98,7 @@ def wall_clock(call: Callable[[], Any], times: int) -> float:
 
 
 def cuda_clock(call: Callable[[], Any], times: int) -> float:
-    """By a pair of CUDA events, with one synchronisation at the end."""
+    """Seconds between a pair of CUDA events, with one synchronisation at the end."""
     start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
     torch.cuda.synchronize()
     start.record()
@@ -108,8 +109,8 @@ def cuda_clock(call: Callable[[], Any], times: int) -> float:
     return start.elapsed_time(end) / 1000  # type: ignore[no-any-return]
 
 
-def alive(method: Method, ring: Sequence[Batch]) -> Iterator[Tensor]:
-    """All tensors that a method and its batches hold between two calls."""
+def live_tensors(method: Method, ring: Sequence[Batch]) -> Iterator[Tensor]:
+    """All tensors that a method and its batches hold between two calls: weights, buffers, gradients, moments, data."""
     for network in method.networks.values():
         yield from itertools.chain(network.parameters(), network.buffers())
         yield from (p.grad for p in network.parameters() if p.grad is not None)
@@ -120,8 +121,8 @@ def alive(method: Method, ring: Sequence[Batch]) -> Iterator[Tensor]:
 
 
 def spare_bytes(ring: Sequence[Batch]) -> int:
-    """Bytes of all batches of a ring but one. They lie on the device so that a timing does not wait for data; a call
-    needs one. They are of one size, so that it does not matter which."""
+    """Bytes of all batches of a ring but one."""
+    # The ring is on the device so that no timing waits for data; an update needs only one batch. All have equal size.
     held = storage_bytes(_tensors(ring))
     return held - held // max(len(ring), 1)
 

@@ -1,4 +1,4 @@
-"""The discriminator: stacked strided convolutions that judge (x, y) sub-image by sub-image (sections 3.1, 3.3)."""
+"""The discriminator: strided convolutions that score (x, y) one sub-image at a time (sections 3.1, 3.3)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def full_depth(size: int) -> int:
 
 
 class Discriminator(nn.Module):
-    """Convolution-norm-LeakyReLU until 1x1, or fewer layers and the mean of what is left.
+    """Convolution-norm-LeakyReLU layers down to 1x1, or fewer layers and the mean of the remaining map.
 
     With 1 input and 2 output channels, sub-images of 64x64 with context and the default config it has 2,767,553
-    parameters. Section 3.1 has BatchNorm in each module; the first has none here, for the total of table 1
+    parameters. Section 3.1 has BatchNorm in each module; here the first has none, to match the total of table 1
     (`norm_first`: +128).
     """
 
@@ -42,10 +42,10 @@ class Discriminator(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Conv2d(features, 1, 4))
 
     def condition(self, x: Tensor) -> Tensor:
-        """What D knows of the input: (B, C, H, W) -> (B * grid^2, C or 2C, h, w); the same for real and fake."""
+        """D's view of the input: (B, C, H, W) -> (B * grid^2, C or 2C, h, w); the same for real and fake."""
         return cut_with_context(x, self.grid, self.context)
 
     def forward(self, condition: Tensor, y: Tensor) -> Tensor:
-        """condition as `condition` makes it, y: (B, C_out, H, W) -> (B * grid^2,), before any sigmoid."""
+        """condition from `condition`, y: (B, C_out, H, W) -> scores (B * grid^2,), before any sigmoid."""
         pairs = torch.cat([condition, cut(y, self.grid)], dim=1)
         return self.layers(pairs).mean(dim=(1, 2, 3))  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""The generator: a U-Net over sub-images that also sees the shrunk whole image (sections 3.1, 3.3)."""
+"""The generator: a U-Net on sub-images that also takes the shrunk whole image (sections 3.1, 3.3)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from bench.models.tiling import cut, cut_with_context, shrink, stitch
 class Down(nn.Module):
     """Convolution-norm-ReLU that halves H and W: (B, C_in, H, W) -> (B, C_out, H / 2, W / 2).
 
-    Both ways use the same 4x4 kernel, so that strided convolution and max pooling have the same parameters and
-    differ in where the halving happens. (Section 3.1; the paper does not say which kernel its pooled model had.)
+    Strided convolution and max pooling use the same 4x4 kernel, so that they have the same parameters and differ only
+    in where the size is halved. (Section 3.1; the paper does not give the kernel of its pooled model.)
     """
 
     def __init__(self, c_in: int, c_out: int, downsample: str, norm: str) -> None:
         super().__init__()
         pooled = downsample == "max_pool"
-        self.pad = nn.ZeroPad2d((1, 2, 1, 2)) if pooled else nn.Identity()  # an even kernel keeps H and W so
+        # An even kernel keeps H and W only with uneven padding.
+        self.pad = nn.ZeroPad2d((1, 2, 1, 2)) if pooled else nn.Identity()
         self.conv = nn.Conv2d(c_in, c_out, 4, stride=1 if pooled else 2, padding=0 if pooled else 1)
         self.norm = norm_layer(norm, c_out)
         self.act = nn.ReLU()
@@ -43,15 +44,15 @@ class Up(nn.Module):
         return self.act(self.norm(self.conv(x)))  # type: ignore[no-any-return]
 
 
-def _hold(width: int, norm: str) -> nn.Sequential:
-    """A convolution-norm-ReLU that keeps the shape: (B, C, H, W) -> (B, C, H, W)."""
+def _same_size(width: int, norm: str) -> nn.Sequential:
+    """Convolution-norm-ReLU that keeps the shape: (B, C, H, W) -> (B, C, H, W)."""
     return nn.Sequential(nn.Conv2d(width, width, 3, padding=1), norm_layer(norm, width), nn.ReLU())
 
 
 class UNet(nn.Module):
     """Encoder, decoder and skips for one sub-image; the output is before its tanh.
 
-    With `context` the encoder runs on a second image too, whose latent joins the first's before the decoder.
+    With `context` the encoder also runs on a second image; the decoder takes the latents of both.
     """
 
     def __init__(self, c_in: int, c_out: int, config: GeneratorConfig, context: bool) -> None:
@@ -62,21 +63,22 @@ class UNet(nn.Module):
             for i, (a, b) in enumerate(zip([c_in, *widths], widths, strict=False))
         )
         self.extra = nn.ModuleList(  # none in the paper's model
-            nn.Sequential(*(_hold(width, config.norm) for _ in range(config.extra_convs))) for width in widths
+            nn.Sequential(*(_same_size(width, config.norm) for _ in range(config.extra_convs))) for width in widths
         )
         ups = []
         features = widths[-1] * (2 if context else 1)
         for i in reversed(range(config.depth)):
             width = widths[i - 1] if i else widths[0]
             ups.append(Up(features, width, config.norm))
-            features = width + (widths[i - 1] if i else 0)  # what comes up and the skip of the same size
+            features = width + (widths[i - 1] if i else 0)  # the upsampled features and the skip of the same size
         self.up = nn.ModuleList(ups)
         self.head = nn.Conv2d(features, c_out, 1)
 
     def forward(self, tiles: Tensor, whole: Tensor | None = None) -> Tensor:
         """tiles: (N, C_in, h, w); whole: (B, C_in, h, w) with N a multiple of B -> (N, C_out, h, w)."""
         n = len(tiles)
-        x = tiles if whole is None else torch.cat([tiles, whole])  # one batch: both see the same norm statistics
+        # One batch, so that BatchNorm has the same statistics for tiles and whole images.
+        x = tiles if whole is None else torch.cat([tiles, whole])  # (N or N + B, C_in, h, w)
         features = []
         for down, extra in zip(self.down, self.extra, strict=True):
             x = extra(down(x))
@@ -96,18 +98,18 @@ class UNet(nn.Module):
 class Generator(nn.Module):
     """Cut, U-Net on every sub-image, merge, tanh: (B, C_in, H, W) -> (B, C_out, H, W) in [-1, 1].
 
-    With 1 input and 2 output channels and the default config it has 1,313,474 parameters, with which the paper's total
-    (table 1) comes out. To do so it contradicts the text in three places, each of which a config field follows:
-    BatchNorm in each down-sampling module (section 3.1; `norm_first`, +128), a learned concatenating layer (section 1;
-    `tiling.merge`, +152), and the rescaled image as a second input channel (section 4.1.1; `tiling.context`, -261,120),
-    where section 3.3 has its vector concatenated before the decoder, as here.
+    With 1 input and 2 output channels and the default config it has 1,313,474 parameters, which gives the paper's total
+    (table 1). It contradicts the text in three places; a config field follows the text in each of them: BatchNorm in
+    each down-sampling module (section 3.1; `norm_first`, +128), a learned concatenating layer (section 1;
+    `tiling.merge`, +152), and the rescaled image as a second input channel (section 4.1.1; `tiling.context`, -261,120).
+    Section 3.3 concatenates the rescaled image's vector before the decoder, as here.
     """
 
     def __init__(self, c_in: int, c_out: int, generator: GeneratorConfig, tiling: TilingConfig) -> None:
         super().__init__()
         self.grid, self.context = tiling.grid, tiling.context
-        seen = c_in * (2 if tiling.context == "channel" else 1)
-        self.unet = UNet(seen, c_out, generator, context=tiling.context == "vector")
+        features = c_in * (2 if tiling.context == "channel" else 1)
+        self.unet = UNet(features, c_out, generator, context=tiling.context == "vector")
         self.merge = _identity_convolution(c_out + c_in, c_out) if tiling.merge == "learned" else None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -122,7 +124,7 @@ class Generator(nn.Module):
 
 
 def _identity_convolution(c_in: int, c_out: int) -> nn.Conv2d:
-    """The learned concatenating layer: a 5x5 convolution that sees across sub-image borders and starts by copying."""
+    """The learned concatenating layer: a 5x5 convolution across sub-image borders, initialised as the identity."""
     layer = nn.Conv2d(c_in, c_out, 5, padding=2)
     nn.init.dirac_(layer.weight)
     nn.init.zeros_(layer.bias)  # type: ignore[arg-type]

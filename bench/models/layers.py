@@ -1,4 +1,4 @@
-"""What both networks are made of: channel growth, normalisation, and weights that depend on (seed, name) alone."""
+"""Parts of both networks: channel growth, normalisation, and initial weights that depend on (seed, name) alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 def channels(width: int, max_multiplier: int, depth: int) -> list[int]:
-    """Channels of each down-sampling layer: width, doubled a layer up to max_multiplier * width."""
+    """Channels of each down-sampling layer: width, doubled in every layer up to max_multiplier * width."""
     return [width * min(2**i, max_multiplier) for i in range(depth)]
 
 
@@ -28,18 +28,18 @@ def initialise(network: nn.Module, seed: int, name: str, init: str = "normal") -
     """Fill the weights in place: convolutions N(0, 0.02), norm scales N(1, 0.02), biases 0, as DCGAN and pix2pix do;
     with init = "he", convolutions N(0, sqrt(2 / fan-in)).
 
-    Each tensor has a random stream of its own, named by (seed, network, parameter): variants that share a layer's
-    name and shape start from the same values there, whatever the rest of the network looks like.
+    Each tensor has its own random stream, keyed by (seed, network, parameter), so that variants start from the same
+    values in every layer that has the same name and shape.
     """
     for parameter_name, parameter in network.named_parameters():
         if parameter_name.startswith("merge."):
-            continue  # the learned merge starts as the identity
+            continue  # the learned merge is initialised as the identity
         key = hashlib.sha256(f"{seed}/{name}/{parameter_name}".encode()).digest()
         stream = torch.Generator().manual_seed(int.from_bytes(key[:8], "big") >> 1)
         noise = torch.randn(parameter.shape, generator=stream) * 0.02
         if init == "he" and parameter.ndim == 4:
             noise *= math.sqrt(2 / _fan_in(network.get_submodule(parameter_name.rpartition(".")[0]))) / 0.02
-        parameter.copy_(_start_of(parameter_name, noise))
+        parameter.copy_(_initial_value(parameter_name, noise))
 
 
 def _fan_in(layer: nn.Module) -> float:
@@ -49,7 +49,7 @@ def _fan_in(layer: nn.Module) -> float:
     return products / math.prod(layer.stride) if isinstance(layer, nn.ConvTranspose2d) else products
 
 
-def _start_of(parameter_name: str, noise: Tensor) -> Tensor:
+def _initial_value(parameter_name: str, noise: Tensor) -> Tensor:
     if parameter_name.endswith("bias"):
         return torch.zeros_like(noise)
     return noise if noise.ndim == 4 else 1 + noise

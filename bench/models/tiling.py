@@ -1,4 +1,4 @@
-"""Partitioning (section 3.3): an image becomes a grid of sub-images, and sub-images become an image again."""
+"""Partitioning (section 3.3): cuts an image into a grid of sub-images, and stitches them together again."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def shrink(x: Tensor, grid: int) -> Tensor:
 
 
 def cut_with_context(x: Tensor, grid: int, context: bool) -> Tensor:
-    """Sub-images, each with the shrunk whole as further channels if asked for.
+    """Sub-images, each with the shrunk whole image as further channels if `context`.
 
     x: (B, C, H, W) -> (B * grid^2, C or 2C, H / grid, W / grid)
     """

@@ -186,7 +186,7 @@ class _Served:
         import torch
 
         from bench.measure.memory import peak_bytes, peak_resident_bytes
-        from bench.measure.throughput import alive, spare_bytes
+        from bench.measure.throughput import live_tensors, spare_bytes
 
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()
@@ -194,7 +194,7 @@ class _Served:
             torch.cuda.synchronize()
             allocated, reserved = int(torch.cuda.max_memory_allocated()), int(torch.cuda.max_memory_reserved())
         else:
-            held = alive(self.loaded.method, self.loaded.ring)
+            held = live_tensors(self.loaded.method, self.loaded.ring)
             allocated, reserved = peak_bytes(self.loaded.call, held, self.device), None
         allocated -= spare_bytes(self.loaded.ring)
         return {"allocated": allocated, "reserved": reserved, "resident": peak_resident_bytes()}

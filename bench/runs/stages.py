@@ -31,7 +31,7 @@ from bench.errors import DataChanged, InputError, is_there
 from bench.machine import Machine, set_up
 from bench.measure import PEAK_VERSION
 from bench.measure.cost import count_cost
-from bench.measure.memory import forget_peak, peak_resident_bytes
+from bench.measure.memory import peak_resident_bytes, reset_peak_resident_bytes
 from bench.measure.metrics import METRICS, Unavailable, load
 from bench.measure.metrics.registry import ALL_IMAGES
 from bench.measure.throughput import measure_inference, measure_training
@@ -69,7 +69,7 @@ class RunStages:
         self.device = set_up(machine)
         self.seconds: dict[str, float] = {}
         """By stage, of this process."""
-        forget_peak()
+        reset_peak_resident_bytes()
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
         self.folder = store.prepare(run.id)

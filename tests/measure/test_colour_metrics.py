@@ -119,5 +119,5 @@ def test_diversity_needs_several_images_of_several_colours(photo: Tensor) -> Non
     with pytest.raises(Unavailable, match="there is only one"):
         load("diversity", "cpu")(photo, photo)
     grays = flat((20, 0, 0), (50, 0, 0), (90, 0, 0))
-    with pytest.raises(Unavailable, match="targets of different colours"):
+    with pytest.raises(Unavailable, match="targets with different colours"):
         load("diversity", "cpu")(grays, grays)

@@ -196,7 +196,7 @@ def test_the_network_is_read_once_and_sees_a_set_once(sets: tuple[Tensor, Tensor
 @pytest.mark.parametrize("name", ["fid", "kid"])
 @pytest.mark.usefixtures("inception")
 def test_one_image_is_no_distribution(name: str, photo: Tensor) -> None:
-    with pytest.raises(Unavailable, match="compare sets of images, and there is only one"):
+    with pytest.raises(Unavailable, match="compare sets of images; there is only one"):
         load(name, "cpu")(photo, photo)
 
 

@@ -1,4 +1,4 @@
-"""How good a prediction is: scores by name, ready on a device; importing this does not import torch."""
+"""Quality of predictions: scores by name, ready on a device. Importing this does not import torch."""
 
 from __future__ import annotations
 
@@ -16,29 +16,32 @@ if TYPE_CHECKING:
 __all__ = ["METRICS", "Metric", "Score", "Unavailable", "load"]
 
 ImageScore: TypeAlias = "Callable[[Tensor, Tensor], Tensor]"
-"""What a metric's `target` returns if it needs images or the set: prediction and target, fp32 RGB (B, 3, H, W) in
-[0, 1] -> one fp32 score per image (B,), on the same device. If it needs the distribution: one score for all (1,)."""
+"""(prediction, target), both fp32 RGB (B, 3, H, W) in [0, 1] -> one fp32 score per image (B,), on the same device.
+
+A metric that needs the distribution returns one score for all images, (1,)."""
 MaskScore: TypeAlias = "Callable[[Tensor, Tensor, Tensor], Tensor]"
-"""The same and a boolean mask (B, 1, H, W), true where pixels were missing."""
+"""ImageScore with a third argument: a boolean mask (B, 1, H, W), true where pixels were missing."""
 GridScore: TypeAlias = "Callable[[Tensor, Tensor, int], Tensor]"
-"""The same and the side of the grid of tiles that the image was cut into."""
+"""ImageScore with a third argument: the image was cut into grid x grid tiles."""
 
 CPU_PIXELS = 256 * 256
-"""Pairs of this many pixels are scored at once on a CPU. All 16 pairs of 256x256 at once took CIEDE2000 1.2 times as
-long, LPIPS 0.9 times, ST-LPIPS and the others about as long, and 16 times the memory (measured on one EPYC core)."""
+"""Pixels that are scored at once on a CPU. Sixteen pairs of 256x256 at once would need 16 times the memory for about
+the same time: 1.2 times as long for CIEDE2000, 0.9 times for LPIPS (measured on one EPYC core)."""
 
 
 class Unavailable(Exception):
-    """A score that cannot be had here; the message is the reason, in words, for the report to show."""
+    """A score cannot be computed here; the message is the reason, which the report shows."""
 
 
 class Score(Protocol):
-    """Any metric, ready to be called; what it does not need it does not look at."""
+    """Any metric, ready to be called; it ignores the arguments that it does not need."""
 
     def __call__(self, prediction: Tensor, target: Tensor, mask: Tensor | None = None, grid: int = 1) -> Tensor:
-        """prediction, target: RGB (B, 3, H, W) in [0, 1]; mask: (B, 1, H, W), 1 where pixels were missing, 0 elsewhere;
-        grid: the images were cut into grid x grid tiles -> one fp32 score per image (B,), on the same device; one for
-        all of them, (1,), if the metric needs the distribution."""
+        """One fp32 score per image (B,), on the images' device; one for all of them, (1,), for a distribution.
+
+        prediction, target: RGB (B, 3, H, W) in [0, 1]; mask: (B, 1, H, W), 1 where pixels were missing, 0 elsewhere;
+        grid: the images were cut into grid x grid tiles.
+        """
         ...
 
 
@@ -46,9 +49,9 @@ class Score(Protocol):
 def load(name: str, device: str) -> Score:
     """The score `name`, ready on `device`; weights are read once per process and device.
 
-    It always runs in IEEE fp32, whatever autocast, TF32 or bf16 setting surrounds it. Raises Unavailable, which is not
-    remembered, if weights cannot be had. The score raises it for images that are too small or too few and where a mask
-    is needed and there is none; and ValueError for tensors of other shapes, and masks that leave nothing to score.
+    The score runs in IEEE fp32, whatever autocast, TF32 or bf16 setting surrounds it. Raises Unavailable, which is not
+    cached, if weights are missing. The score itself raises Unavailable for images that are too small or too few and for
+    a missing mask; and ValueError for wrong shapes and for masks that leave nothing to score.
     """
     import torch
 
@@ -60,7 +63,8 @@ def load(name: str, device: str) -> Score:
     @torch.no_grad()
     def checked(prediction: Tensor, target: Tensor, mask: Tensor | None = None, grid: int = 1) -> Tensor:
         check_images(metric, tuple(prediction.shape), tuple(target.shape))
-        tensors = [image.float().contiguous() for image in (prediction, target)]  # two layouts round apart
+        # Two memory layouts of one image would round differently.
+        tensors = [image.float().contiguous() for image in (prediction, target)]
         if metric.needs == "mask":
             tensors.append(hole_of(metric, mask, prediction))
         more = (grid,) if metric.needs == "grid" else ()
@@ -75,11 +79,12 @@ def load(name: str, device: str) -> Score:
 
 @contextmanager
 def ieee_fp32() -> Iterator[None]:
-    """Full fp32, and not TF32 or bf16, which keep 10 and 7 bits of mantissa: PyTorch's default for cuDNN's convolutions
-    (simulated, it took 0.04 off SSIM), a setting for products of matrices (bf16 put Lab 0.36 off on a CPU)."""
+    """Full fp32 for convolutions and matrix products, in place of TF32 or bf16."""
+    # TF32 keeps 10 bits of mantissa and bf16 keeps 7. TF32 is PyTorch's default for cuDNN's convolutions and lowered
+    # SSIM by 0.04 (simulated); bf16 matrix products moved Lab by 0.36 on a CPU.
     import torch
 
-    backends: Any = torch.backends  # modules by their type, with more than that inside
+    backends: Any = torch.backends  # its switches are missing in its type
     switches = (backends.cudnn.conv, backends.cuda.matmul, backends.mkldnn.conv, backends.mkldnn.matmul)
     before = [switch.fp32_precision for switch in switches]
     for switch in switches:
@@ -102,8 +107,10 @@ def check_images(metric: Metric, prediction: tuple[int, ...], target: tuple[int,
 
 
 def hole_of(metric: Metric, mask: Tensor | None, prediction: Tensor) -> Tensor:
-    """The mask as booleans, (B, 1, H, W). Raises Unavailable without one, ValueError if it is not one of 0 and 1 that
-    fits the images."""
+    """The mask as booleans, (B, 1, H, W).
+
+    Raises Unavailable without a mask, ValueError if its shape does not fit the images or a value is not 0 or 1.
+    """
     if mask is None:
         raise Unavailable(f"{metric.title} needs a hole, and this task has none")
     expected, got = (len(prediction), 1, *prediction.shape[2:]), tuple(mask.shape)

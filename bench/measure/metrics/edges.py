@@ -1,10 +1,10 @@
-"""Edges: whether a prediction's are as sharp as the ground truth's, and whether tiling has drawn edges of its own.
+"""Edges: whether a prediction is as sharp as the ground truth, and whether tiling leaves visible seams.
 
-Seam error is a ratio of jumps of the error, Lab of the prediction minus Lab of the target, so that the picture's own
-edges do not count where they are predicted. A jump is the CIE 1976 difference (Euclidean) of the error between two
-neighbouring pixels, in both directions. An image that was not cut (grid 1) is measured along the lines of a 2x2 grid.
-About 1 is expected where there is no seam, of the mean of many images: what one picture happens to show at the lines
-puts it at 0.8 to 1.25 (measured on gray and blurred copies of 3 photographs, grid 4).
+Seam error compares jumps of the error, Lab of the prediction minus Lab of the target, so that the picture's own edges
+do not count where they are predicted. A jump is the CIE 1976 difference (Euclidean) of the error between two
+neighbouring pixels, horizontally and vertically. An untiled image (grid 1) is measured along the lines of a 2x2 grid.
+Without seams the mean over many images is about 1; a single image lies between 0.8 and 1.25, depending on what it
+shows at the lines (measured on gray and blurred copies of 3 photographs, grid 4).
 """
 
 from __future__ import annotations
@@ -19,37 +19,38 @@ from bench.measure.metrics import GridScore, ImageScore
 from bench.measure.metrics.targets import of_target
 
 FAINTEST_GRADIENT = 0.1
-"""Lab units a pixel, RMS, added in quadrature to both sides, so that flat images have a ratio. It is less than what
-rounding to 8 bits adds to a smooth image: 0.17 in lightness, 0.5 in ab (measured). A gray prediction scores 0.02-0.03
-in colour, not 0."""
+"""RMS gradient in Lab units a pixel, added in quadrature to both sides, so that the ratio exists for flat images. It is
+less than the effect of rounding a smooth image to 8 bits: 0.17 in lightness, 0.5 in ab (measured). A gray prediction
+scores 0.02 to 0.03 in colour, not 0."""
 FAINTEST_JUMP = 0.01
-"""Lab units, added to both means, so that a perfect prediction has a ratio; fp32 is off by up to 0.005 in gray."""
+"""Lab units, added to both means, so that the ratio exists for a perfect prediction; in gray, fp32 is off by up to
+0.005."""
 
 
 def load_sharpness(device: str) -> ImageScore:
-    """Sharpness of lightness has nothing to load."""
+    """Sharpness of lightness, a ratio, neutral; nothing to load."""
     return functools.partial(sharpness, channels=slice(0, 1))
 
 
 def load_color_sharpness(device: str) -> ImageScore:
-    """Sharpness of colour has nothing to load."""
+    """Sharpness of colour, a ratio, neutral; nothing to load."""
     return functools.partial(sharpness, channels=slice(1, 3))
 
 
 def load_seam_error(device: str) -> GridScore:
-    """Seam error has nothing to load."""
+    """Seam error, a ratio, lower is better; nothing to load."""
     return seam_error
 
 
 def sharpness(prediction: Tensor, target: Tensor, channels: slice) -> Tensor:
-    """RMS gradient of these Lab channels over the target's, sRGB (B, 3, H, W) in [0, 1] -> (B,), 1 where identical.
+    """RMS gradient of some Lab channels over the target's: sRGB (B, 3, H, W) in [0, 1] -> (B,), 1 where identical.
 
-    Zhang & Zhou, section 4.1.2: "The edge of colorful objects is not as sharp". It is energy, not agreement: noise and
-    wrong edges raise it too, paler colours lower it as blur does, so more is not better.
+    Zhang & Zhou, section 4.1.2: "The edge of colorful objects is not as sharp". It measures energy, not agreement:
+    noise and wrong edges raise it, and pale colours lower it as blur does, so that more is not better.
     """
     labs = rgb_to_lab(prediction), of_target(rgb_to_lab, target)
-    ours, theirs = (gradient_energy(lab[:, channels]) for lab in labs)
-    return ((ours + FAINTEST_GRADIENT**2) / (theirs + FAINTEST_GRADIENT**2)).sqrt()
+    of_prediction, of_the_target = (gradient_energy(lab[:, channels]) for lab in labs)
+    return ((of_prediction + FAINTEST_GRADIENT**2) / (of_the_target + FAINTEST_GRADIENT**2)).sqrt()
 
 
 def gradient_energy(x: Tensor) -> Tensor:
@@ -59,14 +60,14 @@ def gradient_energy(x: Tensor) -> Tensor:
 
 
 def seam_error(prediction: Tensor, target: Tensor, grid: int) -> Tensor:
-    """Mean jump of the error across tile borders over that between all other neighbours, sRGB (B, 3, H, W) in [0, 1] ->
-    (B,); 1: borders are like any other place.
+    """Mean jump of the error across tile borders, divided by the mean jump between all other neighbours.
 
-    Raises ValueError if the image does not divide into grid x grid tiles of at least 2x2 pixels.
+    sRGB (B, 3, H, W) in [0, 1] -> (B,); at 1 the borders are like any other place; lower is better. Raises ValueError
+    if the image does not divide into grid x grid tiles of at least 2x2 pixels.
     """
     height, width = prediction.shape[2:]
     if grid > 1 and (height % grid or width % grid or min(height, width) < 2 * grid):
-        raise ValueError(f"seam error: {height}x{width} pixels are not {grid}x{grid} tiles of 2x2 pixels or more")
+        raise ValueError(f"seam error: {height}x{width} pixels do not divide into {grid}x{grid} tiles of at least 2x2")
     error = rgb_to_lab(prediction) - of_target(rgb_to_lab, target)
     border, elsewhere = zip(*(_jumps(error, axis, max(2, grid)) for axis in (2, 3)), strict=True)
     across, inside = (torch.cat(jumps, dim=1).mean(1) for jumps in (border, elsewhere))
@@ -74,7 +75,7 @@ def seam_error(prediction: Tensor, target: Tensor, grid: int) -> Tensor:
 
 
 def _jumps(error: Tensor, axis: int, lines: int) -> tuple[Tensor, Tensor]:
-    """Jumps along one axis, (B, n) each: those across the inner lines of a lines x lines grid, and all others."""
+    """Jumps along one axis: across the inner lines of a lines x lines grid, (B, n), and all others, (B, m)."""
     jumps = error.diff(dim=axis).square().sum(1).sqrt().movedim(axis - 1, 1)  # (B, side - 1, other side)
     side = error.shape[axis]
     at_border = torch.zeros(side - 1, dtype=torch.bool, device=error.device)

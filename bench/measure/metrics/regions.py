@@ -1,9 +1,9 @@
 """PSNR, SSIM, LPIPS and ST-LPIPS of inpainting: in the hole alone, and outside it.
 
-Convention: PSNR and SSIM average over the region's pixels. SSIM's window reaches 5 pixels across the hole's edge, so
-each side sees some of the other. The perceptual distances have no pixels to average: theirs is the distance to the
-target of a composite, which is the prediction in the region and the target everywhere else. It is a mean over the
-whole image, so that a small hole has a small distance.
+PSNR and SSIM average over the region's pixels. SSIM's window reaches 5 pixels across the hole's edge, so that each
+side sees some of the other. The perceptual distances have no pixels to average. They compare the target with a
+composite: the prediction in the region, the target everywhere else. They are means over the whole image, so that a
+small hole has a small distance.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bench.measure.metrics.perceptual import load_lpips
 from bench.measure.metrics.st_lpips import load_st_lpips
 
 ROUNDING = 1e-6
-"""Of values in [0, 1]: an error that is none. A step of 8 bits is 4,000 times as large."""
+"""Errors up to this, in values of [0, 1], count as 0. A step of 8 bits is 4,000 times as large."""
 
 
 def load_psnr_hole(device: str) -> MaskScore:
@@ -26,7 +26,7 @@ def load_psnr_hole(device: str) -> MaskScore:
 
 
 def load_psnr_outside(device: str) -> MaskScore:
-    """PSNR over the known pixels, in dB; inf where a method gives them back as they are."""
+    """PSNR over the known pixels, in dB; inf where a method returns them unchanged."""
     return outside(psnr_over)
 
 
@@ -41,22 +41,22 @@ def load_ssim_outside(device: str) -> MaskScore:
 
 
 def load_lpips_hole(device: str) -> MaskScore:
-    """LPIPS of the filled hole in the true surroundings. Raises what load_lpips does."""
+    """LPIPS of the filled hole in the true surroundings. Raises as load_lpips does."""
     return in_hole(of_composite(load_lpips(device)))
 
 
 def load_lpips_outside(device: str) -> MaskScore:
-    """LPIPS of the predicted surroundings with the hole as it was. Raises what load_lpips does."""
+    """LPIPS of the predicted surroundings with the true content in the hole. Raises as load_lpips does."""
     return outside(of_composite(load_lpips(device)))
 
 
 def load_st_lpips_hole(device: str) -> MaskScore:
-    """ST-LPIPS of the filled hole in the true surroundings. Raises what load_st_lpips does."""
+    """ST-LPIPS of the filled hole in the true surroundings. Raises as load_st_lpips does."""
     return in_hole(of_composite(load_st_lpips(device)))
 
 
 def load_st_lpips_outside(device: str) -> MaskScore:
-    """ST-LPIPS of the predicted surroundings with the hole as it was. Raises what load_st_lpips does."""
+    """ST-LPIPS of the predicted surroundings with the true content in the hole. Raises as load_st_lpips does."""
     return outside(of_composite(load_st_lpips(device)))
 
 
@@ -64,7 +64,7 @@ def in_hole(score: MaskScore) -> MaskScore:
     """Score the missing pixels. Raises ValueError if an image has none."""
 
     def scored(prediction: Tensor, target: Tensor, hole: Tensor) -> Tensor:
-        return score(prediction, target, _some(hole, "missing"))
+        return score(prediction, target, _not_empty(hole, "missing"))
 
     return scored
 
@@ -73,7 +73,7 @@ def outside(score: MaskScore) -> MaskScore:
     """Score the known pixels. Raises ValueError if an image has none."""
 
     def scored(prediction: Tensor, target: Tensor, hole: Tensor) -> Tensor:
-        return score(prediction, target, _some(~hole, "known"))
+        return score(prediction, target, _not_empty(~hole, "known"))
 
     return scored
 
@@ -81,19 +81,19 @@ def outside(score: MaskScore) -> MaskScore:
 def psnr_over(prediction: Tensor, target: Tensor, region: Tensor) -> Tensor:
     """10 log10(1 / MSE) over the region's pixels and RGB, (B, 3, H, W) in [0, 1] -> (B,) in dB.
 
-    inf where the two are identical but for fp32's rounding on the way to [-1, 1] and back, which is below ROUNDING.
+    inf where all errors are at most ROUNDING, which fp32 loses on the way to [-1, 1] and back.
     """
     error = prediction - target
     return -10 * _mean_over(error.masked_fill(error.abs() <= ROUNDING, 0).square(), region).log10()
 
 
 def ssim_over(prediction: Tensor, target: Tensor, region: Tensor) -> Tensor:
-    """Mean of the SSIM map over the region's pixels and RGB, (B, 3, H, W) in [0, 1] -> (B,); of all pixels, `ssim`."""
+    """Mean of the SSIM map over the region's pixels and RGB, (B, 3, H, W) in [0, 1] -> (B,)."""
     return _mean_over(ssim_map(prediction, target), region)
 
 
 def of_composite(distance: ImageScore) -> MaskScore:
-    """The distance to the target of the prediction in the region and the target everywhere else."""
+    """The distance between the target and a composite: the prediction in the region, the target everywhere else."""
 
     def score(prediction: Tensor, target: Tensor, region: Tensor) -> Tensor:
         return distance(torch.where(region, prediction, target), target)
@@ -106,7 +106,7 @@ def _mean_over(values: Tensor, region: Tensor) -> Tensor:
     return (values * region).sum((1, 2, 3)) / (values.shape[1] * region.sum((1, 2, 3)))
 
 
-def _some(region: Tensor, kind: str) -> Tensor:
+def _not_empty(region: Tensor, kind: str) -> Tensor:
     if not region.flatten(1).any(1).all():
-        raise ValueError(f"a mask without a single {kind} pixel leaves nothing to score")
+        raise ValueError(f"a mask without {kind} pixels leaves nothing to score")
     return region

@@ -1,4 +1,4 @@
-"""The registry of metrics: what each score is and where to load it from; importing it does not import torch."""
+"""The registry of metrics: the definition of every score and its loader. Importing it does not import torch."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 ALL_IMAGES = "all images"
-"""What a score of the whole set, such as FID, has in place of an image and a photograph."""
+"""Stands in place of an image and a photograph in a score of the whole set, such as FID."""
 Needs = Literal["images", "mask", "grid", "set", "distribution"]
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A named score: what a table needs to print it, what it is worked out from, and where to load it from."""
+    """A named score: how tables print it, what it is computed from, and its loader."""
 
     name: str
     title: str
     unit: str  # "" is dimensionless
-    direction: Literal["higher", "lower", "neutral"]  # which is better; neutral: as close to the targets' own as can be
+    direction: Literal["higher", "lower", "neutral"]  # the better one; neutral: the closer to the targets' value
     source: str
-    version: int  # raise it whenever the numbers change: stored scores are keyed by it
-    target: str  # "module:function", the function takes a device and returns what `needs` says
-    has_curve: bool  # is scored at every validation of a run too, not at its end alone
+    version: int  # the key of stored scores; raise it whenever the numbers change
+    target: str  # "module:function"; the function takes a device and returns the score
+    has_curve: bool  # whether it is also scored at every validation, not only at the end of a run
     decimals: int
-    min_side: int = 1  # the smallest height and width that it can score, in pixels
+    min_side: int = 1  # smallest height and width, in pixels
     needs: Needs = "images"
-    """images: a function of (prediction, target), image by image. mask, grid: also of the hole, of the tiling's grid.
-    set: of (prediction, target) again, but all images at once, since they are compared with each other. distribution:
-    the same, and there is one score for all of them."""
+    """images: (prediction, target), image by image. mask, grid: also the hole, or the tiling's grid. set: (prediction,
+    target) of all images at once, since they are compared with each other. distribution: as set, with one score for
+    all images."""
 
     @property
     def records(self) -> str:
-        """Where a run keeps this metric's records: a new version is a new file, and trains nothing."""
+        """File of this metric's records in a run. A new version is a new file, so that scoring again trains nothing."""
         return f"scores/{self.name}.v{self.version}"
 
 
@@ -51,7 +51,7 @@ SSIM = Metric(
     title="SSIM",
     unit="",
     direction="higher",
-    source="Wang et al. 2004, Gaussian 11x11, sigma 1.5, per image (torchmetrics)",
+    source="Wang et al. 2004, Gaussian 11x11, sigma 1.5, per image (equal to torchmetrics')",
     version=1,
     target="bench.measure.metrics.fidelity:load_ssim",
     has_curve=True,
@@ -75,7 +75,7 @@ LPIPS = Metric(
     title="LPIPS",
     unit="",
     direction="lower",
-    source="Zhang et al. 2018, v0.1, AlexNet (lpips)",
+    source="Zhang et al. 2018, v0.1, AlexNet (torchmetrics)",
     version=1,
     target="bench.measure.metrics.perceptual:load_lpips",
     has_curve=False,
@@ -111,7 +111,7 @@ COLOUR = (
         title="ab L1",
         unit="Lab units",
         direction="lower",
-        source="mean |difference| of CIE a and b, D65 (kornia)",
+        source="mean absolute difference of CIE a and b, D65 (kornia)",
         version=1,
         target="bench.measure.metrics.colour:load_ab_l1",
         has_curve=True,
@@ -122,7 +122,7 @@ COLOUR = (
         title="CIEDE2000",
         unit="",
         direction="lower",
-        source="Sharma et al. 2005, mean colour difference of the pixels, D65 (scikit-image)",
+        source="Sharma et al. 2005, mean colour difference over the pixels, D65 (scikit-image)",
         version=1,
         target="bench.measure.metrics.colour:load_ciede2000",
         has_curve=False,
@@ -135,7 +135,7 @@ EDGES = (
         title="edge sharpness",
         unit="",
         direction="neutral",
-        source="RMS gradient of CIE Lab lightness over the ground truth's: 1 is as sharp, below is blurred",
+        source="RMS gradient of CIE Lab lightness, divided by the ground truth's: 1 is as sharp, less is blurred",
         version=1,
         target="bench.measure.metrics.edges:load_sharpness",
         has_curve=True,
@@ -147,7 +147,7 @@ EDGES = (
         title="colour edge sharpness",
         unit="",
         direction="neutral",
-        source="RMS gradient of CIE a and b over the ground truth's: 1 is as sharp, below is blurred or pale",
+        source="RMS gradient of CIE a and b, divided by the ground truth's: 1 is as sharp, less is blurred or pale",
         version=1,
         target="bench.measure.metrics.edges:load_color_sharpness",
         has_curve=True,
@@ -159,8 +159,8 @@ EDGES = (
         title="seam error",
         unit="",
         direction="lower",
-        source="mean jump of the Lab error across tile borders over that elsewhere: 1 is no seam; "
-        "an image that was not cut is measured along the lines of a 2x2 grid",
+        source="mean jump of the Lab error across tile borders over the mean jump elsewhere: 1 is no seam; "
+        "an untiled image is measured along the lines of a 2x2 grid",
         version=1,
         target="bench.measure.metrics.edges:load_seam_error",
         has_curve=True,
@@ -174,8 +174,8 @@ DIVERSITY = Metric(
     title="diversity",
     unit="",
     direction="neutral",
-    source="mean |difference| of CIE a and b between outputs for different inputs over that between the targets: "
-    "0 is one colouring for all (collapse)",
+    source="mean absolute difference of CIE a and b between outputs for different inputs, divided by the difference "
+    "between their targets: 0 is one colouring for all inputs (collapse)",
     version=1,
     target="bench.measure.metrics.diversity:load_diversity",
     has_curve=True,
@@ -189,7 +189,7 @@ DISTRIBUTION = (
         unit="",
         direction="lower",
         source="Heusel et al. 2017, one value for all images, Inception-v3 at 299 px (torchmetrics, torch-fidelity's "
-        "weights); biased upwards at few images: compare at an equal number only",
+        "weights); biased upwards for few images: compare equal numbers of images only",
         version=1,
         target="bench.measure.metrics.distribution:load_fid",
         has_curve=False,
@@ -201,9 +201,9 @@ DISTRIBUTION = (
         title="KID",
         unit="",
         direction="lower",
-        source="Binkowski et al. 2018, one value for all images, FID's features, subsets of 50 at most (torchmetrics); "
-        "unbiased for independent sets, low by O(1/n) here, where every output's own target is in the other set: "
-        "compare at an equal number only",
+        source="Binkowski et al. 2018, one value for all images, FID's features, subsets of at most 50 (torchmetrics); "
+        "unbiased for independent sets, but O(1/n) too low here, since every output's own target is in the other set: "
+        "compare equal numbers of images only",
         version=1,
         target="bench.measure.metrics.distribution:load_kid",
         has_curve=False,
@@ -214,7 +214,7 @@ DISTRIBUTION = (
 
 
 def _by_region(whole: Metric, source: str) -> list[Metric]:
-    """The same score in the hole and outside it; {} in `source` becomes the pixels that it is about."""
+    """The same score in the hole and outside it; {} in `source` becomes the name of the region's pixels."""
     return [
         replace(
             whole,
@@ -232,9 +232,9 @@ def _by_region(whole: Metric, source: str) -> list[Metric]:
 
 REGIONS = (
     *_by_region(PSNR, "MSE over the {} pixels"),
-    *_by_region(SSIM, "mean of the map over the {} pixels, whose windows reach 5 pixels further"),
-    *_by_region(LPIPS, "the {} pixels as predicted, the rest from the target"),
-    *_by_region(ST_LPIPS, "the {} pixels as predicted, the rest from the target"),
+    *_by_region(SSIM, "mean of the map over the {} pixels, whose windows reach 5 pixels beyond them"),
+    *_by_region(LPIPS, "the {} pixels as predicted, all others from the target"),
+    *_by_region(ST_LPIPS, "the {} pixels as predicted, all others from the target"),
 )
 
 METRICS: dict[str, Metric] = {

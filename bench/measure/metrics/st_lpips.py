@@ -1,4 +1,4 @@
-"""ST-LPIPS: a perceptual distance that does not mind a shift of a pixel, and whose weights come with a wheel."""
+"""ST-LPIPS: a perceptual distance that tolerates shifts of a pixel; its weights come with a wheel."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from torch import Tensor, nn
 
 from bench.errors import first_line
 from bench.measure.metrics import ImageScore, Unavailable
+from bench.measure.metrics.perceptual import unit_length
 from bench.measure.metrics.targets import of_target
 
 WEIGHTS_VARIABLE = "BENCH_STLPIPS_WEIGHTS"
 WEIGHTS_IN_WHEEL = "weights/vST0.0/alex_shift_tolerant.pth"
 
-# the published names of the tensors -> ours
+# published tensor names -> ours
 KEYS = {
     "scaling_layer.shift": "shift",
     "scaling_layer.scale": "scale",
@@ -37,7 +38,7 @@ KEYS = {
 
 
 class BlurPool(nn.Module):
-    """Halve the size through a binomial 3x3 filter, after reflecting 2 pixels at every side (R. Zhang, ICML 2019)."""
+    """Halve the size with a binomial 3x3 filter, after reflection padding of 2 pixels (R. Zhang, ICML 2019)."""
 
     kernel: Tensor
 
@@ -53,8 +54,8 @@ class BlurPool(nn.Module):
 class ShiftTolerantLPIPS(nn.Module):
     """Ghildyal & Liu, "Shift-tolerant Perceptual Similarity Metric", ECCV 2022: the AlexNet variant.
 
-    LPIPS with three changes to the trunk: the first convolution has stride 1, a BlurPool follows it (before the ReLU),
-    and both max poolings have stride 1 and are followed by a BlurPool. Scaling, heads and average are those of LPIPS.
+    LPIPS with three changes to the trunk: the first convolution has stride 1, a BlurPool follows it before the ReLU,
+    and both max poolings have stride 1 and are followed by a BlurPool. Scaling, heads and averaging are as in LPIPS.
     """
 
     shift: Tensor
@@ -82,17 +83,18 @@ class ShiftTolerantLPIPS(nn.Module):
         self.register_buffer("folded", torch.zeros(64, 3, 13, 13), persistent=False)
 
     def fold(self) -> None:
-        """Convolve the first kernel with the blur behind it, in fp64; once, when the weights are there."""
+        """Convolve the first kernel with the blur behind it, in fp64. Call it once, after loading the weights."""
         kernel, blur = self.convolutions[0].weight.double(), self.blurs[0].kernel[:1].double()
         self.folded.copy_(F.conv_transpose2d(kernel.flatten(0, 1)[:, None], blur).view_as(self.folded))
 
     def first_layer(self, x: Tensor) -> Tensor:
-        """blurs[0](convolutions[0](x)) as one 13x13 convolution of stride 2: a third of the MACs, and of the time.
+        """blurs[0](convolutions[0](x)) as one 13x13 convolution with stride 2: a third of the MACs, and of the time.
 
-        (B, 3, H, W) -> (B, 64, (H - 3) // 2, (W - 3) // 2). The window of the first row is reflected onto that of the
-        second, so they are the same, and so are the last two if H is odd. If it is even, the last one's sticks out by
-        one row, and it is worked out in two steps. So are the columns.
+        (B, 3, H, W) -> (B, 64, (H - 3) // 2, (W - 3) // 2).
         """
+        # Reflection makes the first output row equal to the second, and the last two equal if H is odd: replicate them.
+        # If H is even, the last row's window extends one row beyond the input, so that row is computed in two steps.
+        # The same holds for columns.
         conv, blur = self.convolutions[0], self.blurs[0]
 
         def in_two_steps(strip: Tensor, reflected: list[int]) -> Tensor:
@@ -117,30 +119,28 @@ class ShiftTolerantLPIPS(nn.Module):
         x3 = F.relu(conv3(blur3(F.max_pool2d(x2, 3, stride=1))))  # (B, 384, H/8, W/8)
         x4 = F.relu(conv4(x3))  # (B, 256, H/8, W/8)
         x5 = F.relu(conv5(x4))  # (B, 256, H/8, W/8)
-        return [
-            layer / (torch.linalg.vector_norm(layer, dim=1, keepdim=True) + 1e-10) for layer in (x1, x2, x3, x4, x5)
-        ]
+        return [unit_length(layer) for layer in (x1, x2, x3, x4, x5)]
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """RGB (B, 3, H, W) in [0, 1], twice -> distances (B,); a target that is known does not go through the trunk."""
+        """RGB (B, 3, H, W) in [0, 1], twice -> distances (B,); a target's features are computed once."""
         distance = prediction.new_zeros(len(prediction))
         layers = zip(self.heads, self.features(prediction), of_target(self.features, target), strict=True)
-        for head, ours, theirs in layers:
-            distance += F.conv2d((ours - theirs).square_(), head).mean((1, 2, 3))
+        for head, of_prediction, of_the_target in layers:
+            distance += F.conv2d((of_prediction - of_the_target).square_(), head).mean((1, 2, 3))
         return distance
 
 
 def load_st_lpips(device: str) -> ImageScore:
     """ST-LPIPS, AlexNet: (B, 3, H, W) in [0, 1], twice -> (B,), 0 where identical.
 
-    Raises Unavailable if the weights are neither in the installed wheel nor where BENCH_STLPIPS_WEIGHTS points.
+    Lower is better. Raises Unavailable if the weights are neither in the installed wheel nor at BENCH_STLPIPS_WEIGHTS.
     """
     return st_lpips_network(weights_path(), device)
 
 
 @functools.cache
 def st_lpips_network(path: Path, device: str) -> ShiftTolerantLPIPS:
-    """The network with the weights of this file; read once, for the whole image and for regions of it."""
+    """The network with the weights of this file; read once, for whole images and for regions of them."""
     try:
         published = torch.load(path, map_location="cpu", weights_only=True)
         network = ShiftTolerantLPIPS()
@@ -152,13 +152,14 @@ def st_lpips_network(path: Path, device: str) -> ShiftTolerantLPIPS:
 
 
 def our_name(name: str) -> str:
-    """The name here of a tensor of the published file; a name that is not known stays, and loading then fails."""
+    """Our name of a published tensor. An unknown name stays as it is, so that loading fails and names it."""
     stem, _, kind = name.rpartition(".")
     return KEYS.get(name) or (f"{KEYS[stem]}.{kind}" if stem in KEYS else name)
 
 
 def weights_path() -> Path:
-    """The file of trained weights. The wheel is not imported: its code needs packages that it does not ask for."""
+    """The file of trained weights. Raises Unavailable."""
+    # The wheel is located, not imported: its code needs packages that it does not declare.
     if named := os.environ.get(WEIGHTS_VARIABLE):
         path = Path(named)
     else:

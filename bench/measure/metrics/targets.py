@@ -1,4 +1,4 @@
-"""What metrics work out of the targets alone: once for a data set in a process, for all runs and all validations."""
+"""A cache of what metrics compute from targets alone: once a process, for all runs and all validations."""
 
 from __future__ import annotations
 
@@ -12,68 +12,66 @@ from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 CPU_BYTES = 2**30
-"""What a process keeps in main memory: 69 images of 256x256, at 15.5 MB each, of which ST-LPIPS's features are 11."""
-SHARE_OF_GPU = 1 / 8
+"""Cached bytes in main memory: 69 images of 256x256 at 15.5 MB each, 11 MB of them for ST-LPIPS's features."""
+SHARE_OF_GPU = 1 / 8  # of its memory
 
 T = TypeVar("T")
 
 
 @dataclass
-class _Known:
+class _Entry:
     target: Tensor
-    found: dict[Callable[[Tensor], Any], Any] = field(default_factory=dict)
+    results: dict[Callable[[Tensor], Any], Any] = field(default_factory=dict)
 
     @property
     def kept_bytes(self) -> int:
-        storages = [leaf.untyped_storage() for leaf in tree_leaves([self.target, *self.found.values()])]
+        storages = [leaf.untyped_storage() for leaf in tree_leaves([self.target, *self.results.values()])]
         return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
 
 
 class OncePerTarget:
-    """Remembers what functions found in targets, up to so many bytes a device.
+    """Caches the results of functions of targets, up to a number of bytes a device.
 
-    Targets are told apart by content, every pixel of it: none is taken for another or for what it was before it was
-    changed in place, and two tasks share what they have in common. A copy of each is kept for that.
+    Targets are identified by every pixel, for which a copy of each is kept. A target that is changed in place is a new
+    target, and two tasks share the targets that they have in common.
     """
 
     def __init__(self, limit: Callable[[torch.device], int]) -> None:
         self.limit = limit
-        self.known: dict[Hashable, _Known] = {}
-        self.chance = random.Random(0)
+        self.entries: dict[Hashable, _Entry] = {}
+        self.random = random.Random(0)
 
-    def __call__(self, work: Callable[[Tensor], T], target: Tensor) -> T:
-        """work(target): a tensor or several, shared, so not to be changed in place.
-
-        A function of the content alone: whatever the layout of `target`, `work` gets a contiguous copy.
-        """
+    def __call__(self, function: Callable[[Tensor], T], target: Tensor) -> T:
+        """function(target), one or several tensors; callers share them and must not change them in place."""
         key = (target.device, target.shape, _some_pixels(target))
-        known = self.known.get(key)
-        if known is None or not torch.equal(known.target, target):
-            known = _Known(target.clone(memory_format=torch.contiguous_format))
-        if work not in known.found:
-            known.found[work] = work(known.target)
-            self.known[key] = known
+        entry = self.entries.get(key)
+        if entry is None or not torch.equal(entry.target, target):
+            # A contiguous copy, so that the result does not depend on the memory layout of the first caller's target.
+            entry = _Entry(target.clone(memory_format=torch.contiguous_format))
+        if function not in entry.results:
+            entry.results[function] = function(entry.target)
+            self.entries[key] = entry
             self._make_room(key, target.device)
-        found: T = known.found[work]
-        return found
+        result: T = entry.results[function]
+        return result
 
     def kept_bytes(self, device: torch.device) -> int:
-        """What is kept on this device."""
-        return sum(known.kept_bytes for known in self.known.values() if known.target.device == device)
+        """Bytes cached on this device."""
+        return sum(entry.kept_bytes for entry in self.entries.values() if entry.target.device == device)
 
     def _make_room(self, newest: Hashable, device: torch.device) -> None:
-        """Forget by chance. A set that does not fit comes round in the same order: the least recently used would always
-        be the one that is asked for next, and nothing would ever be found."""
+        # Evict at random. A data set that does not fit comes round in a fixed order, in which the least recently used
+        # entry is always the next one needed, so that LRU would never hit.
         limit = self.limit(device)
-        if self.known[newest].kept_bytes > limit:
-            del self.known[newest]
+        if self.entries[newest].kept_bytes > limit:
+            del self.entries[newest]
         while self.kept_bytes(device) > limit:
-            others = [key for key, known in self.known.items() if known.target.device == device and key != newest]
-            del self.known[self.chance.choice(others)]
+            others = [key for key, entry in self.entries.items() if entry.target.device == device and key != newest]
+            del self.entries[self.random.choice(others)]
 
 
 def _some_pixels(images: Tensor) -> tuple[float, ...]:
-    """About 64 values from all over them: what equal images have in common, and others hardly ever."""
+    """About 64 values spread over the images, as a hash key: equal images share them, different ones hardly ever."""
     values = images.reshape(-1)
     return tuple(values[:: values.numel() // 64 | 1].tolist())
 
@@ -85,4 +83,4 @@ def _limit(device: torch.device) -> int:
 
 
 of_target = OncePerTarget(_limit)
-"""The one that the metrics share."""
+"""The cache that all metrics share."""
