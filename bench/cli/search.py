@@ -101,7 +101,7 @@ def search(
     from bench.report.overview import write_overview
     from bench.report.search.terminal import print_search
     from bench.search.ray_workers import check_shared
-    from bench.search.run import lacking, run_search
+    from bench.search.run import SearchRequest, run_search, shortfall
     from bench.search.storage import STORAGE_ERRORS, default_storage, without_password
     from bench.search.worker import WorkerSettings, WorkersLost
     from bench.store.run_store import RunStore
@@ -120,8 +120,9 @@ def search(
                 hang_seconds=hang_after,
                 command=given_command(),
             )
-            orders = WorkerSettings(url, runs, machine, grace, deadline)
-            results, states = run_search(loaded, orders, store, workers, folder, pictures, confirm, console, cluster)
+            settings = WorkerSettings(url, runs, machine, grace, deadline)
+            request = SearchRequest(loaded, settings, store, folder, workers, pictures, confirm, cluster)
+            results, states = run_search(request, console)
     except STORAGE_ERRORS as error:
         say(f"{without_password(url)}: {str(error).splitlines()[0]}; what is done is kept, run the same command again")
         raise typer.Exit(SOME_FAILED) from None
@@ -130,10 +131,10 @@ def search(
         raise typer.Exit(SOME_FAILED) from None
     write_overview(reports)
     print_search(results, folder, console)
-    lack = lacking(loaded, results) if time.time() < deadline else ""
-    if lack:
-        say(lack)
-    failed = lack or results.outcome("failed") or any(state not in ("done", "unavailable") for state in states)
+    missing = shortfall(loaded, results) if time.time() < deadline else ""
+    if missing:
+        say(missing)
+    failed = missing or results.outcome("failed") or any(state not in ("done", "unavailable") for state in states)
     raise typer.Exit(SOME_FAILED if failed else DONE)
 
 
@@ -155,7 +156,7 @@ def report_searches(
     from bench.report.analysis.archive import TRIALS
     from bench.report.search.results import load_search_results
     from bench.report.search.terminal import print_search
-    from bench.report.search.write import stale, write_again
+    from bench.report.search.write import rewrite_search, stale_files
 
     asked = (
         [(path.parent, False) for path in sorted(reports.glob(f"*/{TRIALS}"))]
@@ -166,10 +167,10 @@ def report_searches(
     for folder, is_written in asked:
         results = load_search_results(folder)
         if check:
-            found += stale(results, folder)
+            found += stale_files(results, folder)
             continue
         if not is_written:
-            write_again(results, folder, pictures)
+            rewrite_search(results, folder, pictures)
         print_search(results, folder, Console(emoji=False))
     return found
 
@@ -195,15 +196,16 @@ def _collected(
     folder = reports / loaded.name
     if not check:
         from bench.report.ownership import check_free
+        from bench.search.optuna_study import has_study, open_study
         from bench.search.results import describe
-        from bench.search.run import write_all
-        from bench.search.storage import default_storage, has_study, open_study
+        from bench.search.run import write_reports
+        from bench.search.storage import default_storage
         from bench.store.run_store import RunStore
 
         url = storage or default_storage(loaded, runs)
         if has_study(loaded, url):
             check_free("search", path, describe(loaded), folder)
-            write_all(loaded, open_study(loaded, url)[0], RunStore(runs), folder, pictures)
+            write_reports(loaded, open_study(loaded, url)[0], RunStore(runs), folder, pictures)
             return folder, True
     if not (folder / TRIALS).exists():
         raise InputError(

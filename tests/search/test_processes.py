@@ -17,7 +17,7 @@ from storages import has_postgresql, journal, postgresql, sqlite
 
 from bench.runs.run import Machine, Watch, execute
 from bench.search.load import load_search
-from bench.search.storage import open_study
+from bench.search.optuna_study import open_study
 from bench.search.trials import outcomes
 from bench.store.run_store import RunStore
 

@@ -1,4 +1,4 @@
-"""A worker at work in this process, on a journal: what becomes of proposals, and of the runs in the store."""
+"""A worker in this process, on a journal: the outcomes of proposals, and the runs in the store."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from bench.config import RunConfig
 from bench.report.search.results import Trial
 from bench.runs.run import Machine, Watch, execute
 from bench.search.load import load_search
+from bench.search.optuna_study import open_study
 from bench.search.results import collect_search
 from bench.search.search import Search
-from bench.search.storage import MAX_DEATHS, default_storage, give_up, open_study, queue_again, retried
-from bench.search.trials import outcomes
+from bench.search.storage import default_storage
+from bench.search.trials import MAX_DEATHS, give_up, outcomes, queue_again, retried
 from bench.search.worker import Worker, WorkerSettings
-from bench.search.workers import work
+from bench.search.workers import run_workers
 from bench.store.run_store import RunStore
 from bench.study.study import Run
 
 WIDTH = {"generator.width": {"low": 2, "high": 8}}
 
 
-def make(path: Path, told_to_stop: Any = lambda: False, **orders: Any) -> Search:
-    """The search with its trials made."""
+def make(path: Path, should_stop: Any = lambda: False, **settings: Any) -> Search:
+    """Load a search and make its trials."""
     search = load_search(path, "tiny")
     root = runs(search)
-    given = {"url": default_storage(search, root), "root": root, "machine": Machine(), "grace": 60.0} | orders
-    Worker(search, WorkerSettings(**given), lambda *_: None, told_to_stop).work()
+    fields = {"url": default_storage(search, root), "root": root, "machine": Machine(), "grace": 60.0} | settings
+    Worker(search, WorkerSettings(**fields), lambda *_: None, should_stop).work()
     return search
 
 
@@ -75,7 +76,7 @@ def test_one_worker_repeats_a_search_and_an_interruption_changes_nothing(write_s
 
     halved = write_search("halved", trials=4, sampler="tpe")
     with pytest.raises(KeyboardInterrupt):
-        make(halved, told_to_stop=soon)
+        make(halved, should_stop=soon)
     parts = trials(make(halved))
     assert [trial.outcome for trial in parts].count("lost") == 1
     ended = [trial for trial in parts if trial.outcome != "lost"]
@@ -230,10 +231,10 @@ def test_a_trial_on_which_worker_after_worker_dies_is_given_up_and_tried_by_the_
         study.ask()
     give_up(study, study.trials[MAX_DEATHS])
     assert list(outcomes(study.trials).values()) == ["lost"] * MAX_DEATHS + ["failed"]
-    orders = WorkerSettings(default_storage(search, runs(search)), runs(search), Machine(), 60.0)
-    Worker(search, orders, lambda *_: None, lambda: False).work()
+    settings = WorkerSettings(default_storage(search, runs(search)), runs(search), Machine(), 60.0)
+    Worker(search, settings, lambda *_: None, lambda: False).work()
     assert "complete" not in outcomes(study.trials).values()
-    work(search, orders, 1, Console(quiet=True))
+    run_workers(search, settings, 1, Console(quiet=True))
     assert list(outcomes(study.trials).values()) == ["lost"] * (MAX_DEATHS + 1) + ["complete"]
 
 
@@ -247,8 +248,8 @@ def test_a_worker_whose_trial_was_taken_over_leaves_it_and_goes_on(write_search:
         if calls == 3:  # it was silent, and another one takes it for dead
             assert give_up(study, study.trials[0])
 
-    orders = WorkerSettings(default_storage(search, runs(search)), runs(search), Machine(), 60.0)
-    Worker(search, orders, tell, lambda: False).work()
+    settings = WorkerSettings(default_storage(search, runs(search)), runs(search), Machine(), 60.0)
+    Worker(search, settings, tell, lambda: False).work()
     assert list(outcomes(study.trials).values()) == ["lost", "complete", "complete"]
     states = [RunStore(runs(search)).state(path.parent.name) for path in runs(search).glob("*/run.json")]
     assert states == ["done", "done"]
