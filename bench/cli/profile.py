@@ -53,8 +53,8 @@ def profile(
 ) -> None:
     """Measure speed, memory and cost; write a record, and speed.md from all records."""
     from bench.machine import resolve_device
-    from bench.profile.cases import Settings, plan_of
-    from bench.profile.process import SubjectFailed
+    from bench.profile.cases import ProfileRequest, ProfileSettings, make_plan
+    from bench.profile.process import CaseFailed
     from bench.profile.record import file_stem, measure_plan
     from bench.report.overview import write_overview
     from bench.report.tables.speed import tables_of
@@ -68,9 +68,9 @@ def profile(
     named = [text for text in given if "=" not in text or is_file(text)]
     on = resolve_device(known_device(device))
     overrides = [text for text in given if text not in named]
-    plan = plan_of(named, scale, data, overrides, against is not None, batch, on.startswith("cuda"))
+    plan = make_plan(ProfileRequest(named, scale, data, overrides, against is not None, batch, on.startswith("cuda")))
     check_folder("--reports", reports)
-    settings = Settings(on, threads, rounds, most_seconds=most_seconds, patience=patience)
+    settings = ProfileSettings(on, threads, rounds, most_seconds=most_seconds, patience=patience)
     console = Console(stderr=as_json, emoji=False)
     try:
         with console.status("") as status:
@@ -85,7 +85,7 @@ def profile(
     except KeyboardInterrupt:
         say("interrupted; nothing was written")
         raise typer.Exit(INTERRUPTED) from None
-    except SubjectFailed as error:
+    except CaseFailed as error:
         raise InputError(str(error)) from None
     path = save_record(record, reports, file_stem(record))
     write_overview(reports)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench.measure.throughput import wall_clock
-from bench.profile.clock import calls_a_round, percentiles, spread, warm_up
+from bench.profile.clock import calls_per_round, percentiles, spread, warm_up
 
 
 def clock_of(seconds: Iterator[float]) -> Callable[[Callable[[], Any], int], float]:
@@ -55,7 +55,7 @@ def test_windows_that_settle_late_are_waited_for() -> None:
     [(0.001, 1000), (0.04, 25), (0.1, 20), (10.0, 1), (2.0, 3)],  # 5 s; 5 s; 100 calls; one at least; 30 s at the most
 )
 def test_calls_of_a_round(per_call: float, calls: int) -> None:
-    assert calls_a_round(per_call, rounds=5, least_calls=100, least_s=5, most_s=30) == calls
+    assert calls_per_round(per_call, rounds=5, least_calls=100, least_s=5, most_s=30) == calls
 
 
 def test_spread_and_percentiles() -> None:

@@ -81,7 +81,7 @@ def slices_frame(trials: Sequence[Trial], parameters: Sequence[str], objective: 
         for trial in with_parameter:
             value = trial.params[name]
             row = {"param": name, "value": value if are_numbers else value_text(value)}
-            objective_value = in_units((trial.values or [None])[0], objective)
+            objective_value = in_units(trial.values[0] if trial.values else None, objective)
             rows.append(row | {"objective_value": objective_value, "number": trial.number})
     return pd.DataFrame(rows, columns=["param", "value", "objective_value", "number"]).astype({"value": object})
 

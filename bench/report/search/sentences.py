@@ -22,7 +22,8 @@ def winner_sentences(analysis: SearchAnalysis) -> list[str]:
     winner, search = analysis.winner, analysis.results.search
     if winner is None:
         return []
-    front = [f"{len(analysis.ranking)} trials form the Pareto set."] if analysis.has_front else []
+    count = len(analysis.ranking)
+    front = [f"The Pareto set has {count} trial{'' if count == 1 else 's'}."] if analysis.has_front else []
     if search["winner_is_default"]:
         return [*front, f"The best trial, {winner.number}, is the default itself, so there is nothing to confirm."]
     values = listed(list(map(_value_against_default, analysis.winner_values)))
