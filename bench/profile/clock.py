@@ -54,8 +54,8 @@ def warm_up(call: Callable[[], Any], clock: Clock, least_seconds: float, patienc
 
 
 def calls_per_round(seconds_per_call: float, rounds: int, least_calls: int, least_s: float, most_s: float) -> int:
-    """The calls of one window. All rounds together make at least `least_calls` calls and last at least `least_s` seconds,
-    but never more than `most_s`."""
+    """The calls of one window. All rounds together make at least `least_calls` calls and last at least `least_s`, but
+    never more than `most_s` seconds."""
     calls = max(least_calls, least_s / seconds_per_call)
     return max(1, math.ceil(min(calls, most_s / seconds_per_call) / rounds))
 

@@ -11,7 +11,7 @@ from bench.report.analysis.frames import Results
 from bench.report.analysis.verdicts import answers, conjunction
 from bench.report.page.render import PAGE, render
 from bench.report.page.sentence import screening, verdict_sentence
-from bench.report.search.analysis import analyse as analyse_search
+from bench.report.search.analysis import analyse_search
 from bench.report.search.results import SearchResults, load_search_results
 from bench.report.search.sentences import counts_text as trials_text
 from bench.report.search.sentences import fresh_text, winner_sentences

@@ -14,9 +14,9 @@ from bench.measure.metrics import METRICS
 from bench.scales import SCALES
 from bench.search.objectives import choose_pruner, read_constraints, read_objectives
 from bench.search.proposals import check_space
-from bench.search.schema import Pruner, SearchFile, SearchOverlay, study_of
+from bench.search.schema import Pruner, SearchFile, SearchOverlay, find_study
 from bench.search.search import Search, SearchArguments, search_layer
-from bench.search.space import read_space, size
+from bench.search.space import count_configs, read_space
 from bench.study.axes import leaves_meet
 from bench.study.layers import Layer, check_top, layers_of, merge, parse_override
 from bench.study.load import control_layers
@@ -139,7 +139,7 @@ def _layers(
     lowest, base, over, *command_line = layers_of(file.base, overlay, located, scale, data, overrides)
     between = []
     if file.study is not None:
-        between = control_layers(study_of(located, file.study), scale)
+        between = control_layers(find_study(located, file.study), scale)
     validations = PRUNED_VALIDATIONS if pruner in ("median", "hyperband") else 1
     return [lowest, search_layer({"train": {"validations": validations}}), *between, base, over], command_line
 
@@ -148,7 +148,7 @@ def _check_grid(search: Search) -> None:
     """Raises InputError for a grid without an end, or with too many points."""
     if search.file.sampler != "grid":
         return
-    if (points := size(search.space)) is None:
+    if (points := count_configs(search.space)) is None:
         raise search.located.error(
             ("sampler",), "a grid needs a finite space: give every range of real numbers a step, or list its values"
         )

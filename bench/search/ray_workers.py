@@ -18,7 +18,7 @@ from bench.runs.ray_cluster.resources import Resources
 from bench.runs.ray_cluster.tasks import Driver, at_node, node_runs
 from bench.runs.runner import MAX_LOSSES
 from bench.search.load import read_search
-from bench.search.schema import study_of
+from bench.search.schema import find_study
 from bench.search.search import Search, SearchArguments
 from bench.search.worker import Worker, WorkerSettings, WorkersLost
 
@@ -83,7 +83,7 @@ def _remote_search(search: Search) -> RemoteSearch:
     ours = Path(os.path.abspath(search.located.path))
     files = {ours: ours}
     if (name := search.file.study) is not None:
-        files[Path(os.path.abspath(ours.parent / name))] = study_of(search.located, name)
+        files[Path(os.path.abspath(ours.parent / name))] = find_study(search.located, name)
     root = os.path.commonpath([file.parent for file in files])
     texts = {os.path.relpath(file, root): content.read_text(encoding="utf-8") for file, content in files.items()}
     data = search.arguments.data

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bench.runs.ray_cluster.executor import Cluster
 
 ENDED: tuple[State, ...] = ("done", "diverged", "failed", "unavailable")
+"""States of a run that need no more training."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def run_search(request: SearchRequest, console: Console) -> tuple[SearchResults,
     Raises InputError before anything is written, KeyboardInterrupt, WorkersLost, and STORAGE_ERRORS.
     """
     search, settings, store, folder = request.search, request.settings, request.store, request.folder
-    check_objectives(search)
+    _check_objectives(search)
     check_best(search)
     check_free("search", search.path, describe(search), folder)
     run_workers(search, settings, _count_workers(request), console, request.cluster)
@@ -69,14 +70,14 @@ def run_search(request: SearchRequest, console: Console) -> tuple[SearchResults,
     states: dict[str, State] = {}
     if request.with_comparison:
         resources = (store, console, settings.machine, request.workers, request.cluster)
-        states |= run_jobs(default_jobs(search), *resources)
-        if (best := best_study(search, collect_search(search, optuna_study, store), folder)) is not None:
+        states |= run_jobs(_default_jobs(search), *resources)
+        if (best := _best_study(search, collect_search(search, optuna_study, store), folder)) is not None:
             states |= run_jobs(jobs_of([best]), *resources)
     results, _ = write_reports(search, optuna_study, store, folder, request.with_pictures)
     return results, list(states.values())
 
 
-def check_objectives(search: Search) -> None:
+def _check_objectives(search: Search) -> None:
     """Check that this machine can compute the scores, before any trial. Raises InputError."""
     from bench.measure.metrics import Unavailable
     from bench.measure.metrics import load as load_metric
@@ -107,12 +108,12 @@ def _count_workers(request: SearchRequest) -> int:
     return request.workers or default_workers(machine, search.file.trials)
 
 
-def default_jobs(search: Search) -> list[Job]:
+def _default_jobs(search: Search) -> list[Job]:
     """The runs of the default, judged and scored as trials are."""
     return [(run, tuple(search.metrics)) for run in default_runs(search)]
 
 
-def best_study(search: Search, results: SearchResults, folder: Path) -> Study | None:
+def _best_study(search: Search, results: SearchResults, folder: Path) -> Study | None:
     """Write the study of the winner against the default into the report folder, and load it. None without a winner, or
     if the winner is the default."""
     winner = next((trial for trial in results.trials if trial.number == results.winner), None)
@@ -131,7 +132,7 @@ def write_reports(
     """Write the search's page, and below it the report of the final comparison if all its runs have ended."""
     results = collect_search(search, optuna_study, store)
     results = replace(results, search=results.search | {"folder": folder.as_posix()})
-    study, comparison = best_study(search, results, folder), None
+    study, comparison = _best_study(search, results, folder), None
     if study is not None:
         runs = study.runs()
         results = replace(results, search=results.search | {"best_runs": [run.id for run in runs]})

@@ -119,7 +119,7 @@ class SearchFile(Section):
         return self.model_copy(update=counts | {"confirm": self.confirm.model_copy(update=confirm)})
 
 
-def study_of(located: Located, name: str) -> Path:
+def find_study(located: Located, name: str) -> Path:
     """The file of the study that a search builds on; `name` is a path from the search's folder, or a shipped study.
     Raises InputError."""
     beside = located.path.parent / name

@@ -136,7 +136,22 @@ def read_space(located: Located, content: dict[str, Any]) -> list[Part]:
     return _read_parts(located, content, ("space",), "")
 
 
+def count_configs(parts: list[Part]) -> int | None:
+    """The number of configs; None if a range of real numbers has no step."""
+    counts: list[int | None] = []
+    for part in parts:
+        if isinstance(part, Block):
+            of_branches = [count_configs(branch) for branch in part.branches.values()]
+            counts.append(None if None in of_branches else sum(filter(None, of_branches)))
+        elif isinstance(part, Categorical):
+            counts.append(len(part.values))
+        elif isinstance(part, Numeric):
+            counts.append(part.range.count)
+    return None if None in counts else math.prod(filter(None, counts))
+
+
 def _read_parts(located: Located, content: dict[str, Any], at: Key, prefix: str) -> list[Part]:
+    """`prefix` names the enclosing blocks and their branches: NAME=BRANCH/."""
     parts: list[Part] = []
     for name, entry in content.items():
         here = (*at, str(name))
@@ -151,6 +166,7 @@ def _read_parts(located: Located, content: dict[str, Any], at: Key, prefix: str)
 def _read_part(located: Located, name: str, entry: Any, at: Key, prefix: str) -> Part:
     is_range = isinstance(entry, dict) and {"low", "high"} & set(entry)
     is_path = path_problem(name) is None
+    # A mapping is a range, a block, or, at a config path within a block, a fixed value.
     if isinstance(entry, dict) and not is_range and not (is_path and prefix):
         if is_path:
             section = name in RunConfig.model_fields
@@ -217,20 +233,6 @@ def _is_finite(value: Any) -> bool:
     if isinstance(value, list | dict):
         return all(map(_is_finite, value.values() if isinstance(value, dict) else value))
     return not isinstance(value, float) or math.isfinite(value)
-
-
-def size(parts: list[Part]) -> int | None:
-    """The number of configs; None if a range of real numbers has no step."""
-    counts: list[int | None] = []
-    for part in parts:
-        if isinstance(part, Block):
-            inner = [size(branch) for branch in part.branches.values()]
-            counts.append(None if None in inner else sum(filter(None, inner)))
-        elif isinstance(part, Categorical):
-            counts.append(len(part.values))
-        elif isinstance(part, Numeric):
-            counts.append(part.range.count)
-    return None if None in counts else math.prod(filter(None, counts))
 
 
 def _divides(step: Number, span: Number) -> bool:

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from bench.search.optuna_study import without_experimental_warnings
 from bench.search.search import Search
-from bench.search.space import size
+from bench.search.space import count_configs
 
 MAX_DEATHS = 5  # workers that may die on one trial before it counts as failed
 UNTRAINED_PER_TRIAL, MIN_UNTRAINED = 10, 200  # proposals that may break a constraint before the search gives up
@@ -78,7 +78,7 @@ def has_room(search: Search, trials: Sequence[FrozenTrial]) -> bool:
     """Whether another trial may begin. Untrained trials do not count, up to a limit."""
     outcome_of = outcomes(trials)
     proposals = [trial for trial in trials if not retried(trial)]
-    if search.file.sampler == "grid" and len(proposals) >= (size(search.space) or 0):
+    if search.file.sampler == "grid" and len(proposals) >= (count_configs(search.space) or 0):
         return False
     untrained = sum(outcome_of[trial.number] in ("infeasible", "invalid") for trial in trials)
     max_untrained = max(MIN_UNTRAINED, UNTRAINED_PER_TRIAL * search.file.trials)

@@ -1,4 +1,4 @@
-"""Warm-up, windows and percentiles, with clocks whose ticks are written down."""
+"""Warm-up, windows and percentiles, with clocks that tick as written here."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_warming_up_takes_ten_calls_and_two_seconds_and_three_windows_alike() ->
     assert (slow.calls, slow.steady) == (3 + 3, True)
 
 
-def test_what_does_not_become_steady_says_so() -> None:
+def test_a_speed_that_never_settles_is_not_steady() -> None:
     slowing = warm_up(lambda: None, clock_of(1.2 * 1.1**n for n in itertools.count()), least_seconds=2, patience=0)
     assert not slowing.steady
     assert slowing.calls == 3 + 2

@@ -54,7 +54,7 @@ def test_latency_is_of_one_image() -> None:
     assert (row["latency"]["p99"] is None) == (row["latency"]["samples"] < 1000)
 
 
-def test_a_process_that_is_killed_is_a_reason_not_a_hang() -> None:
+def test_a_killed_process_is_a_reason_not_a_hang() -> None:
     process = CaseProcess(case(), QUICK)
     process.process.kill()
     with pytest.raises(CaseFailed, match="killed"):

@@ -1,4 +1,4 @@
-"""`bench profile` as people call it: a study or methods in, records and a page out, mistakes in words."""
+"""`bench profile` from the command line: a study or methods in, a record and a page out, mistakes in words."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from bench.report.analysis.archive import TRIALS
 from bench.report.overview import write_overview
-from bench.report.search.analysis import analyse
+from bench.report.search.analysis import analyse_search
 from bench.report.search.confirmation import Confirmation, ConfirmedQuantity
 from bench.report.search.page import PICTURES
 from bench.report.search.results import Outcome, SearchResults, Trial, load_search_results, search_text
@@ -76,7 +76,7 @@ def two() -> SearchResults:
 
 
 def test_the_best_so_far_is_of_complete_trials(pruning: SearchResults) -> None:
-    frame = analyse(pruning).history
+    frame = analyse_search(pruning).history
     assert frame[["number", "outcome", "value", "best", "default"]].to_numpy().tolist() == [
         [0, "complete", 17.5, 17.5, 17.0],
         [1, "pruned", 18.5, 17.5, 17.0],
@@ -84,23 +84,23 @@ def test_the_best_so_far_is_of_complete_trials(pruning: SearchResults) -> None:
         [5, "complete", 16.0, 18.25, 17.0],
     ]
     lower = replace(pruning, search=pruning.search | {"objectives": [{"quantity": "psnr", "direction": "lower"}]})
-    assert analyse(lower).history["best"].tolist() == [17.5, 17.5, 17.5, 16.0]
-    assert [trial.number for trial in analyse(pruning).ranking] == [3, 0, 5]
-    assert [trial.number for trial in analyse(lower).ranking] == [5, 0, 3]
+    assert analyse_search(lower).history["best"].tolist() == [17.5, 17.5, 17.5, 16.0]
+    assert [trial.number for trial in analyse_search(pruning).ranking] == [3, 0, 5]
+    assert [trial.number for trial in analyse_search(lower).ranking] == [5, 0, 3]
 
 
 def test_a_trial_that_no_other_dominates_is_on_the_front(two: SearchResults, pruning: SearchResults) -> None:
-    assert analyse(two).front.to_numpy().tolist() == [
+    assert analyse_search(two).front.to_numpy().tolist() == [
         [0, 20.0, 4.0, True],
         [1, 19.0, 2.0, True],
         [2, 18.0, 3.0, False],
         [3, 20.0, 5.0, False],
         [-1, 18.5, 1.0, True],
     ]
-    assert [trial.number for trial in analyse(two).ranking] == [0, 1]
+    assert [trial.number for trial in analyse_search(two).ranking] == [0, 1]
     without_default = replace(two, default=two.default | {"values": None})
-    assert analyse(without_default).front["number"].tolist() == [0, 1, 2, 3]
-    assert analyse(pruning).front.empty
+    assert analyse_search(without_default).front["number"].tolist() == [0, 1, 2, 3]
+    assert analyse_search(pruning).front.empty
 
 
 def test_three_objectives_dominate_together(two: SearchResults) -> None:
@@ -108,11 +108,11 @@ def test_three_objectives_dominate_together(two: SearchResults) -> None:
     values = [[20.0, 4e6, 0.3], [20.0, 4e6, 0.4], [18.0, 9e6, 0.2]]
     trials = [_trial(i, "complete", each) for i, each in enumerate(values)]
     results = _results(trials, None, winner=0, objectives=three)
-    assert analyse(results).front["on_front"].tolist() == [True, False, True]
+    assert analyse_search(results).front["on_front"].tolist() == [True, False, True]
 
 
 def test_frames_know_what_some_trials_lack(pruning: SearchResults) -> None:
-    analysis = analyse(pruning)
+    analysis = analyse_search(pruning)
     rows = analysis.slices
     assert rows[rows["param"] == START][["value", "objective_value", "number"]].to_numpy().tolist() == [[2.5, 18.25, 3]]
     assert rows[rows["param"] == "norm"]["value"].tolist() == ["batch", "batch", "null"]
@@ -124,7 +124,7 @@ def test_frames_know_what_some_trials_lack(pruning: SearchResults) -> None:
 
 def test_the_page_answers_the_search(pruning: SearchResults, tmp_path: Path) -> None:
     (tmp_path / "best.yaml").touch()
-    analysis = analyse(pruning, CONFIRMED)
+    analysis = analyse_search(pruning, CONFIRMED)
     text = search_texts(analysis, tmp_path)["report.md"]
     assert "7 trials: 3 complete, 1 pruned, 1 diverged, 1 infeasible, 1 lost and queued again." in text
     assert "The winner, trial 3, reaches PSNR 18.25 dB against the default's 17.00 dB (+1.25)," in text
@@ -144,7 +144,7 @@ def test_an_archive_gives_the_same_text_and_an_edit_is_found(pruning: SearchResu
     (tmp_path / TRIALS).write_text(search_text(pruning))
     again = load_search_results(tmp_path)
     write_search(again, tmp_path, CONFIRMED)
-    texts = [search_texts(analyse(results, CONFIRMED), tmp_path) for results in (again, pruning)]
+    texts = [search_texts(analyse_search(results, CONFIRMED), tmp_path) for results in (again, pruning)]
     assert texts[0] == texts[1]
     assert check_search(pruning, tmp_path, CONFIRMED) == []
     (tmp_path / "trials.csv").write_text("number\n")

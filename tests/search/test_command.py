@@ -1,4 +1,4 @@
-"""`bench search` and the pages it writes, from the command line."""
+"""`bench search` from the command line, and the pages it writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Search files: what they become, and mistakes named with file, line, path and fix."""
+"""Search files: the search that they load as, and their mistakes, named with file, line, path and fix."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_pruner_that_does_not_fit(write_search: WriteSearch, objectives: Any, 
 @pytest.mark.parametrize(
     ("objectives", "pruner"), [("psnr", "median"), (["psnr", "macs"], "none"), ("macs", "none"), ("lpips", "none")]
 )
-def test_the_pruner_that_goes_with_the_objectives(write_search: WriteSearch, objectives: Any, pruner: str) -> None:
+def test_the_pruner_that_fits_the_objectives(write_search: WriteSearch, objectives: Any, pruner: str) -> None:
     assert load_search(write_search(objectives=objectives), "tiny").pruner == pruner
 
 
@@ -131,7 +131,7 @@ def test_there_is_a_search_of_each_kind() -> None:
     assert any([(c.quantity, c.bound) for c in s.constraints] == [("parameters_total", 4081027)] for s in loaded)
 
 
-def test_the_name_in_the_storage_is_of_what_makes_trials_comparable(write_search: WriteSearch) -> None:
+def test_the_study_name_hashes_what_makes_trials_comparable(write_search: WriteSearch) -> None:
     name = load_search(write_search(), "tiny").study_name
     assert name.startswith("search-tiny-")
     assert load_search(write_search(trials=9, timeout=5, title="other", confirm={}), "tiny").study_name == name
@@ -195,7 +195,7 @@ def test_a_study_and_a_search_are_told_apart(write_search: WriteSearch) -> None:
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "reports").rglob("search.json")), ids=lambda path: path.parent.name)
-def test_a_committed_report_is_of_the_search_as_it_is(path: Path) -> None:
+def test_a_committed_report_describes_the_current_search(path: Path) -> None:
     archived = load_search_results(path.parent).search
     bench, verb, file, scale, name, *arguments = shlex.split(archived["command"])
     assert (bench, verb, scale) == ("bench", "search", "--scale")

@@ -101,7 +101,7 @@ def test_a_trial_that_breaks_a_constraint_is_not_trained_and_does_not_count(writ
     assert study.best_trial.constraints["parameters_generator <= 6,000"] <= 0
 
 
-def test_values_that_make_no_config_are_told_so(write_search: WriteSearch) -> None:
+def test_values_that_make_no_valid_config_are_an_outcome(write_search: WriteSearch) -> None:
     space = {"tiling.grid": [1, 4], "generator.depth": [3, 5]}
     found = trials(make(write_search(space=space, sampler="grid", trials=4)))
     assert sorted(trial.outcome for trial in found) == ["complete"] * 3 + ["invalid"]
@@ -117,7 +117,7 @@ def test_a_grid_ends_when_every_point_was_tried_once(write_search: WriteSearch) 
     assert len(found) == len({tuple(sorted(trial.changes.items())) for trial in found}) == 6
 
 
-def test_a_pruned_run_is_kept_as_pruned_and_a_study_can_go_on_with_it(write_search: WriteSearch) -> None:
+def test_a_pruned_run_is_kept_and_a_study_can_resume_it(write_search: WriteSearch) -> None:
     space = {"train.learning_rate": {"low": 1e-7, "high": 1e-2, "log": True}}
     search = make(write_search(space=space, sampler="random", trials=10))
     pruned = [trial for trial in trials(search) if trial.outcome == "pruned"]
@@ -143,7 +143,7 @@ def test_the_same_config_is_trained_once(write_search: WriteSearch) -> None:
     assert two.work_seconds < one.work_seconds
 
 
-def test_a_training_that_breaks_down_is_told_and_the_search_goes_on(write_search: WriteSearch) -> None:
+def test_a_diverged_training_is_an_outcome_and_the_search_goes_on(write_search: WriteSearch) -> None:
     space = {"train.learning_rate": [1e-3, 1e30]}
     found = trials(make(write_search(space=space, sampler="grid", trials=2)))
     assert sorted(trial.outcome for trial in found) == ["complete", "diverged"]
@@ -193,7 +193,7 @@ def test_no_trial_begins_after_the_deadline(write_search: WriteSearch) -> None:
     assert trials(make(write_search(), deadline=0.0)) == []
 
 
-def test_of_many_that_give_a_trial_up_one_succeeds(write_search: WriteSearch) -> None:
+def test_one_of_many_processes_gives_a_trial_up(write_search: WriteSearch) -> None:
     search = load_search(write_search(), "tiny")
     url = default_storage(search, runs(search))
     study, _ = open_study(search, url)
@@ -219,7 +219,7 @@ def test_of_many_that_give_a_trial_up_one_succeeds(write_search: WriteSearch) ->
     assert (waiting.params, waiting.intermediate_values, retried(waiting)) == (lost.params, {1: 0.5}, [0])
 
 
-def test_a_trial_on_which_worker_after_worker_dies_is_given_up_and_tried_by_the_next_command(
+def test_a_trial_on_which_many_workers_died_fails_until_the_next_command(
     write_search: WriteSearch,
 ) -> None:
     search = load_search(write_search(trials=1), "tiny")
@@ -255,7 +255,7 @@ def test_a_worker_whose_trial_was_taken_over_leaves_it_and_goes_on(write_search:
     assert states == ["done", "done"]
 
 
-def test_a_lock_that_a_killed_process_left_holds_nobody_up(
+def test_a_lock_left_by_a_killed_process_blocks_nobody(
     write_search: WriteSearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -276,7 +276,7 @@ def test_a_journal_whose_last_line_was_cut_off_opens(write_search: WriteSearch) 
     assert b'"tri\n' not in journal.read_bytes()
 
 
-def test_a_silent_workers_trial_is_taken_over_at_its_checkpoint(write_search: WriteSearch) -> None:
+def test_the_trial_of_a_silent_worker_is_taken_over(write_search: WriteSearch) -> None:
     path = write_search(trials=1)
     search = load_search(path, "tiny")
     study_of(search).ask()  # and dies before a word

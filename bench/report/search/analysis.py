@@ -78,7 +78,7 @@ class SearchAnalysis:
         return len(self.objectives) > 1
 
 
-def analyse(results: SearchResults, confirmation: Confirmation | None = None) -> SearchAnalysis:
+def analyse_search(results: SearchResults, confirmation: Confirmation | None = None) -> SearchAnalysis:
     """Compute everything that the page shows."""
     objectives = tuple(
         replace(parse(each["quantity"]).column, direction=each["direction"]) for each in results.search["objectives"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from bench.report.search.analysis import SearchAnalysis, analyse
+from bench.report.search.analysis import SearchAnalysis, analyse_search
 from bench.report.search.frames import value_text
 from bench.report.search.results import SearchResults
 from bench.report.search.sentences import counts_text
@@ -19,7 +19,7 @@ TOP = 5  # trials
 
 def print_search(results: SearchResults, folder: Path, console: Console) -> None:
     """Print the best trials, the outcomes, the winner beside the default, and the path of the page."""
-    analysis = analyse(results)
+    analysis = analyse_search(results)
     console.rule(escape(results.search["title"]))
     if analysis.ranking:
         print_table(best_table(analysis, TOP, compact=True), console)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.report.analysis.archive import ARCHIVE, BEST, TRIALS, load
 from bench.report.folder import rewritten
-from bench.report.search.analysis import SearchAnalysis, analyse
+from bench.report.search.analysis import SearchAnalysis, analyse_search
 from bench.report.search.confirmation import Confirmation, confirm
 from bench.report.search.figures import draw_search
 from bench.report.search.frames import PARAMETER
@@ -23,7 +23,7 @@ from bench.store.run_store import read_text, write_atomically
 
 def write_search(results: SearchResults, folder: Path, confirmation: Confirmation | None) -> None:
     """Write or rewrite the folder, completely or not at all; best.yaml and best/ are linked if they are there."""
-    analysis = analyse(results, confirmation)
+    analysis = analyse_search(results, confirmation)
     with rewritten(folder) as draft:
         for name in PICTURES:  # a picture of other trials is worse than none
             (draft / "figures" / name).unlink(missing_ok=True)
@@ -34,7 +34,7 @@ def write_search(results: SearchResults, folder: Path, confirmation: Confirmatio
 
 def check_search(results: SearchResults, folder: Path, confirmation: Confirmation | None) -> list[str]:
     """The names of the folder's text files that differ from what the results give."""
-    texts = search_texts(analyse(results, confirmation), folder)
+    texts = search_texts(analyse_search(results, confirmation), folder)
     return [name for name, text in texts.items() if read_text(folder / name) != text]
 
 
