@@ -10,9 +10,9 @@ from bench.profile.sensors import THROTTLE_REASONS, Reading, Sensors, summarise
 
 
 def test_a_steady_clock_counts() -> None:
-    found = summarise([Reading(1980, 600 + n, 60 + n) for n in range(5)])
-    assert found["rejected"] is None
-    assert (found["sm_clock_mhz"], found["power_w"], found["temperature_c"]) == (1980, 602, 64)
+    result = summarise([Reading(1980, 600 + n, 60 + n) for n in range(5)])
+    assert result["rejected"] is None
+    assert (result["sm_clock_mhz"], result["power_w"], result["temperature_c"]) == (1980, 602, 64)
 
 
 def test_a_clock_that_drifts_by_more_than_two_percent_does_not() -> None:

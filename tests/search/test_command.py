@@ -76,12 +76,12 @@ def test_a_failed_trial_is_reported_and_the_others_are_done(
 ) -> None:
     (tmp_path / "broken.py").write_text("def Broken(*_):\n    raise RuntimeError('no such thing')\n")
     space = {"method": ["gan", "broken:Broken"]}
-    found = bench("search", write_search(space=space, sampler="grid", trials=2), *TINY, "--workers", "1")
-    assert found.returncode == 1
-    assert "failed trial" in found.stdout
+    result = bench("search", write_search(space=space, sampler="grid", trials=2), *TINY, "--workers", "1")
+    assert result.returncode == 1
+    assert "failed trial" in result.stdout
     assert not (tmp_path / "reports" / "search" / "best.yaml").exists()  # the trial that is left is the default
     assert "RuntimeError: no such thing" in (tmp_path / "reports" / "search" / "report.md").read_text()
-    assert "Traceback" not in found.stdout + found.stderr
+    assert "Traceback" not in result.stdout + result.stderr
 
 
 @pytest.mark.parametrize(
@@ -98,17 +98,17 @@ def test_an_invalid_final_comparison_is_reported_before_any_trial(
     bench: Bench, write_search: WriteSearch, tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
     path = write_search(**changes)
-    found = bench("search", path, *TINY)
-    assert found.returncode == 2
-    assert f"{path}:" in found.stderr
-    assert message in found.stderr
+    result = bench("search", path, *TINY)
+    assert result.returncode == 2
+    assert f"{path}:" in result.stderr
+    assert message in result.stderr
     assert not (tmp_path / "reports").exists()
 
 
 def test_constraints_that_leave_no_trial_are_reported(bench: Bench, write_search: WriteSearch) -> None:
-    found = bench("search", write_search(constraints={"parameters": "<= 10"}), *TINY, "--workers", "1")
-    assert found.returncode == 1
-    assert "0 of 3 trials were trained: 200 proposals broke a constraint" in found.stderr
+    result = bench("search", write_search(constraints={"parameters": "<= 10"}), *TINY, "--workers", "1")
+    assert result.returncode == 1
+    assert "0 of 3 trials were trained: 200 proposals broke a constraint" in result.stderr
 
 
 def test_one_worker_measures_speed_undisturbed(bench: Bench, write_search: WriteSearch) -> None:
@@ -131,20 +131,20 @@ def test_one_worker_measures_speed_undisturbed(bench: Bench, write_search: Write
 def test_bad_input_writes_nothing(
     bench: Bench, write_search: WriteSearch, tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
-    found = bench("search", write_search(), *TINY, *arguments)
-    assert found.returncode == 2
-    assert message in found.stderr
-    assert "secret" not in found.stderr
-    assert "Traceback" not in found.stderr
+    result = bench("search", write_search(), *TINY, *arguments)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "secret" not in result.stderr
+    assert "Traceback" not in result.stderr
     assert not (tmp_path / "reports").exists()
 
 
 def test_an_objective_that_cannot_be_computed_is_reported_before_any_trial(
     bench: Bench, write_search: WriteSearch
 ) -> None:
-    found = bench("search", write_search(objectives="lpips"), *TINY)
-    assert found.returncode == 2
-    assert "objectives.lpips: cannot be computed here" in found.stderr
+    result = bench("search", write_search(objectives="lpips"), *TINY)
+    assert result.returncode == 2
+    assert "objectives.lpips: cannot be computed here" in result.stderr
 
 
 def test_one_file_of_the_right_kind(bench: Bench, write_search: WriteSearch) -> None:

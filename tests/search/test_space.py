@@ -53,14 +53,14 @@ def test_every_parameter_has_its_optuna_distribution(tmp_path: Path) -> None:
         "train.betas": [[0.5, 0.999], [0.0, 0.9]],
     }
     trial = optuna.create_study().ask()
-    made = {path: value for path, (value, _) in propose(read(tmp_path, space), trial).items()}
+    proposed = {path: value for path, (value, _) in propose(read(tmp_path, space), trial).items()}
     assert trial.distributions == {
         "train.learning_rate": FloatDistribution(1e-4, 1e-2, log=True),
         "generator.width": IntDistribution(8, 32, step=8),
         "train.ema": CategoricalDistribution((None, 0.99)),
         "train.betas": CategoricalDistribution(("[0.5, 0.999]", "[0.0, 0.9]")),
     }
-    assert made["train.betas"] in ([0.5, 0.999], [0.0, 0.9])
+    assert proposed["train.betas"] in ([0.5, 0.999], [0.0, 0.9])
 
 
 def test_true_and_one_are_two_values(tmp_path: Path) -> None:

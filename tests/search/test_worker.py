@@ -87,11 +87,11 @@ def test_a_trial_that_breaks_a_constraint_is_not_trained_and_does_not_count(writ
     space = WIDTH | {"train.learning_rate": {"low": 1e-4, "high": 1e-2}}
     path = write_search(space=space, constraints={"parameters_generator": "<= 6000"}, sampler="random", trials=3)
     search = make(path)
-    found = trials(search)
-    broken = [trial for trial in found if trial.outcome == "infeasible"]
-    assert len([trial for trial in found if trial.outcome == "complete"]) == 3
+    all_trials = trials(search)
+    broken = [trial for trial in all_trials if trial.outcome == "infeasible"]
+    assert len([trial for trial in all_trials if trial.outcome == "complete"]) == 3
     assert broken
-    for trial in found:
+    for trial in all_trials:
         assert (trial.costs["parameters_generator"] > 6000) == (trial in broken)
     assert all(trial.runs == [] and "parameters_generator <= 6,000, here" in trial.reason for trial in broken)
     assert len(list(runs(search).glob("*/run.json"))) == 3
@@ -103,9 +103,9 @@ def test_a_trial_that_breaks_a_constraint_is_not_trained_and_does_not_count(writ
 
 def test_values_that_make_no_valid_config_are_an_outcome(write_search: WriteSearch) -> None:
     space = {"tiling.grid": [1, 4], "generator.depth": [3, 5]}
-    found = trials(make(write_search(space=space, sampler="grid", trials=4)))
-    assert sorted(trial.outcome for trial in found) == ["complete"] * 3 + ["invalid"]
-    assert "cannot be halved" in next(trial.reason for trial in found if trial.outcome == "invalid")
+    all_trials = trials(make(write_search(space=space, sampler="grid", trials=4)))
+    assert sorted(trial.outcome for trial in all_trials) == ["complete"] * 3 + ["invalid"]
+    assert "cannot be halved" in next(trial.reason for trial in all_trials if trial.outcome == "invalid")
 
 
 def test_a_grid_ends_when_every_point_was_tried_once(write_search: WriteSearch) -> None:
@@ -113,8 +113,8 @@ def test_a_grid_ends_when_every_point_was_tried_once(write_search: WriteSearch) 
         "loss.adversarial": ["bce", "l2"],
         "block": {"a": {"generator.width": [3]}, "b": {"generator.depth": [1, 2]}},
     }
-    found = trials(make(write_search(space=space, sampler="grid", trials=100)))
-    assert len(found) == len({tuple(sorted(trial.changes.items())) for trial in found}) == 6
+    all_trials = trials(make(write_search(space=space, sampler="grid", trials=100)))
+    assert len(all_trials) == len({tuple(sorted(trial.changes.items())) for trial in all_trials}) == 6
 
 
 def test_a_pruned_run_is_kept_and_a_study_can_resume_it(write_search: WriteSearch) -> None:
@@ -145,8 +145,8 @@ def test_the_same_config_is_trained_once(write_search: WriteSearch) -> None:
 
 def test_a_diverged_training_is_an_outcome_and_the_search_goes_on(write_search: WriteSearch) -> None:
     space = {"train.learning_rate": [1e-3, 1e30]}
-    found = trials(make(write_search(space=space, sampler="grid", trials=2)))
-    assert sorted(trial.outcome for trial in found) == ["complete", "diverged"]
+    all_trials = trials(make(write_search(space=space, sampler="grid", trials=2)))
+    assert sorted(trial.outcome for trial in all_trials) == ["complete", "diverged"]
 
 
 def test_wilcoxon_compares_images_after_each_seed(write_search: WriteSearch) -> None:
@@ -154,17 +154,17 @@ def test_wilcoxon_compares_images_after_each_seed(write_search: WriteSearch) -> 
     search = make(write_search(space=space, sampler="grid", pruner="wilcoxon", seeds=2, trials=4))
     study = study_of(search)
     images = len(RunStore(runs(search)).read_rows(trials(search)[0].runs[0], "scores/psnr.v1") or [])
-    found = outcomes(study.trials)
+    outcome_of = outcomes(study.trials)
     for trial in study.trials:
-        seeds = 2 if found[trial.number] == "complete" else 1
+        seeds = 2 if outcome_of[trial.number] == "complete" else 1
         assert list(trial.intermediate_values) == list(range(seeds * images))
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "gp", "nsga2", "random"])
 def test_every_sampler_with_two_objectives_and_a_constraint(write_search: WriteSearch, sampler: str) -> None:
     changes = {"objectives": ["psnr", "macs"], "constraints": {"parameters": "<= 60000"}, "space": WIDTH}
-    found = trials(make(write_search(sampler=sampler, trials=2, **changes)))
-    complete = [trial for trial in found if trial.outcome == "complete"]
+    all_trials = trials(make(write_search(sampler=sampler, trials=2, **changes)))
+    complete = [trial for trial in all_trials if trial.outcome == "complete"]
     assert len(complete) == 2
     for trial in complete:
         assert trial.values is not None
@@ -174,10 +174,10 @@ def test_every_sampler_with_two_objectives_and_a_constraint(write_search: WriteS
 @pytest.mark.parametrize("pruner", ["median", "hyperband", "none"])
 def test_every_pruner_by_curve_sees_each_point_once(write_search: WriteSearch, pruner: str) -> None:
     search = make(write_search(pruner=pruner, trials=2, seeds=2))
-    made = study_of(search).trials
-    for trial in made:
+    frozen = study_of(search).trials
+    for trial in frozen:
         assert list(trial.intermediate_values) == list(range(1, len(trial.intermediate_values) + 1))
-        assert len(trial.intermediate_values) == 10 or outcomes(made)[trial.number] == "pruned"  # 5 points, 2 seeds
+        assert len(trial.intermediate_values) == 10 or outcomes(frozen)[trial.number] == "pruned"  # 5 points, 2 seeds
 
 
 def test_speeds_and_times_can_be_objectives_and_bounds(write_search: WriteSearch) -> None:
