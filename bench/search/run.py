@@ -13,7 +13,7 @@ from rich.console import Console
 from bench.errors import InputError
 from bench.measure.metrics import METRICS
 from bench.report.analysis.archive import ARCHIVE
-from bench.report.analysis.frames import Results, collect
+from bench.report.analysis.frames import collect
 from bench.report.folder import rewritten
 from bench.report.ownership import check_free
 from bench.report.search.results import SearchResults
@@ -73,7 +73,7 @@ def run_search(request: SearchRequest, console: Console) -> tuple[SearchResults,
         states |= run_jobs(_default_jobs(search), *resources)
         if (best := _best_study(search, collect_search(search, optuna_study, store), folder)) is not None:
             states |= run_jobs(jobs_of([best]), *resources)
-    results, _ = write_reports(search, optuna_study, store, folder, request.with_pictures)
+    results = write_reports(search, optuna_study, store, folder, request.with_pictures)
     return results, list(states.values())
 
 
@@ -128,7 +128,7 @@ def _best_study(search: Search, results: SearchResults, folder: Path) -> Study |
 
 def write_reports(
     search: Search, optuna_study: OptunaStudy, store: RunStore, folder: Path, with_pictures: bool
-) -> tuple[SearchResults, Results | None]:
+) -> SearchResults:
     """Write the search's page, and below it the report of the final comparison if all its runs have ended."""
     results = collect_search(search, optuna_study, store)
     results = replace(results, search=results.search | {"folder": folder.as_posix()})
@@ -147,7 +147,7 @@ def write_reports(
         if confirmation is None and (draft / BEST / ARCHIVE).exists():
             shutil.rmtree(draft / BEST)  # it compares another winner
         write_search(results, draft, confirmation)
-    return results, comparison
+    return results
 
 
 def shortfall(search: Search, results: SearchResults) -> str:
