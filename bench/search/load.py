@@ -90,7 +90,7 @@ def _read_file(located: Located) -> SearchFile:
 def _check_run_count(file: SearchFile, located: Located) -> None:
     """A file may not ask for more runs than a study may; the command line may. Raises InputError with the count."""
     if (runs := file.trials * file.seeds) > MAX_RUNS:
-        product = f"{file.trials:,} trials x {file.seeds:,} seeds are {runs:,} runs"
+        product = f"{file.trials:,} trials x {file.seeds:,} seed{'' if file.seeds == 1 else 's'} are {runs:,} runs"
         raise located.error(
             ("trials",), f"{product}; the maximum is {MAX_RUNS:,} unless you pass --trials {file.trials}"
         )
