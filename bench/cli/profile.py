@@ -24,7 +24,7 @@ COUNTS = "1,2,4"
 def profile(
     targets: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[STUDY|METHOD...] [KEY=VALUE...]", help="A study, or methods by name, then overrides."),
+        typer.Argument(metavar="STUDY|METHOD|KEY=VALUE", help="A study, or methods by name, then overrides."),
     ] = None,
     against: Annotated[
         str | None,
@@ -51,8 +51,8 @@ def profile(
 ) -> None:
     """Measure speed, memory and cost; write a record, and make speed.md from all records."""
     from bench.machine import resolve_device
-    from bench.profile.cases import Settings, plan_of
-    from bench.profile.process import SubjectFailed
+    from bench.profile.cases import ProfileRequest, ProfileSettings, make_plan
+    from bench.profile.process import CaseFailed
     from bench.profile.record import file_stem, measure_plan
     from bench.report.overview import write_overview
     from bench.report.tables.speed import tables_of
@@ -63,10 +63,10 @@ def profile(
         raise InputError(f"--against {against}: unknown; allowed: {', '.join(REFERENCES)}")
     counts = _counts(packing)
     named, overrides = split_arguments(targets or [])
-    resolved = resolve_device(known_device(device))
-    plan = plan_of(named, scale, data, overrides, against is not None, batch, resolved.startswith("cuda"))
+    on = resolve_device(known_device(device))
+    plan = make_plan(ProfileRequest(named, scale, data, overrides, against is not None, batch, on.startswith("cuda")))
     check_folder("--reports", reports)
-    settings = Settings(resolved, threads, rounds, most_seconds=most_seconds, patience=patience)
+    settings = ProfileSettings(on, threads, rounds, most_seconds=most_seconds, patience=patience)
     # With --json, stdout is for the record alone.
     console = Console(stderr=as_json, emoji=False)
     try:
@@ -82,7 +82,7 @@ def profile(
     except KeyboardInterrupt:
         say("interrupted; nothing was written")
         raise typer.Exit(INTERRUPTED) from None
-    except SubjectFailed as error:
+    except CaseFailed as error:
         raise InputError(str(error)) from None
     path = save_record(record, reports, file_stem(record))
     write_overview(reports)

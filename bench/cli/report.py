@@ -94,7 +94,7 @@ def report_searches(paths: list[Path], everything: bool, asked: SearchReports) -
     from bench.report.analysis.archive import TRIALS
     from bench.report.search.results import load_search_results
     from bench.report.search.terminal import print_search
-    from bench.report.search.write import stale, write_again
+    from bench.report.search.write import rewrite_search, stale_files
 
     if everything:
         folders = [(path.parent, False) for path in sorted(asked.reports.glob(f"*/{TRIALS}"))]
@@ -104,10 +104,10 @@ def report_searches(paths: list[Path], everything: bool, asked: SearchReports) -
     for folder, is_written in folders:
         results = load_search_results(folder)
         if asked.check:
-            differing += stale(results, folder)
+            differing += stale_files(results, folder)
             continue
         if not is_written:
-            write_again(results, folder, asked.pictures)
+            rewrite_search(results, folder, asked.pictures)
         print_search(results, folder, Console(emoji=False))
     return differing
 
@@ -125,15 +125,16 @@ def _report_from_storage(path: Path, asked: SearchReports) -> tuple[Path, bool]:
     folder = asked.reports / loaded.name
     if not asked.check:
         from bench.report.ownership import check_free
+        from bench.search.optuna_study import has_study, open_study
         from bench.search.results import describe
-        from bench.search.run import write_all
-        from bench.search.storage import default_storage, has_study, open_study
+        from bench.search.run import write_reports
+        from bench.search.storage import default_storage
         from bench.store.run_store import RunStore
 
         url = asked.storage or default_storage(loaded, asked.runs)
         if has_study(loaded, url):
             check_free("search", path, describe(loaded), folder)
-            write_all(loaded, open_study(loaded, url)[0], RunStore(asked.runs), folder, asked.pictures)
+            write_reports(loaded, open_study(loaded, url)[0], RunStore(asked.runs), folder, asked.pictures)
             return folder, True
     if not (folder / TRIALS).exists():
         raise InputError(

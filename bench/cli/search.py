@@ -35,7 +35,7 @@ from bench.errors import InputError
 def search(
     arguments: Annotated[
         list[str],
-        typer.Argument(metavar="FILE [KEY=VALUE...]", help="A search file or name, then overrides of its base."),
+        typer.Argument(metavar="FILE|KEY=VALUE", help="A search file or name, then overrides of its base."),
     ],
     trials: Annotated[
         int | None, typer.Option(min=1, show_default="the file's", help="Number of trials in all.")
@@ -81,7 +81,7 @@ def search(
     from bench.report.overview import write_overview
     from bench.report.search.terminal import print_search
     from bench.search.ray_workers import check_shared
-    from bench.search.run import lacking, run_search
+    from bench.search.run import SearchRequest, run_search, shortfall
     from bench.search.storage import STORAGE_ERRORS, default_storage, without_password
     from bench.search.worker import WorkerSettings, WorkersLost
     from bench.store.run_store import RunStore
@@ -101,7 +101,8 @@ def search(
                 command=given_command(),
             )
             settings = WorkerSettings(url, runs, machine, grace, deadline)
-            results, states = run_search(loaded, settings, store, workers, folder, pictures, confirm, console, cluster)
+            request = SearchRequest(loaded, settings, store, folder, workers, pictures, confirm, cluster)
+            results, states = run_search(request, console)
     except STORAGE_ERRORS as error:
         say(f"{without_password(url)}: {str(error).splitlines()[0]}; what is done is kept, run the same command again")
         raise typer.Exit(SOME_FAILED) from None
@@ -110,7 +111,7 @@ def search(
         raise typer.Exit(SOME_FAILED) from None
     write_overview(reports)
     print_search(results, folder, console)
-    missing = lacking(loaded, results) if time.time() < deadline else ""
+    missing = shortfall(loaded, results) if time.time() < deadline else ""
     if missing:
         say(missing)
     failed = missing or results.outcome("failed") or any(state not in ("done", "unavailable") for state in states)

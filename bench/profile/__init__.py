@@ -1,1 +1,1 @@
-"""Cost and throughput: what a model costs and how fast it runs, measured so that it can be believed."""
+"""`bench profile`: what a model costs, how fast it runs, and how far that is from the limit of the machine."""

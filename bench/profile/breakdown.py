@@ -1,4 +1,4 @@
-"""Where a training step's time goes: G, D and the optimisers, told apart by hooks, so that any method can be split."""
+"""The time of a training step by part: G, D and the optimisers, told apart by hooks that fit any method."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from bench.training.method import Method
 OPTIMISER = "optimiser"
 REST = "rest"
 Mark = tuple[str, str, Any]
-"""What has just ended (enter, forward, optimiser, end), of which network, when."""
+"""The event (enter, before, forward, gradients, optimiser, end), its network, its time stamp."""
 
 
 def split_step(method: Method, update: Callable[[], Any], calls: int, device: torch.device) -> dict[str, float]:
-    """Seconds of one update by part, the mean over `calls`; together they are the update.
+    """Part -> seconds of one update, the mean over `calls`; the parts add up to the update.
 
-    A network's forward pass belongs to it when it is the generator's; all else, up to an optimiser's step, belongs to
-    the network that this optimiser moves: so D's part holds its losses on real and fake and their gradients, and G's
-    its forward pass, the judgement of its images by D and the gradients through both.
+    The generator's forward pass belongs to the generator. Everything else before an optimiser's step belongs to the
+    network of that optimiser. So D's part is its losses on real and fake images and their gradients; G's part is its
+    forward pass, D's pass over its images, and the gradients through both.
     """
     stamp = _cuda_stamp if device.type == "cuda" else time.perf_counter
     seconds: defaultdict[str, float] = defaultdict(float)
@@ -35,7 +35,7 @@ def split_step(method: Method, update: Callable[[], Any], calls: int, device: to
             marks.append(("end", "", stamp()))
             if device.type == "cuda":
                 torch.cuda.synchronize()
-            for part, duration in parts(marks, _cuda_between if device.type == "cuda" else lambda a, b: b - a):
+            for part, duration in split_marks(marks, _cuda_between if device.type == "cuda" else lambda a, b: b - a):
                 seconds[part] += duration / calls
             marks.clear()
     finally:
@@ -45,6 +45,7 @@ def split_step(method: Method, update: Callable[[], Any], calls: int, device: to
 
 
 def _hooks(method: Method, marks: list[Mark], stamp: Callable[[], Any]) -> list[Any]:
+    """Register hooks that append marks; gives their handles."""
     handles = []
     for name, optimizer in method.optimizers.items():
 
@@ -68,17 +69,18 @@ def _hooks(method: Method, marks: list[Mark], stamp: Callable[[], Any]) -> list[
     return handles
 
 
-def parts(marks: Sequence[Mark], between: Callable[[Any, Any], float]) -> list[tuple[str, float]]:
+def split_marks(marks: Sequence[Mark], between: Callable[[Any, Any], float]) -> list[tuple[str, float]]:
     """(part, seconds) of every interval between two marks of one update."""
-    found, owner = [], REST
-    for (_, _, start), (ended, name, end) in zip(reversed(marks[:-1]), reversed(marks[1:]), strict=True):
-        if ended == OPTIMISER:
-            found.append((OPTIMISER, between(start, end)))
+    parts, owner = [], REST
+    # Backwards, since the optimiser that steps next decides to whom an interval belongs.
+    for (_, _, start), (event, name, end) in zip(reversed(marks[:-1]), reversed(marks[1:]), strict=True):
+        if event == OPTIMISER:
+            parts.append((OPTIMISER, between(start, end)))
             continue
-        if ended == "gradients":
+        if event == "gradients":
             owner = name
-        found.append((name if ended == "forward" else owner, between(start, end)))
-    return found[::-1]
+        parts.append((name if event == "forward" else owner, between(start, end)))
+    return parts[::-1]
 
 
 def _cuda_stamp() -> Any:
@@ -88,4 +90,5 @@ def _cuda_stamp() -> Any:
 
 
 def _cuda_between(start: Any, end: Any) -> float:
+    """Seconds; CUDA gives milliseconds."""
     return float(start.elapsed_time(end)) / 1000

@@ -1,4 +1,4 @@
-"""How a case is built: its method, a ring of real batches on the device, and the call that is timed."""
+"""Build a case: its method, a ring of real batches on the device, and the call to time."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from bench.training.method import Method, Progress
 from bench.training.trainable import autocast
 
 RING = 8  # batches
-PAIRS = 16  # that are scored
+PAIRS = 16  # of images to score
 PLAIN_LOOPS = ("plain", "reference")
-"""Those that are measured with the process as torch leaves it."""
+"""Loops that are measured with torch's own allocator settings."""
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A case, ready to be timed."""
+    """A case, ready to time."""
 
     method: Method
     call: Callable[[], Any]
     images: int
-    """That one call handles."""
+    """The images of one call."""
     ring: Sequence[Batch] = ()
 
 
 def load_case(case: Case, device: torch.device) -> Loaded:
-    """Build it. Raises InputError for a method that cannot be measured so."""
+    """Build a case. Raises InputError for a method that cannot be measured this way."""
     config = at_batch(case.config, case.batch_size)
     task = build_task(config.task)
     method = _method(case, config, task, device)
@@ -76,16 +76,16 @@ def _method(case: Case, config: RunConfig, task: Task, device: torch.device) -> 
 
 
 def _pairs(config: RunConfig, task: Task, method: Method, device: torch.device) -> Sequence[tuple[Tensor, Tensor]]:
-    """Predictions of fresh weights with their targets, one image at a time: (1, 3, H, W) in [0, 1]."""
-    found: list[tuple[Tensor, Tensor]] = []
+    """(prediction of untrained weights, target) of single images, each (1, 3, H, W) in [0, 1]."""
+    pairs: list[tuple[Tensor, Tensor]] = []
     for batch, rgb in validation_batches(config.data, config.task, device):
-        ours = task.to_rgb(method.predict(batch), batch)
-        found += zip(ours.split(1), rgb.split(1), strict=True)
-    return found[:PAIRS]
+        predictions = task.to_rgb(method.predict(batch), batch)
+        pairs += zip(predictions.split(1), rgb.split(1), strict=True)
+    return pairs[:PAIRS]
 
 
 def _compiled(method: Method, train: TrainConfig) -> Callable[[Batch], Tensor]:
-    """The generator compiled by inductor, with its weights folded in as constants, in train's precision."""
+    """The generator compiled by inductor, with its weights as constants, in the precision of training."""
     from torch._inductor import config as inductor
 
     inductor.freezing = True

@@ -1,4 +1,4 @@
-"""The paper's GAN as one would first write it: the same losses in the same order, without anything done for speed."""
+"""Reference loops to compare the speed with: the paper's GAN with nothing done for speed, and pix2pix's own loop."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from bench.training.schedules import value_at
 
 
 class PlainGAN:
-    """What `bench.training.gan.GAN` computes, with G's forward pass anew for every use of its image, gradients for
-    all that takes part, fp32, torch's default memory format and Adam. Without train.ema, fresh batches and decay."""
+    """Computes what `bench.training.gan.GAN` does, in fp32, with torch's default memory format and Adam. It repeats G's
+    forward pass for every use of its image, and computes every gradient. It has no train.ema, no fresh batches and no
+    decay."""
 
     def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:
         self.config = config
@@ -66,10 +67,10 @@ class PlainGAN:
 
 
 class Pix2PixReference:
-    """The release's order of one iteration, at its defaults: G forward; D's gradients switched on, half the sum of its
-    losses on fake and real, step; D's gradients switched off, BCE + 100 L1 for G, step. fp32, default memory format
-    and Adam; unet_256 at 256 px (unet_128 at 128), 70x70 PatchGAN. Its learning rate, constant for the first half of
-    training, stays constant."""
+    """One iteration in the order of the release, at its defaults. G forward. D's gradients on, half the sum of its
+    losses on fake and real, step. D's gradients off, BCE + 100 L1 for G, step. It runs in fp32, with the default memory
+    format and Adam; unet_256 at 256 px (unet_128 at 128), 70x70 PatchGAN. The learning rate stays constant, as it is in
+    the first half of the release's training."""
 
     def __init__(self, config: RunConfig, in_channels: int, out_channels: int, device: torch.device) -> None:
         self.generator = UNet(in_channels, out_channels, config.data.image_size)

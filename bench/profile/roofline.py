@@ -1,9 +1,9 @@
-"""The roofline: how fast a step could be on this machine, from what it computes and moves and from measured rates.
+"""The roofline: the least time of a step on this machine, from its FLOPs and bytes and from measured rates.
 
-Williams, Waterman & Patterson 2009. FLOPs and bytes are those of convolutions and matrix products, forward and
-backward, each of which has to read its tensors and write its result once, and of Adam, which reads 4 and writes 3
-values a parameter. All else (norms, activations, losses, copies) is taken to be fused away: the floor is what no
-program of these operators gets below while the tensors do not fit into a cache.
+Williams, Waterman & Patterson 2009. FLOPs and bytes count convolutions and matrix products, forward and backward, each
+of which reads its tensors and writes its result once; and Adam, which reads 4 and writes 3 values a parameter. All else
+(norms, activations, losses, copies) counts as fused away. No program of these operators is faster than this floor, as
+long as the tensors do not fit into a cache.
 """
 
 from __future__ import annotations
@@ -21,40 +21,41 @@ from bench.measure.throughput import clock_of
 from bench.training.flops import Operations
 
 ADAM_VALUES = 7  # weight, gradient and two moments read; weight and moments written
-SIZES = {"cpu": (1024, 256, 32), "cuda": (8192, 1024, 128)}  # of the matrices; channels and side of the image
-COPIED = {"cpu": 2**28, "cuda": 2**31}  # bytes of one copy: more than any cache
-RATE_SECONDS = 1.0
+SIZES = {"cpu": (1024, 256, 32), "cuda": (8192, 1024, 128)}  # side of the matrices; channels and side of the image
+COPIED = {"cpu": 2**28, "cuda": 2**31}  # bytes of one copy: more than any cache holds
+RATE_SECONDS = 1.0  # for each of the three rates
 
 
 @dataclass(frozen=True)
 class Rates:
-    """What the machine does at best: FLOP/s of a matrix product or a convolution in a precision, whichever library is
-    the faster, and bytes/s read and written by a copy."""
+    """The best rates of the machine in one precision."""
 
     matmul: float
+    """FLOP/s of a matrix product or of a convolution, whichever is faster."""
     copy: float
+    """Bytes/s, read and written, of a copy."""
 
 
 @dataclass(frozen=True)
 class Demand:
-    """What one call asks for."""
+    """The work of one call."""
 
     flops: int
     bytes: int
 
     @property
     def intensity(self) -> float:
-        """FLOPs a byte."""
+        """FLOPs per byte."""
         return self.flops / self.bytes if self.bytes else 0.0
 
     def floor(self, rates: Rates) -> float:
-        """Seconds below which the call cannot be, by these rates."""
+        """The least seconds of the call at these rates."""
         return max(self.flops / rates.matmul, self.bytes / rates.copy)
 
 
 @torch.no_grad()
-def machine_rates(device: torch.device, precision: str, seconds: float = RATE_SECONDS) -> Rates:
-    """The best of all calls in so many seconds each, after one call."""
+def measure_rates(device: torch.device, precision: str, seconds: float = RATE_SECONDS) -> Rates:
+    """Measure the rates: after a warm-up call each, the best of all calls in so many seconds."""
     side, channels, pixels = SIZES[device.type]
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
@@ -71,17 +72,18 @@ def machine_rates(device: torch.device, precision: str, seconds: float = RATE_SE
 
 
 def _best(call: Callable[[], Any], device: torch.device, seconds: float) -> float:
+    """The shortest seconds of one call."""
     clock = clock_of(device)
     clock(call, 1)
-    found: list[float] = []
+    samples: list[float] = []
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline or len(found) < 3:
-        found.append(clock(call, 1))
-    return min(found)
+    while time.monotonic() < deadline or len(samples) < 3:
+        samples.append(clock(call, 1))
+    return min(samples)
 
 
-def demand_of(call: Callable[[], Any], optimizers: Iterable[Optimizer] = ()) -> Demand:
-    """Count one call; FLOPs are 2 a multiply-accumulate."""
+def count_demand(call: Callable[[], Any], optimizers: Iterable[Optimizer] = ()) -> Demand:
+    """Count FLOPs and bytes of one call; a multiply-accumulate is 2 FLOPs."""
     stepped: list[int] = []
 
     def after(optimizer: Optimizer, *_: Any) -> None:

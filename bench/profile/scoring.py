@@ -1,4 +1,4 @@
-"""How fast pairs are scored: the loop that one would write with torchmetrics and the ST-LPIPS wheel, and ours."""
+"""Two loops that score pairs of images: the plain one with torchmetrics and the ST-LPIPS wheel, and ours."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ BATCHED = "batched, target features shared"
 
 
 def scoring_loops(pairs: Sequence[tuple[Tensor, Tensor]], device: str) -> dict[str, Callable[[], Tensor]]:
-    """Both loops over these pairs, (prediction, target), each RGB (B, 3, H, W) in [0, 1], all of one size.
+    """Both loops over these pairs (prediction, target), each RGB (B, 3, H, W) in [0, 1], all of one size.
 
-    A call scores all N images with PSNR (dB), SSIM and ST-LPIPS, in fp32, and returns (N, 3) on the device. Ours has
-    the targets' features from its first call on, as all validations but a process's first have: that is the steady
-    state, so call each once before timing. Raises Unavailable without the wheel's weights.
+    A call scores all N images with PSNR (dB), SSIM and ST-LPIPS in fp32, and returns (N, 3) on the device. Our loop
+    computes the features of the targets in its first call only, as a process does in its first validation: call each
+    loop once before timing it. Raises Unavailable without the weights of the wheel.
     """
     predictions, targets = (torch.cat(images).to(device).contiguous() for images in zip(*pairs, strict=True))
     network = copy.deepcopy(st_lpips_network(weights_path(), device)).to(memory_format=torch.contiguous_format)
@@ -51,15 +51,15 @@ def _published_scores(network: ShiftTolerantLPIPS, prediction: Tensor, target: T
 
 
 def wheel_distance(network: ShiftTolerantLPIPS, prediction: Tensor, target: Tensor) -> Tensor:
-    """stlpips_pytorch 0.0.2's LPIPS.forward, line by line, of RGB (1, 3, H, W) in [-1, 1], twice -> ()."""
-    ours, theirs = wheel_features(network, prediction), wheel_features(network, target)
-    differences = [(a - b) ** 2 for a, b in zip(map(_of_unit_length, ours), map(_of_unit_length, theirs), strict=True)]
+    """LPIPS.forward of stlpips_pytorch 0.0.2, step by step: two RGB images (1, 3, H, W) in [-1, 1] -> ()."""
+    features = [map(_of_unit_length, wheel_features(network, image)) for image in (prediction, target)]
+    differences = [(a - b) ** 2 for a, b in zip(*features, strict=True)]
     layers = [F.conv2d(d, head).mean([2, 3], keepdim=True) for head, d in zip(network.heads, differences, strict=True)]
     return torch.stack(layers).sum()
 
 
 def wheel_features(network: ShiftTolerantLPIPS, image: Tensor) -> list[Tensor]:
-    """The outputs of its trunk's five slices: every convolution, blur and pooling as it stands there."""
+    """The outputs of the trunk's five slices, with every convolution, blur and pooling as in the wheel."""
     conv1, conv2, conv3, conv4, conv5 = network.convolutions
     blur1, blur2, blur3 = network.blurs
     x1 = F.relu(blur1(conv1((image - network.shift) / network.scale)), inplace=True)
@@ -71,4 +71,5 @@ def wheel_features(network: ShiftTolerantLPIPS, image: Tensor) -> list[Tensor]:
 
 
 def _of_unit_length(layer: Tensor) -> Tensor:
+    """(1, C, H, W), with every pixel's channels scaled to length 1."""
     return layer / ((layer**2).sum(1, keepdim=True).sqrt() + 1e-10)

@@ -1,4 +1,4 @@
-"""What an NVIDIA GPU says of itself while it is measured: clock, power, temperature, whether it is held back."""
+"""The sensors of an NVIDIA GPU while it is measured: clock, power, temperature, and whether it is throttled."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any
 
 import numpy as np
 
-EVERY = 0.2  # seconds
-DRIFT = 0.02  # of the clock, between its 10th and 90th percentile
-HELD_BACK = {
+INTERVAL = 0.2  # seconds
+MAX_DRIFT = 0.02  # of the clock, between its 10th and 90th percentile, over its median
+THROTTLE_REASONS = {
     "software power cap": "nvmlClocksThrottleReasonSwPowerCap",
     "hardware slowdown": "nvmlClocksThrottleReasonHwSlowdown",
     "software thermal slowdown": "nvmlClocksThrottleReasonSwThermalSlowdown",
     "hardware thermal slowdown": "nvmlClocksThrottleReasonHwThermalSlowdown",
     "hardware power brake": "nvmlClocksThrottleReasonHwPowerBrakeSlowdown",
 }
-"""In words -> the name of the bit in NVML."""
+"""Reason in words -> the name of its bit in NVML."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """At one moment: SM clock in MHz, power in W, temperature in degrees C, reasons for a lower clock."""
+    """One reading: SM clock in MHz, power in W, temperature in degrees C, reasons for a lower clock."""
 
     clock: float
     power: float
@@ -32,8 +32,8 @@ class Reading:
     reasons: tuple[str, ...] = ()
 
 
-def summary(readings: Sequence[Reading]) -> dict[str, Any]:
-    """Medians, extremes, and `rejected`: why figures that were taken meanwhile do not count, or None."""
+def summarise(readings: Sequence[Reading]) -> dict[str, Any]:
+    """Medians, extremes, and `rejected`: why a measurement made meanwhile does not count, or None."""
     if not readings:
         return {"readings": 0, "rejected": None}
     clocks = np.array([reading.clock for reading in readings])
@@ -42,8 +42,8 @@ def summary(readings: Sequence[Reading]) -> dict[str, Any]:
     drift = float((high - low) / middle)
     rejected = None
     if reasons:
-        rejected = f"held back: {', '.join(reasons)}"
-    elif drift > DRIFT:
+        rejected = f"throttled: {', '.join(reasons)}"
+    elif drift > MAX_DRIFT:
         rejected = f"the clock drifted by {drift:.1%}"
     return {
         "readings": len(readings),
@@ -57,7 +57,7 @@ def summary(readings: Sequence[Reading]) -> dict[str, Any]:
 
 
 class Sensors:
-    """Of one GPU. Raises RuntimeError, with the reason in words, where NVML is not to be had."""
+    """The sensors of one GPU. Raises RuntimeError, with the reason in words, if NVML is not available."""
 
     def __init__(self, index: int) -> None:
         try:
@@ -78,16 +78,16 @@ class Sensors:
             clock=nvml.nvmlDeviceGetClockInfo(gpu, nvml.NVML_CLOCK_SM),
             power=nvml.nvmlDeviceGetPowerUsage(gpu) / 1000,
             temperature=nvml.nvmlDeviceGetTemperature(gpu, nvml.NVML_TEMPERATURE_GPU),
-            reasons=tuple(words for words, name in HELD_BACK.items() if bits & getattr(nvml, name)),
+            reasons=tuple(words for words, name in THROTTLE_REASONS.items() if bits & getattr(nvml, name)),
         )
 
     @contextmanager
     def watching(self, readings: list[Reading]) -> Iterator[None]:
-        """Adds a reading every 0.2 s, from 0.2 s on, while the GPU is at work."""
+        """Append a reading every 0.2 s while inside."""
         done = threading.Event()
 
         def watch() -> None:
-            while not done.wait(EVERY):
+            while not done.wait(INTERVAL):
                 readings.append(self.read())
 
         thread = threading.Thread(target=watch, daemon=True)

@@ -11,10 +11,11 @@ from bench.report.analysis.frames import Results
 from bench.report.analysis.verdicts import answers, conjunction
 from bench.report.page.render import PAGE, render
 from bench.report.page.sentence import screening, verdict_sentence
-from bench.report.search.frames import winner
+from bench.report.search.analysis import analyse_search
 from bench.report.search.results import SearchResults, load_search_results
-from bench.report.search.tables import counts_text as trials_text
-from bench.report.search.write import confirmed_in, fresh_text, winner_sentences
+from bench.report.search.sentences import counts_text as trials_text
+from bench.report.search.sentences import fresh_text, winner_sentences
+from bench.report.search.write import confirmation_in
 from bench.report.tables.claims import CLAIMS, archives, claims_table, claims_text, commands, counts_text, in_order
 from bench.report.tables.speed import Record, speed_text
 from bench.report.tables.speed_records import PAGE as SPEED_PAGE
@@ -105,16 +106,14 @@ def _study(results: Results) -> Entry:
 
 
 def _search(folder: Path, results: SearchResults) -> Entry:
-    """Its answer, and what became of the winner with fresh seeds."""
-    confirmed, found = confirmed_in(results, folder), winner(results)
-    sentences, verdict = [f"{trials_text(results)}."], "not confirmed"
-    if found:
-        sentences += winner_sentences(results, found)
-    else:
-        verdict = "no winner"
-    if confirmed and confirmed.rows:
-        sentences.append(f"With fresh seeds: {fresh_text(confirmed)}.")
-        verdict = str(confirmed.rows[0]["verdict"])
+    """A search with its answer, and the verdict on its winner with fresh seeds."""
+    confirmation = confirmation_in(results, folder)
+    analysis = analyse_search(results, confirmation)
+    sentences = [f"{trials_text(analysis)}.", *winner_sentences(analysis)]
+    verdict = "not confirmed" if analysis.winner else "no winner"
+    if confirmation and confirmation.rows:
+        sentences.append(f"With fresh seeds: {fresh_text(confirmation)}.")
+        verdict = confirmation.rows[0].verdict
     name = quote(folder.name)
     more = [("the winner against the default", f"{name}/{BEST}/{PAGE}")] if (folder / BEST / ARCHIVE).exists() else []
     return Entry(results.search["title"], f"{name}/report.md", verdict, " ".join(sentences), "", more)

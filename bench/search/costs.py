@@ -1,4 +1,4 @@
-"""What a config costs before it is trained: parameters, operations, and if asked for speed and memory."""
+"""The costs of a config before training: parameters, operations, and on request speed and memory."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from bench.study.hypotheses import COUNTS, OF_TRAINING
 
 
 def costs_before_training(config: RunConfig, quantities: Collection[str], machine: Machine) -> dict[str, float]:
-    """Quantity (as hypotheses name it, without training_seconds) -> value; nothing is counted or measured that is not
-    asked for. Speeds are those of this moment, with whatever else is at work on the machine."""
+    """Quantity -> value, for the requested costs only; training_seconds is not among them. Speed is measured now, next
+    to whatever else runs on the machine."""
     if not quantities:
         return {}
     device = set_up(machine)
     task = build_task(config.task)
     method = build_method(config, task, device)
     generator, total = count_parameters(method)
-    found: dict[str, float] = {"parameters_generator": generator, "parameters_total": total}
+    costs: dict[str, float] = {"parameters_generator": generator, "parameters_total": total}
     if {"macs", "flops"} & set(quantities):
         batch, _ = validation_batches(config.data, config.task, device)[0]
         macs = count_cost(method, one_image(batch)).macs
-        found |= {"macs": macs, "flops": 2 * macs}
+        costs |= {"macs": macs, "flops": 2 * macs}
     if set(quantities) - set(COUNTS):
         ring = [training_batch(config, step, device) for step in range(RING)]
         if "inference_images_per_second" in quantities:
             speed = measure_inference(method, ring, device, INFERENCE_WINDOW)
-            found["inference_images_per_second"] = speed.images_per_second
+            costs["inference_images_per_second"] = speed.images_per_second
         if set(OF_TRAINING) & set(quantities):
             training, peak = measure_training(method, ring, typical_step(config.train), device, TRAINING_WINDOW)
-            found |= {"training_images_per_second": training.images_per_second, "training_peak_bytes": peak}
-    return {name: float(found[name]) for name in quantities}
+            costs |= {"training_images_per_second": training.images_per_second, "training_peak_bytes": peak}
+    return {name: float(costs[name]) for name in quantities}

@@ -1,4 +1,4 @@
-"""Signs of life of a search's workers, by which a trial whose worker died is noticed and queued again."""
+"""The heartbeat of a worker, by which the other workers notice that it died and take over its trial."""
 
 from __future__ import annotations
 
@@ -9,70 +9,73 @@ from contextlib import suppress
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from bench.search.storage import give_up
+from bench.search.trials import give_up
 
-BEATS = 6  # in the time after which a silent worker counts as dead
-BEAT = "beat"  # the counter's name, of a trial
+BEATS = 6  # within the time after which a silent worker counts as dead
+BEAT = "beat"  # the trial's attribute that holds the counter
 
 
 class Heartbeat:
-    """Signs of life: a counter with each trial at work, which a thread raises, and watches in the others'."""
+    """A thread that raises a counter in the worker's own trial, and watches the counters of the other trials."""
 
     def __init__(self, study: Study, grace: float) -> None:
         self.study, self.grace = study, grace
-        self.mine: Trial | None = None
+        self.own: Trial | None = None
         self.count = 0
-        self.seen: dict[int, tuple[int, float]] = {}
-        self.guard, self.over = threading.Lock(), threading.Event()
-        self.thread = threading.Thread(target=self._beat, daemon=True)
+        self.last_beats: dict[int, tuple[int, float]] = {}
+        """Trial number -> the counter last read, and when it changed, on this machine's clock."""
+        self.lock, self.is_over = threading.Lock(), threading.Event()
+        self.thread = threading.Thread(target=self._beat_until_over, daemon=True)
 
     def __enter__(self) -> Heartbeat:
         self.thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.over.set()
+        self.is_over.set()
         self.thread.join()
 
     def begin(self, trial: Trial) -> None:
-        """A trial of our own is at work."""
-        with self.guard:
-            self.mine = trial
-            self._sign()
+        """Beat for this trial from now on."""
+        with self.lock:
+            self.own = trial
+            self._beat()
 
     def end(self) -> None:
-        """It is not any more."""
-        with self.guard:
-            self.mine = None
-
-    def _sign(self) -> None:
-        self.count += 1
-        if self.mine is not None:
-            with suppress(Exception):  # it was taken over
-                self.mine.set_user_attr(BEAT, self.count)
+        """Beat for no trial any more."""
+        with self.lock:
+            self.own = None
 
     def _beat(self) -> None:
+        self.count += 1
+        if self.own is not None:
+            with suppress(Exception):  # another worker took the trial over
+                self.own.set_user_attr(BEAT, self.count)
+
+    def _beat_until_over(self) -> None:
         last = time.monotonic()
-        while not self.over.wait(self.grace / BEATS):
-            with suppress(Exception):  # of a storage that cannot be reached for a while
-                self._sign_and_watch()
-            if time.monotonic() - last > self.grace / 2:  # who is held up himself knows nothing of the others
-                self.seen.clear()
+        while not self.is_over.wait(self.grace / BEATS):
+            with suppress(Exception):  # the storage cannot be reached for a while
+                self._beat_and_watch()
+            # A worker that was itself suspended has not watched the others: it starts anew.
+            if time.monotonic() - last > self.grace / 2:
+                self.last_beats.clear()
             last = time.monotonic()
 
-    def _sign_and_watch(self) -> None:
-        with self.guard:
-            self._sign()
-            mine = self.mine.number if self.mine is not None else None
+    def _beat_and_watch(self) -> None:
+        with self.lock:
+            self._beat()
+            own = self.own.number if self.own is not None else None
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            if trial.number != mine and self._is_silent(trial):
-                give_up(self.study, trial)  # a worker that is free queues it again
+            if trial.number != own and self._is_silent(trial):
+                give_up(self.study, trial)  # a free worker queues it again
 
     def _is_silent(self, trial: FrozenTrial) -> bool:
-        """By our own clock, since those of two machines differ."""
+        """Whether the counter has stood still for the grace period, by this machine's clock: those of two machines
+        differ."""
         now, beat = time.monotonic(), int(trial.user_attrs.get(BEAT, 0))
-        last, since = self.seen.get(trial.number, (-1, now))
+        last, since = self.last_beats.get(trial.number, (-1, now))
         if beat != last:
-            self.seen[trial.number] = (beat, now)
+            self.last_beats[trial.number] = (beat, now)
             return False
         return now - since > self.grace

@@ -1,4 +1,4 @@
-"""Proposals of values from a search's space."""
+"""Proposals: choose a value for every parameter of a search's space, and check that some config is valid with each."""
 
 from __future__ import annotations
 
@@ -9,36 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from bench.config import RunConfig
 from bench.errors import InputError
+from bench.search.space import Assigned, Block, Categorical, Fixed, Numeric, Part, Pick
 from bench.study.yaml_lines import Key, Located
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
-from bench.search.space import TRIES, Assigned, Block, Categorical, Fixed, Numeric, Part, Pick
 
-
-def assign(parts: list[Part], pick: Pick) -> Assigned:
-    """What `pick` chooses, as config values."""
-    found: Assigned = {}
-    for part in parts:
-        if isinstance(part, Fixed):
-            found[part.path] = part.value, part.at
-        elif isinstance(part, Block):
-            found |= assign(part.branches[pick(part)], pick)
-        elif isinstance(part, Categorical):
-            index = _index(part.names, pick(part))
-            found[part.path] = part.values[index], (*part.at, index)
-        else:
-            found[part.path] = pick(part), part.at
-    return found
-
-
-def _index(names: list[Any], name: Any) -> int:
-    """1 and True and 1.0 are equal, and may all be values."""
-    return next(i for i, known in enumerate(names) if known == name and type(known) is type(name))
+TRIES = 20  # random configs that are tried for one that is valid
 
 
 def propose(parts: list[Part], trial: BaseTrial) -> Assigned:
-    """The values of an Optuna trial, which it samples here."""
+    """Sample the values of an Optuna trial."""
 
     def pick(part: Numeric | Categorical | Block) -> Any:
         if isinstance(part, Block):
@@ -53,8 +34,29 @@ def propose(parts: list[Part], trial: BaseTrial) -> Assigned:
     return assign(parts, pick)
 
 
+def random_values(parts: list[Part], seed: int) -> Assigned:
+    """A random config of the space, valid or not; ranges are at one of their ends."""
+    rng = random.Random(seed)
+    return assign(parts, lambda part: _random_pick(part, rng))
+
+
+def check_space(parts: list[Part], located: Located, resolve: Callable[[Assigned], RunConfig]) -> None:
+    """Raise InputError for an end of a range, a value or a block that makes every config invalid."""
+    for line, value, at in _extremes(parts):
+        rng, first_error = random.Random(0), None
+        for attempt in range(TRIES):
+            values = assign(parts, lambda part: _steer(part, line, value, rng, attempt))  # noqa: B023
+            try:
+                resolve(values)
+                break
+            except InputError as error:
+                first_error = first_error or error
+        else:
+            raise first_error or located.error(at, f"no config is valid with {value!r}")
+
+
 def in_words(parts: list[Part]) -> dict[str, str]:
-    """Name -> what it can be."""
+    """Parameter -> its values in words."""
     words: dict[str, str] = {}
     for part in parts:
         if isinstance(part, Numeric):
@@ -68,43 +70,30 @@ def in_words(parts: list[Part]) -> dict[str, str]:
     return words
 
 
-def check_space(parts: list[Part], located: Located, resolve: Callable[[Assigned], RunConfig]) -> None:
-    """Raise InputError for an end of a range, a value or a block that no config of the space is valid with."""
-    for wanted, value, at in _extremes(parts):
-        rng, first = random.Random(0), None
-        for attempt in range(TRIES):
-            values = assign(parts, lambda part: _steer(part, wanted, value, rng, attempt))  # noqa: B023
-            try:
-                resolve(values)
-                break
-            except InputError as error:
-                first = first or error
+def assign(parts: list[Part], pick: Pick) -> Assigned:
+    """The config values that `pick` chooses."""
+    assigned: Assigned = {}
+    for part in parts:
+        if isinstance(part, Fixed):
+            assigned[part.path] = part.value, part.at
+        elif isinstance(part, Block):
+            assigned |= assign(part.branches[pick(part)], pick)
+        elif isinstance(part, Categorical):
+            index = _index(part.names, pick(part))
+            assigned[part.path] = part.values[index], (*part.at, index)
         else:
-            raise first or located.error(at, f"no config is valid with {value!r}")
+            assigned[part.path] = pick(part), part.at
+    return assigned
 
 
-def random_values(parts: list[Part], seed: int) -> Assigned:
-    """A config of the space, whether it is valid or not; ranges at their ends."""
-    rng = random.Random(seed)
-    return assign(parts, lambda part: _steer(part, [Fixed("", None, ())], None, rng, 1))
-
-
-def _steer(
-    part: Numeric | Categorical | Block, wanted: list[Part], value: Any, rng: random.Random, attempt: int
-) -> Any:
-    """The wanted part's value, the branches that lead to it, and of the rest first the first, then any."""
-    if part is wanted[-1]:
-        return value
-    if isinstance(part, Block):
-        lead = next((n for n, b in part.branches.items() if any(p is q for p in b for q in wanted)), None)
-        return lead or (next(iter(part.branches)) if attempt == 0 else rng.choice(list(part.branches)))
-    if isinstance(part, Categorical):
-        return part.names[0] if attempt == 0 else rng.choice(part.names)
-    return part.range.low if attempt == 0 else rng.choice([part.range.low, part.range.high])
+def _index(names: list[Any], name: Any) -> int:
+    """The place of a name. Types count: 1, 1.0 and True are equal, and a list may hold all three."""
+    return next(i for i, known in enumerate(names) if known == name and type(known) is type(name))
 
 
 def _extremes(parts: list[Part], above: tuple[Part, ...] = ()) -> Iterator[tuple[list[Part], Any, Key]]:
-    """(the blocks above and the part, value, where it is written) of every value, and both ends of every range."""
+    """(the part below its enclosing blocks, value, place in the YAML) of every listed value and block, and of the ends
+    of every range."""
     for part in parts:
         line = [*above, part]
         if isinstance(part, Numeric):
@@ -115,3 +104,27 @@ def _extremes(parts: list[Part], above: tuple[Part, ...] = ()) -> Iterator[tuple
             for name, branch in part.branches.items():
                 yield line, name, (*part.at, name)
                 yield from _extremes(branch, tuple(line))
+
+
+def _steer(part: Numeric | Categorical | Block, line: list[Part], value: Any, rng: random.Random, attempt: int) -> Any:
+    """Pick `value` for the last part of `line` and the branches that lead to it. The rest is at its first value in the
+    first attempt, which makes the plainest error, and random afterwards."""
+    if part is line[-1]:
+        return value
+    if isinstance(part, Block):
+        leading = next((n for n, b in part.branches.items() if any(p is q for p in b for q in line)), None)
+        if leading is not None:
+            return leading
+    return _random_pick(part, rng) if attempt else _first_pick(part)
+
+
+def _first_pick(part: Numeric | Categorical | Block) -> Any:
+    if isinstance(part, Block):
+        return next(iter(part.branches))
+    return part.names[0] if isinstance(part, Categorical) else part.range.low
+
+
+def _random_pick(part: Numeric | Categorical | Block, rng: random.Random) -> Any:
+    if isinstance(part, Block):
+        return rng.choice(list(part.branches))
+    return rng.choice(part.names if isinstance(part, Categorical) else [part.range.low, part.range.high])

@@ -1,14 +1,12 @@
-"""What a search found: its trials in plain values, the winner, and the study that holds it against the default."""
+"""The results of a search in plain values: its trials, the winner, and the importance of each parameter."""
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
@@ -18,6 +16,7 @@ from bench.measure.metrics import METRICS
 from bench.report.search.results import SearchResults, Trial
 from bench.search.best import DEFAULT
 from bench.search.objectives import Objective
+from bench.search.optuna_study import without_experimental_warnings
 from bench.search.proposals import in_words
 from bench.search.search import Search
 from bench.search.trials import outcomes, record_of
@@ -26,24 +25,25 @@ from bench.study.study import Run
 
 
 def collect_search(search: Search, study: Study, store: RunStore) -> SearchResults:
-    """The search as it stands."""
+    """The results of the search so far."""
     frozen = study.get_trials(deepcopy=False)
-    found = outcomes(frozen)
-    trials = [_trial(search, trial, found[trial.number]) for trial in frozen]
+    outcome_of = outcomes(frozen)
+    trials = [_trial(search, trial, outcome_of[trial.number]) for trial in frozen]
     default = default_results(search, store)
-    win = winner(search.objectives, trials, default["values"])
-    same = win is not None and search.config_of(win.changes).identity() == search.default.identity()
+    winner = choose_winner(search.objectives, trials, default["values"])
+    is_default = winner is not None and search.config_of(winner.changes).identity() == search.default.identity()
+    rule = _winner_rule(search.objectives, winner, default)
     return SearchResults(
-        search=describe(search) | {"winner_is_default": same, "winner_rule": _rule(search.objectives, win, default)},
+        search=describe(search) | {"winner_is_default": is_default, "winner_rule": rule},
         trials=trials,
         default=default,
         importances=_importances(search, study),
-        winner=win.number if win else None,
+        winner=winner.number if winner else None,
     )
 
 
 def describe(search: Search) -> dict[str, Any]:
-    """What a report says of a search, in plain values."""
+    """What a report tells about a search, in plain values."""
     file = search.file
     return {
         "name": search.name,
@@ -69,8 +69,8 @@ def describe(search: Search) -> dict[str, Any]:
 
 def _trial(search: Search, trial: FrozenTrial, outcome: str) -> Trial:
     record = record_of(trial)
-    points = search.default.train.validations
-    curve = [(step, value) for step, value in sorted(trial.intermediate_values.items()) if step <= points]
+    validations = search.default.train.validations
+    curve = [(step, value) for step, value in sorted(trial.intermediate_values.items()) if step <= validations]
     return Trial(
         number=trial.number,
         outcome=outcome,  # type: ignore[arg-type]
@@ -87,22 +87,21 @@ def _trial(search: Search, trial: FrozenTrial, outcome: str) -> Trial:
 
 
 def default_runs(search: Search) -> list[Run]:
-    """The default as trials are judged: their seeds, their half of the photographs."""
+    """The runs of the default, with the seeds and the photographs of trials."""
     return [search.run(search.default.model_copy(update={"seed": seed}), DEFAULT) for seed in search.seeds]
 
 
 def default_results(search: Search, store: RunStore) -> dict[str, Any]:
-    """values (None as long as they are not all there), costs, runs of the default."""
+    """values (None until every seed has them), costs and runs of the default."""
     runs = default_runs(search)
     costs: dict[str, float] = {}
     values: list[float] | None = []
     for objective in search.objectives:
-        found = [_value(store, run, objective.quantity) for run in runs]
-        there = [value for value in found if value is not None and math.isfinite(value)]
+        of_runs = [_value(store, run, objective.quantity) for run in runs]
+        finite = [value for value in of_runs if value is not None and math.isfinite(value)]
         if values is not None:
-            values = [*values, math.fsum(there) / len(there)] if len(there) == len(runs) else None
-    asked = [c.quantity for c in search.constraints] + [o.quantity for o in search.objectives if o.is_cost]
-    for quantity in {"parameters_total", *asked}:
+            values = [*values, math.fsum(finite) / len(finite)] if len(finite) == len(runs) else None
+    for quantity in {"parameters_total", *search.constrained, *search.cost_objectives}:
         value = _value(store, runs[0], quantity)
         if value is not None:
             costs[quantity] = value
@@ -110,25 +109,28 @@ def default_results(search: Search, store: RunStore) -> dict[str, Any]:
 
 
 def _value(store: RunStore, run: Run, quantity: str) -> float | None:
-    """A score's mean over images, or a cost, of a finished run."""
+    """The mean score over images, or the cost, of a finished run; None if the store does not have it."""
     if quantity in METRICS:
         rows = store.read_rows(run.id, METRICS[quantity].records)
         return math.fsum(float(row["value"]) for row in rows) / len(rows) if rows else None
     cost, speed = store.read(run.id, "cost") or {}, store.read(run.id, "throughput") or {}
     training = store.read(run.id, "training") or {}
-    found = {
+    peak = speed.get("training_peak_bytes") if speed.get("peak_version") == PEAK_VERSION else None
+    value = {
         "training_seconds": training.get("seconds"),
-        "training_peak_bytes": speed.get("training_peak_bytes") if speed.get("peak_version") == PEAK_VERSION else None,
+        "training_peak_bytes": peak,
         "training_images_per_second": (speed.get("training") or {}).get("images_per_second"),
         "inference_images_per_second": (speed.get("inference") or {}).get("images_per_second"),
         **cost,
     }.get(quantity)
-    return None if found is None else float(found)
+    return None if value is None else float(value)
 
 
-def winner(objectives: Sequence[Objective], trials: Sequence[Trial], default: Sequence[float] | None) -> Trial | None:
-    """The trial that is confirmed. Of one objective the best; of several the one that is best in the first among
-    those that are no worse than the default in any other; if there is none, among all."""
+def choose_winner(
+    objectives: Sequence[Objective], trials: Sequence[Trial], default: Sequence[float] | None
+) -> Trial | None:
+    """The trial for the final comparison: the best in the first objective, among the trials that are no worse than the
+    default in every other objective, or among all if there is no such trial."""
     complete = [trial for trial in trials if trial.outcome == "complete"]
     if len(objectives) > 1 and default is not None:
         kept = [trial for trial in complete if trial.values and not _is_worse(objectives, trial.values, default)]
@@ -140,39 +142,39 @@ def winner(objectives: Sequence[Objective], trials: Sequence[Trial], default: Se
     return best
 
 
-def _rule(objectives: Sequence[Objective], won: Trial | None, default: dict[str, Any]) -> str:
-    """How the winner was chosen among several objectives: no worse, best of all, or nothing to say."""
-    if len(objectives) < 2 or won is None or won.values is None or default["values"] is None:
+def _winner_rule(objectives: Sequence[Objective], winner: Trial | None, default: dict[str, Any]) -> str:
+    """Which rule chose the winner among several objectives: "no worse", "best of all", or "" for one objective."""
+    if len(objectives) < 2 or winner is None or winner.values is None or default["values"] is None:
         return ""
-    return "best of all" if _is_worse(objectives, won.values, default["values"]) else "no worse"
+    return "best of all" if _is_worse(objectives, winner.values, default["values"]) else "no worse"
 
 
 def _is_worse(objectives: Sequence[Objective], values: Sequence[float], default: Sequence[float]) -> bool:
+    """Whether the default is better in an objective after the first."""
     return any(o.beats(d, v) for o, v, d in list(zip(objectives, values, default, strict=True))[1:])
 
 
 def _key(objectives: Sequence[Objective], trial: Trial) -> tuple[float, ...]:
-    """Lower is better, objective by objective; the earlier trial of equals."""
+    """A sort key: the better values first, objective by objective, then the earlier trial."""
     assert trial.values is not None
     signed = [v if o.direction == "lower" else -v for o, v in zip(objectives, trial.values, strict=True)]
     return (*signed, trial.number)
 
 
 def _importances(search: Search, study: Study) -> dict[str, dict[str, float]]:
-    """Objective -> parameter -> share of the variance that it explains (fANOVA, Hutter et al. 2014), over complete
-    trials; only of parameters that every trial has."""
-    found = {}
+    """Objective -> parameter -> share of the variance among complete trials that it explains (fANOVA, Hutter et al.
+    2014). Only parameters that every trial has are included."""
+    importances = {}
     for index, objective in enumerate(search.objectives):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
+        with without_experimental_warnings():
             try:
                 shares = optuna.importance.get_param_importances(
                     study,
                     evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0),
                     target=lambda trial, index=index: trial.values[index],  # type: ignore[misc]
                 )
-            except (ValueError, RuntimeError, ZeroDivisionError):  # too few trials, or none differ
+            except (ValueError, RuntimeError, ZeroDivisionError):  # there are too few trials, or all are equal
                 continue
         if shares and all(map(math.isfinite, shares.values())):
-            found[objective.quantity] = {name: round(share, 4) for name, share in shares.items()}
-    return found
+            importances[objective.quantity] = {name: round(share, 4) for name, share in shares.items()}
+    return importances

@@ -1,4 +1,4 @@
-"""What the YAML of a search may hold."""
+"""The schema of a search YAML."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bench.study.yaml_lines import Located
 Sampler = Literal["tpe", "gp", "nsga2", "random", "grid"]
 Pruner = Literal["median", "hyperband", "wilcoxon", "none"]
 Count = Annotated[int, Field(ge=1, strict=True)]
-FRESH = 1000  # the first seed of the comparison at the end; trials have those from 0 on
+FRESH = 1000  # the first seed of the final comparison; the seeds of trials count from 0
 SeedCount = Annotated[int, Field(ge=1, le=FRESH, strict=True)]
 
 
@@ -26,10 +26,10 @@ def _names_to_mapping(value: Any) -> Any:
     items = [value] if isinstance(value, str) else value
     if not isinstance(items, list) or not all(isinstance(item, str | dict) for item in items):
         return value
-    found: dict[str, Any] = {}
+    mapping: dict[str, Any] = {}
     for item in items:
-        found |= {item: None} if isinstance(item, str) else item
-    return found
+        mapping |= {item: None} if isinstance(item, str) else item
+    return mapping
 
 
 def _null_is_none(value: Any) -> Any:
@@ -37,29 +37,29 @@ def _null_is_none(value: Any) -> Any:
 
 
 class Confirm(Section):
-    """The comparison at the end: the winner against the default, with fresh seeds, on photographs that no trial was
-    judged on."""
+    """The final comparison: the winner against the default, with fresh seeds, on photographs that judged no trial."""
 
     seeds: SeedCount | None = None
-    """How many, from 1000 on; null takes the scale's."""
+    """How many fresh seeds, counted from 1000; null takes the number of the scale."""
     base: dict[str, Any] = {}
-    """What of data and train differs from the trials', such as more images: data: {val_images: 64}."""
+    """Fields of data and train that differ from those of the trials, such as data: {val_images: 64}."""
     baselines: list[str] = []
-    """Methods to compare with as well."""
+    """Further methods to compare the winner with."""
     baseline_seeds: Count | None = None
+    """How many seeds a baseline gets; null takes the study's default."""
     metrics: list[str] = []
-    """Scores besides the objectives."""
+    """Scores to show besides the objectives."""
 
 
 class ConfirmOverlay(Section):
-    """What the comparison has in another way at one scale."""
+    """Changes of the final comparison at one scale."""
 
     base: dict[str, Any] | None = None
     seeds: SeedCount | None = None
 
 
 class SearchOverlay(Section):
-    """What a search changes at one scale."""
+    """Changes of a search at one scale."""
 
     base: dict[str, Any] = {}
     trials: Count | None = None
@@ -80,50 +80,51 @@ class SearchFile(Section):
 
     title: Annotated[str, Field(min_length=1)]
     question: Annotated[str, Field(min_length=1)]
-    """What the search is to answer."""
+    """The question that the search answers."""
     study: str | None = None
-    """A study whose control is the default and what the base lies over; its path from this file, or the name
-    of a shipped one."""
+    """A study: its path from this file, or the name of a shipped one. Its control is the config that the base
+    changes."""
     base: dict[str, Any] = {}
-    """Config that all trials share, over the scale's. As it is, it is the default that the winner is compared with."""
+    """Config that all trials share, over the scale's. Without a proposal, it is the default that the winner is compared
+    with."""
     space: Annotated[dict[str, Any], Field(min_length=1)]
-    """Dotted config path -> a list to choose from, or {low, high} with log or step: of whole numbers if all of them
-    are. A name that is no path has named blocks, one of which is chosen, each a space of its own; a bare value in a
-    block is set with it."""
+    """Dotted config path -> a list of values, or {low, high} with log or step; whole numbers give whole values. A key
+    that is no config path holds named blocks. A trial chooses one of them, and each block is a space of its own; a bare
+    value in a block is fixed."""
     objectives: Annotated[dict[str, Literal["lower", "higher"] | None], BeforeValidator(_names_to_mapping)] = Field(
         min_length=1
     )
-    """Metrics and costs to make better; a name, names, or name: lower | higher where it has no better end."""
+    """Metrics and costs to optimise: a name, names, or name: lower | higher for a metric without a direction."""
     constraints: dict[str, Annotated[str, Field(coerce_numbers_to_str=True)]] = {}
-    """Cost: `<= BOUND` or `>= BOUND`, looked at before a trial is trained."""
+    """Cost: `<= BOUND` or `>= BOUND`, checked before a trial is trained."""
     sampler: Sampler = "tpe"
     pruner: Annotated[Pruner, BeforeValidator(_null_is_none)] | None = Field(default=None, validate_default=False)
-    """Default: median where there is one objective that has a validation curve, else none."""
+    """Default: median for a single objective with a validation curve, else none."""
     trials: Count
-    """How many to make, besides those that a constraint ends before they are trained."""
+    """How many trials to train; those that break a constraint do not count."""
     timeout: Annotated[float, Field(gt=0)] | None = None
-    """Seconds of one command after which no further trial begins."""
+    """Seconds after which a command starts no further trial."""
     seeds: SeedCount = 1
-    """Of each trial, from 0 on; its value is their mean."""
+    """How many seeds every trial gets, counted from 0; its value is the mean over them."""
     seed: Seed = 0
-    """Of the sampler: with one worker the same search proposes the same trials."""
+    """Seed of the sampler. With one worker, the same search proposes the same trials."""
     confirm: Confirm = Confirm()
     scales: SearchOverlays = SearchOverlays()
 
     def at(self, scale: ScaleName) -> SearchFile:
-        """The file as it is at a scale: with its overlay's counts, which lose their null."""
+        """The file with the counts of a scale filled in."""
         overlay: SearchOverlay = getattr(self.scales, scale)
-        given = {name: value for name in ("trials", "seeds") if (value := getattr(overlay, name)) is not None}
-        at_end = {"seeds": self.confirm.seeds or SEEDS[scale]} | overlay.confirm.model_dump(exclude_none=True)
-        return self.model_copy(update=given | {"confirm": self.confirm.model_copy(update=at_end)})
+        counts = {name: value for name in ("trials", "seeds") if (value := getattr(overlay, name)) is not None}
+        confirm = {"seeds": self.confirm.seeds or SEEDS[scale]} | overlay.confirm.model_dump(exclude_none=True)
+        return self.model_copy(update=counts | {"confirm": self.confirm.model_copy(update=confirm)})
 
 
-def study_of(located: Located, name: str) -> Path:
-    """The study that a search builds on: a path from the search's folder, or the name of a shipped one. Raises
-    InputError."""
+def find_study(located: Located, name: str) -> Path:
+    """The file of the study that a search builds on; `name` is a path from the search's folder, or a shipped study.
+    Raises InputError."""
     beside = located.path.parent / name
     study = beside if is_file(beside) else shipped().get(name)
     if study is None:
-        where = f"give the study's path from {located.path.parent}, or the name of a shipped one"
-        raise located.error(("study",), f"{name} is not a file; {where}")
+        hint = f"give the study's path from {located.path.parent}, or the name of a shipped one"
+        raise located.error(("study",), f"{name} is not a file; {hint}")
     return study

@@ -1,4 +1,4 @@
-"""What a search varies: read from YAML with its mistakes in words, and proposed by Optuna as config values."""
+"""The search space: its parameters and blocks, read from YAML and checked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
@@ -15,38 +15,35 @@ from bench.study.axes import path_problem, paths_overlap
 from bench.study.layers import count_values
 from bench.study.yaml_lines import Key, Located, explain
 
-if TYPE_CHECKING:
-    pass
-
-TRIES = 20  # configs that a value may be valid in
-MAX_LISTED = 100  # of a list
-MAX_IN_ALL = 1_000  # of a space, its blocks included
-WAYS = "write a list or {low, high}"
-OTHER_IMAGES = "changes what is scored, so that trials would not compare; make it two searches"
+MAX_LISTED = 100  # values of one list
+MAX_IN_ALL = 1_000  # values of a space, with its blocks
+CHOICE = "write a list or {low, high}"
+OTHER_IMAGES = "changes the images that are scored, so trials would not compare; split it into two searches"
+SET_BY_SEARCH = "the search itself sets this; remove it here"
 FORBIDDEN = {
-    "seed": "is what `seeds` varies",
-    "data.score_on": "is what the search itself sets",
-    "train.validations": "is what the search itself sets",
+    "seed": "`seeds` varies the seed; remove it here",
+    "data.score_on": SET_BY_SEARCH,
+    "train.validations": SET_BY_SEARCH,
     "task": OTHER_IMAGES,
     "data": OTHER_IMAGES,
     **{f"task.{name}": OTHER_IMAGES for name in ("name", "hole", "mask_seed")},
     **{f"data.{name}": OTHER_IMAGES for name in ("name", "path", "image_size", "val_images", "scales")},
 }
-"""Config paths that a space may not have, and why."""
+"""Config path that a space may not vary -> the reason."""
 Number = int | float
 Assigned = dict[str, tuple[Any, Key]]
-"""Config path -> its value, and where the YAML gives it."""
+"""Config path -> its value, and the place of that value in the YAML."""
 
 
 class Range(Section):
-    """{low, high} with log or step."""
+    """A range of numbers: {low, high} with log or step."""
 
     model_config = ConfigDict(strict=True)
 
     low: Number
     high: Number
     log: bool = False
-    """Drawn evenly in the logarithm."""
+    """Whether values are uniform in their logarithm."""
     step: Number | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
@@ -56,40 +53,41 @@ class Range(Section):
         if self.low >= self.high:
             raise ValueError(f"low ({self.low:g}) is not below high ({self.high:g})")
         if self.log and self.low <= 0:
-            raise ValueError(f"a logarithmic range lies above 0, and low is {self.low:g}")
+            raise ValueError(f"a logarithmic range needs a low above 0, not {self.low:g}")
         if self.log and self.step is not None:
-            raise ValueError("a logarithmic range has no step")
+            raise ValueError("a logarithmic range cannot have a step")
         if self.step is not None and not _divides(self.step, self.high - self.low):
-            raise ValueError(f"steps of {self.step:g} from {self.low:g} do not meet {self.high:g}")
+            raise ValueError(f"steps of {self.step:g} from {self.low:g} do not reach {self.high:g} exactly")
         return self
 
     @property
     def is_whole(self) -> bool:
+        """Whether its values are whole numbers."""
         return all(isinstance(v, int) for v in (self.low, self.high) if v is not None) and not isinstance(
             self.step, float
         )
 
     @property
     def count(self) -> int | None:
-        """How many values it has; None if they are not counted."""
+        """The number of its values; None for a range of real numbers without a step."""
         step = self.step or (1 if self.is_whole else None)
         return None if step is None else round((self.high - self.low) / step) + 1
 
     def samples(self) -> Iterator[tuple[str, Number]]:
-        """(key that is to blame, value): the ends, and where numbers need not be whole one that is not."""
+        """(key to blame, value) of both ends, and of one fraction if the range has fractions."""
         yield "low", self.low
         yield "high", self.high
         if not self.is_whole:
             yield "low", self.low + (self.step or (self.high - self.low) / math.pi)
 
     def __str__(self) -> str:
-        how = ", logarithmic" if self.log else f", in steps of {self.step:g}" if self.step else ""
-        return f"{self.low:g} to {self.high:g}{how}"
+        spacing = ", logarithmic" if self.log else f", in steps of {self.step:g}" if self.step else ""
+        return f"{self.low:g} to {self.high:g}{spacing}"
 
 
 @dataclass(frozen=True)
 class Numeric:
-    """A path and the range of its values."""
+    """A parameter with a range of numbers."""
 
     name: str
     path: str
@@ -99,7 +97,7 @@ class Numeric:
 
 @dataclass(frozen=True)
 class Categorical:
-    """A path and its values; `names` are what Optuna and tables call them."""
+    """A parameter with a list of values; Optuna and the tables call the values by their `names`."""
 
     name: str
     path: str
@@ -110,7 +108,7 @@ class Categorical:
 
 @dataclass(frozen=True)
 class Fixed:
-    """A path and its value within a block."""
+    """A config path with a fixed value, in a block."""
 
     path: str
     value: Any
@@ -119,7 +117,7 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Block:
-    """A choice between spaces."""
+    """A choice between named spaces."""
 
     name: str
     branches: dict[str, list[Part]]
@@ -128,37 +126,53 @@ class Block:
 
 Part = Numeric | Categorical | Fixed | Block
 Pick = Callable[[Numeric | Categorical | Block], Any]
-"""Chooses: a number, the name of a value, or of a branch."""
+"""Chooses a number, the name of a value, or the name of a branch."""
 
 
 def read_space(located: Located, content: dict[str, Any]) -> list[Part]:
     """The parts of the YAML's `space`. Raises InputError."""
-    if (count := count_values(content)) > MAX_IN_ALL:  # each is tried in a config
-        raise located.error(("space",), f"has {count:,} values; the most is {MAX_IN_ALL:,}")
-    return _read(located, content, ("space",), "")
+    if (count := count_values(content)) > MAX_IN_ALL:  # checking the space tries each of them in a config
+        raise located.error(("space",), f"has {count:,} values; the maximum is {MAX_IN_ALL:,}")
+    return _read_parts(located, content, ("space",), "")
 
 
-def _read(located: Located, content: dict[str, Any], at: Key, prefix: str) -> list[Part]:
+def count_configs(parts: list[Part]) -> int | None:
+    """The number of configs; None if a range of real numbers has no step."""
+    counts: list[int | None] = []
+    for part in parts:
+        if isinstance(part, Block):
+            of_branches = [count_configs(branch) for branch in part.branches.values()]
+            counts.append(None if None in of_branches else sum(filter(None, of_branches)))
+        elif isinstance(part, Categorical):
+            counts.append(len(part.values))
+        elif isinstance(part, Numeric):
+            counts.append(part.range.count)
+    return None if None in counts else math.prod(filter(None, counts))
+
+
+def _read_parts(located: Located, content: dict[str, Any], at: Key, prefix: str) -> list[Part]:
+    """`prefix` names the enclosing blocks and their branches: NAME=BRANCH/."""
     parts: list[Part] = []
     for name, entry in content.items():
         here = (*at, str(name))
-        part = _part(located, str(name), entry, here, prefix)
+        part = _read_part(located, str(name), entry, here, prefix)
         for path in _paths([part]):
             if clash := next((p for p in _paths(parts) if paths_overlap(p, path)), None):
-                raise located.error(here, f"sets {path}, and {clash} is set beside it; a field has one place")
+                raise located.error(here, f"sets {path}, but another entry already sets {clash}; vary each field once")
         parts.append(part)
     return parts
 
 
-def _part(located: Located, name: str, entry: Any, at: Key, prefix: str) -> Part:
+def _read_part(located: Located, name: str, entry: Any, at: Key, prefix: str) -> Part:
     is_range = isinstance(entry, dict) and {"low", "high"} & set(entry)
     is_path = path_problem(name) is None
+    # A mapping is a range, a block, or, at a config path within a block, a fixed value.
     if isinstance(entry, dict) and not is_range and not (is_path and prefix):
         if is_path:
             section = name in RunConfig.model_fields
-            how = f"write its fields with dots, `{name}.{next(iter(entry), '...')}: ...`" if section else WAYS
-            raise located.error(at, f"is a {'section of the config' if section else 'config field'}; {how}")
-        return _block(located, name, entry, at, prefix)
+            fix = f"write its fields with dots, `{name}.{next(iter(entry), '...')}: ...`" if section else CHOICE
+            raise located.error(at, f"is a {'section of the config' if section else 'config field'}; {fix}")
+        return _read_block(located, name, entry, at, prefix)
     if problem := FORBIDDEN.get(name) or path_problem(name):
         raise located.error(at, problem)
     if is_range:
@@ -168,18 +182,18 @@ def _part(located: Located, name: str, entry: Any, at: Key, prefix: str) -> Part
             where, problem = explain(error, Range)[0]
             raise located.error((*at, *where), problem) from None
     if isinstance(entry, list):
-        return _choice(located, prefix + name, name, entry, at)
+        return _read_choice(located, prefix + name, name, entry, at)
     if not prefix:
-        raise located.error(at, f"{entry!r} leaves nothing to choose; {WAYS}, or put it in base")
+        raise located.error(at, f"{entry!r} leaves nothing to choose; {CHOICE}, or put it in base")
     return Fixed(name, entry, at)
 
 
-def _choice(located: Located, name: str, path: str, values: list[Any], at: Key) -> Categorical:
+def _read_choice(located: Located, name: str, path: str, values: list[Any], at: Key) -> Categorical:
     if not 1 <= len(values) <= MAX_LISTED:
         raise located.error(at, f"has {len(values)} values; a list has 1 to {MAX_LISTED}")
     for index, value in enumerate(values):
-        if not _is_plain(value):
-            raise located.error((*at, index), f"{value} is no value of a config field; a date wants quotes")
+        if not _is_finite(value):
+            raise located.error((*at, index), f"{value} cannot be the value of a config field: it is not finite")
     names = [v if v is None or isinstance(v, str | int | float) else json.dumps(v) for v in values]
     for index, known in enumerate(names):
         if any(known == other and type(known) is type(other) for other in names[:index]):
@@ -187,22 +201,25 @@ def _choice(located: Located, name: str, path: str, values: list[Any], at: Key) 
     return Categorical(name, path, values, names, at)
 
 
-def _block(located: Located, name: str, entry: dict[str, Any], at: Key, prefix: str) -> Block:
+def _read_block(located: Located, name: str, entry: dict[str, Any], at: Key, prefix: str) -> Block:
     if not entry:
         raise located.error(at, "is empty; write {low, high}, a list, or named blocks")
     branches: dict[str, list[Part]] = {}
     for label in (name, *map(str, entry)):
         if {"=", "/"} & set(label):
-            raise located.error(at, f"{label!r}: = and / stand between a block and its parameters; name it otherwise")
+            raise located.error(
+                at, f"{label!r}: the names of parameters in blocks contain = and /; choose a name without them"
+            )
     for label, inner in entry.items():
         if not isinstance(inner, dict):
-            fix = "write {low: .., high: ..}, or blocks, which are mappings of config paths"
-            raise located.error((*at, str(label)), f"{inner!r} is no block; {fix}")
-        branches[str(label)] = _read(located, inner, (*at, str(label)), f"{prefix}{name}={label}/")
+            fix = "write {low: .., high: ..}, or a mapping of config paths"
+            raise located.error((*at, str(label)), f"{inner!r} is not a block; {fix}")
+        branches[str(label)] = _read_parts(located, inner, (*at, str(label)), f"{prefix}{name}={label}/")
     return Block(prefix + name, branches, at)
 
 
 def _paths(parts: list[Part]) -> Iterator[str]:
+    """Every config path that the parts set."""
     for part in parts:
         if isinstance(part, Block):
             for branch in part.branches.values():
@@ -211,26 +228,11 @@ def _paths(parts: list[Part]) -> Iterator[str]:
             yield part.path
 
 
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, list):
-        return all(map(_is_plain, value))
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_plain(inner) for key, inner in value.items())
-    return value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
-
-
-def size(parts: list[Part]) -> int | None:
-    """How many configs there are; None where a range has no step, so that they are not counted."""
-    counts: list[int | None] = []
-    for part in parts:
-        if isinstance(part, Block):
-            inner = [size(branch) for branch in part.branches.values()]
-            counts.append(None if None in inner else sum(filter(None, inner)))
-        elif isinstance(part, Categorical):
-            counts.append(len(part.values))
-        elif isinstance(part, Numeric):
-            counts.append(part.range.count)
-    return None if None in counts else math.prod(filter(None, counts))
+def _is_finite(value: Any) -> bool:
+    """Whether all numbers in the value are finite."""
+    if isinstance(value, list | dict):
+        return all(map(_is_finite, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _divides(step: Number, span: Number) -> bool:

@@ -7,7 +7,7 @@ import torch
 
 from bench.config import RunConfig
 from bench.data.batches import training_batch
-from bench.profile.breakdown import parts, split_step
+from bench.profile.breakdown import split_marks, split_step
 from bench.scales import SCALES
 from bench.training.gan import GAN
 from bench.training.method import Progress
@@ -26,7 +26,7 @@ def test_an_interval_belongs_to_the_network_whose_optimiser_steps_next() -> None
         ("optimiser", "generator", 15.0),
         ("end", "", 15.5),
     ]
-    assert parts(marks, lambda a, b: b - a) == [
+    assert split_marks(marks, lambda a, b: b - a) == [
         ("discriminator", 1.0),
         ("generator", 2.0),
         ("discriminator", 4.0),
@@ -46,11 +46,11 @@ def test_a_real_step_is_split_whole_and_the_hooks_are_gone() -> None:
         calls.append(1)
         gan.update(batch, Progress(10, 0.5))
 
-    found = split_step(gan, update, 3, CPU)
+    seconds = split_step(gan, update, 3, CPU)
     assert len(calls) == 3
-    assert set(found) == {"generator", "discriminator", "optimiser", "rest"}
-    assert all(value > 0 for value in found.values())
-    assert found["rest"] < 0.1 * sum(found.values())
+    assert set(seconds) == {"generator", "discriminator", "optimiser", "rest"}
+    assert all(value > 0 for value in seconds.values())
+    assert seconds["rest"] < 0.1 * sum(seconds.values())
     hooks = [*gan.generator._forward_hooks, *gan.generator._forward_pre_hooks]
     for optimizer in gan.optimizers.values():
         hooks += [*optimizer._optimizer_step_pre_hooks, *optimizer._optimizer_step_post_hooks]

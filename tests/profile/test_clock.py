@@ -1,4 +1,4 @@
-"""Warm-up, windows and percentiles, with clocks whose ticks are written down."""
+"""Warm-up, windows and percentiles, with clocks that tick as written here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench.measure.throughput import wall_clock
-from bench.profile.clock import calls_a_round, percentiles, spread, warm_up
+from bench.profile.clock import calls_per_round, percentiles, spread, warm_up
 
 
 def clock_of(seconds: Iterator[float]) -> Callable[[Callable[[], Any], int], float]:
@@ -39,7 +39,7 @@ def test_warming_up_takes_ten_calls_and_two_seconds_and_three_windows_alike() ->
     assert (slow.calls, slow.steady) == (3 + 3, True)
 
 
-def test_what_does_not_become_steady_says_so() -> None:
+def test_a_speed_that_never_settles_is_not_steady() -> None:
     slowing = warm_up(lambda: None, clock_of(1.2 * 1.1**n for n in itertools.count()), least_seconds=2, patience=0)
     assert not slowing.steady
     assert slowing.calls == 3 + 2
@@ -55,7 +55,7 @@ def test_windows_that_settle_late_are_waited_for() -> None:
     [(0.001, 1000), (0.04, 25), (0.1, 20), (10.0, 1), (2.0, 3)],  # 5 s; 5 s; 100 calls; one at least; 30 s at the most
 )
 def test_calls_of_a_round(per_call: float, calls: int) -> None:
-    assert calls_a_round(per_call, rounds=5, least_calls=100, least_s=5, most_s=30) == calls
+    assert calls_per_round(per_call, rounds=5, least_calls=100, least_s=5, most_s=30) == calls
 
 
 def test_spread_and_percentiles() -> None:

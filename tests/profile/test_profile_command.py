@@ -1,4 +1,4 @@
-"""`bench profile` as people call it: a study or methods in, records and a page out, mistakes in words."""
+"""`bench profile` from the command line: a study or methods in, a record and a page out, mistakes in words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from harness import Bench, WriteStudy
 
 from bench.errors import InputError
-from bench.profile.cases import REFERENCE, plan_of
+from bench.profile.cases import REFERENCE, ProfileRequest, make_plan
 
 QUICK = ("--scale", "tiny", "--seconds", "1", "--patience", "0", "--no-sweep", "--packing", "", "--device", "cpu")
 
@@ -30,8 +30,8 @@ def test_a_method_is_measured_and_written_down(bench: Bench, tmp_path: Path) -> 
     assert again.returncode == 0, again.stderr
 
 
-def test_of_a_study_every_variant_and_baseline_is_measured(write_study: WriteStudy) -> None:
-    plan = plan_of([str(write_study(baselines=["gray"]))], "tiny", None, [], against=False, batch=None, on_cuda=False)
+def test_every_variant_and_baseline_of_a_study_is_measured(write_study: WriteStudy) -> None:
+    plan = make_plan(ProfileRequest([str(write_study(baselines=["gray"]))], "tiny"))
     variants = ["strided_conv", "max_pool"]
     assert {table.title: [case.label for case in table.cases] for table in plan.tables} == {
         "Training step": variants,
@@ -64,7 +64,7 @@ def test_mistakes_are_named_and_nothing_is_written(
 
 
 def test_the_reference_comes_first_and_is_not_swept(write_study: WriteStudy) -> None:
-    plan = plan_of([str(write_study())], "tiny", None, [], against=True, batch=2, on_cuda=False)
+    plan = make_plan(ProfileRequest([str(write_study())], "tiny", with_reference=True, batch_size=2))
     training = plan.tables[0].cases
     assert [case.label for case in training] == [REFERENCE, "strided_conv", "max_pool"]
     assert [case.batch_size for case in training] == [1, 2, 2]
@@ -72,8 +72,8 @@ def test_the_reference_comes_first_and_is_not_swept(write_study: WriteStudy) -> 
 
 
 @pytest.mark.parametrize("on_cuda", [False, True])
-def test_the_ladder_is_of_the_papers_model(on_cuda: bool) -> None:
-    plan = plan_of([], "small", None, [], against=True, batch=None, on_cuda=on_cuda)
+def test_the_ladder_measures_the_papers_model(on_cuda: bool) -> None:
+    plan = make_plan(ProfileRequest([], with_reference=True, on_cuda=on_cuda))
     wide, half, *_ = plan.tables
     for table, side in ((wide, 256), (half, 128)):
         assert {case.config.data.image_size for case in table.cases} == {side}
@@ -81,4 +81,4 @@ def test_the_ladder_is_of_the_papers_model(on_cuda: bool) -> None:
         assert any(case.loop == "cuda graphs" for case in table.cases) == on_cuda
         assert len({case.label for case in table.cases}) == len(table.cases)
     with pytest.raises(InputError, match="steps"):
-        plan_of([], "small", None, ["train.steps=x"], against=True, batch=None, on_cuda=False)
+        make_plan(ProfileRequest([], overrides=["train.steps=x"], with_reference=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from bench.profile.roofline import Demand, Rates, demand_of, machine_rates
+from bench.profile.roofline import Demand, Rates, count_demand, measure_rates
 
 F32 = 4
 
@@ -19,7 +19,7 @@ def test_a_convolution_is_counted_by_hand() -> None:
         with torch.inference_mode():
             conv(x).tanh()
 
-    assert demand_of(predict) == Demand(2 * macs, taken + given + weights)
+    assert count_demand(predict) == Demand(2 * macs, taken + given + weights)
 
 
 def test_a_training_step_adds_the_gradient_of_the_weights_and_seven_values_a_parameter() -> None:
@@ -33,7 +33,7 @@ def test_a_training_step_adds_the_gradient_of_the_weights_and_seven_values_a_par
 
     macs = 8 * 3 * 9 * 2 * 16 * 16
     forward, backward = taken + given + weights, given + taken + weights + weights  # the input needs no gradient
-    assert demand_of(step, [adam]) == Demand(4 * macs, forward + backward + 7 * weights)
+    assert count_demand(step, [adam]) == Demand(4 * macs, forward + backward + 7 * weights)
 
 
 def test_the_floor_is_the_slower_of_computing_and_moving() -> None:
@@ -44,6 +44,6 @@ def test_the_floor_is_the_slower_of_computing_and_moving() -> None:
 
 
 def test_the_machine_has_rates() -> None:
-    rates = machine_rates(torch.device("cpu"), "fp32", seconds=0.05)
+    rates = measure_rates(torch.device("cpu"), "fp32", seconds=0.05)
     assert 1e9 < rates.matmul < 1e14
     assert 1e8 < rates.copy < 1e13

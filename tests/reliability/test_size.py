@@ -85,9 +85,9 @@ def test_the_command_line_asks_for_more(bench: Bench, write_study: WriteStudy) -
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"trials": 10**6, "seeds": 2}, "trials: 1,000,000 trials x 2 seeds are 2,000,000 runs; the most is 1,000"),
-        ({"scales": {"tiny": {"trials": 1001}}}, "1,001 trials x 1 seeds are 1,001 runs"),
-        ({"sampler": "grid", "space": {f: {"low": 1, "high": 100} for f in FIELDS[:3]}}, "these are 1,000,000 points"),
+        ({"trials": 10**6, "seeds": 2}, "trials: 1,000,000 trials x 2 seeds are 2,000,000 runs; the maximum is 1,000"),
+        ({"scales": {"tiny": {"trials": 1001}}}, "1,001 trials x 1 seed are 1,001 runs"),
+        ({"sampler": "grid", "space": {f: {"low": 1, "high": 100} for f in FIELDS[:3]}}, "grid has 1,000,000 points"),
         ({"sampler": "grid", "space": {"train.d_steps": {"low": 1, "high": 10**12}}}, "1,000,000,000,000 points"),
         ({"space": {"a": {f"b{i}": {"train.d_steps": [1, 2, 3]} for i in range(400)}}}, "has 1,200 values"),
     ],

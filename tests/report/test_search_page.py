@@ -1,4 +1,4 @@
-"""The page of a search: frames by hand, escaped words, and that the archive gives the same bytes again."""
+"""The page of a search: its analysis, checked by hand, its escaped text, and the archive that reproduces it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,17 @@ from rich.console import Console
 
 from bench.report.analysis.archive import TRIALS
 from bench.report.overview import write_overview
-from bench.report.search.frames import best_trials, front, history, importances, slices, trials_frame
+from bench.report.search.analysis import analyse_search
+from bench.report.search.confirmation import Confirmation, ConfirmedQuantity
+from bench.report.search.page import PICTURES
 from bench.report.search.results import Outcome, SearchResults, Trial, load_search_results, search_text
 from bench.report.search.terminal import print_search
-from bench.report.search.write import PICTURES, Confirmed, check_search, search_texts, write_search
+from bench.report.search.write import check_search, search_texts, write_search
 
 START = "schedule=linear/loss.l1.start"
-CONFIRMED = Confirmed(
-    [
-        {
-            "quantity": "psnr", "against": "default", "default_search": 17.0, "winner_search": 18.25,
-            "difference_search": 1.25, "estimate_fresh": "+0.40 [−0.10, +0.90]", "verdict": "inconclusive",
-        }
-    ]
-)  # fmt: skip
+CONFIRMED = Confirmation(
+    [ConfirmedQuantity("psnr", "default", 17.0, 18.25, estimate_fresh="+0.40 [−0.10, +0.90]", verdict="inconclusive")]
+)
 
 
 def _trial(number: int, outcome: Outcome, values: list[float] | None = None, **more: Any) -> Trial:
@@ -48,6 +45,7 @@ def _results(trials: list[Trial], default: list[float] | None, *, winner: int | 
         "control": CONTROL | {"data": {"name": "photos", "image_size": 64}},
         "data": {"name": "photos", "fingerprint": "f" * 16, "train_photographs": 6, "val_photographs": 3, "skipped": 0,
                  "split_rule": "fixed"},
+        "winner_is_default": False, "winner_rule": "", "folder": "reports/s",
     }  # fmt: skip
     reference = {"values": default, "costs": {"macs": 4e6}, "runs": ["d0"]}
     return SearchResults(base | search, trials, reference, winner=winner)
@@ -78,7 +76,7 @@ def two() -> SearchResults:
 
 
 def test_the_best_so_far_is_of_complete_trials(pruning: SearchResults) -> None:
-    frame = history(pruning)
+    frame = analyse_search(pruning).history
     assert frame[["number", "outcome", "value", "best", "default"]].to_numpy().tolist() == [
         [0, "complete", 17.5, 17.5, 17.0],
         [1, "pruned", 18.5, 17.5, 17.0],
@@ -86,22 +84,23 @@ def test_the_best_so_far_is_of_complete_trials(pruning: SearchResults) -> None:
         [5, "complete", 16.0, 18.25, 17.0],
     ]
     lower = replace(pruning, search=pruning.search | {"objectives": [{"quantity": "psnr", "direction": "lower"}]})
-    assert history(lower)["best"].tolist() == [17.5, 17.5, 17.5, 16.0]
-    assert [trial.number for trial in best_trials(pruning)] == [3, 0, 5]
-    assert [trial.number for trial in best_trials(lower)] == [5, 0, 3]
+    assert analyse_search(lower).history["best"].tolist() == [17.5, 17.5, 17.5, 16.0]
+    assert [trial.number for trial in analyse_search(pruning).ranking] == [3, 0, 5]
+    assert [trial.number for trial in analyse_search(lower).ranking] == [5, 0, 3]
 
 
 def test_a_trial_that_no_other_dominates_is_on_the_front(two: SearchResults, pruning: SearchResults) -> None:
-    assert front(two).to_numpy().tolist() == [
+    assert analyse_search(two).front.to_numpy().tolist() == [
         [0, 20.0, 4.0, True],
         [1, 19.0, 2.0, True],
         [2, 18.0, 3.0, False],
         [3, 20.0, 5.0, False],
         [-1, 18.5, 1.0, True],
     ]
-    assert [trial.number for trial in best_trials(two)] == [0, 1]
-    assert front(replace(two, default=two.default | {"values": None}))["number"].tolist() == [0, 1, 2, 3]
-    assert front(pruning).empty
+    assert [trial.number for trial in analyse_search(two).ranking] == [0, 1]
+    without_default = replace(two, default=two.default | {"values": None})
+    assert analyse_search(without_default).front["number"].tolist() == [0, 1, 2, 3]
+    assert analyse_search(pruning).front.empty
 
 
 def test_three_objectives_dominate_together(two: SearchResults) -> None:
@@ -109,24 +108,26 @@ def test_three_objectives_dominate_together(two: SearchResults) -> None:
     values = [[20.0, 4e6, 0.3], [20.0, 4e6, 0.4], [18.0, 9e6, 0.2]]
     trials = [_trial(i, "complete", each) for i, each in enumerate(values)]
     results = _results(trials, None, winner=0, objectives=three)
-    assert front(results)["on_front"].tolist() == [True, False, True]
+    assert analyse_search(results).front["on_front"].tolist() == [True, False, True]
 
 
 def test_frames_know_what_some_trials_lack(pruning: SearchResults) -> None:
-    rows = slices(pruning)
+    analysis = analyse_search(pruning)
+    rows = analysis.slices
     assert rows[rows["param"] == START][["value", "objective_value", "number"]].to_numpy().tolist() == [[2.5, 18.25, 3]]
     assert rows[rows["param"] == "norm"]["value"].tolist() == ["batch", "batch", "null"]
-    assert importances(pruning)["param"].tolist() == ["generator.width", "norm"]
-    frame = trials_frame(pruning)
+    assert analysis.importances["param"].tolist() == ["generator.width", "norm"]
+    frame = analysis.trials
     assert frame["validations"].fillna(-1).tolist() == [2, 1, 1, 2, -1, -1, -1]
     assert frame["macs"].tolist() == [2_000_000 * (number + 1) for number in range(7)]
 
 
-def test_the_page_says_what_was_found(pruning: SearchResults, tmp_path: Path) -> None:
+def test_the_page_answers_the_search(pruning: SearchResults, tmp_path: Path) -> None:
     (tmp_path / "best.yaml").touch()
-    text = search_texts(pruning, tmp_path, CONFIRMED)["report.md"]
+    analysis = analyse_search(pruning, CONFIRMED)
+    text = search_texts(analysis, tmp_path)["report.md"]
     assert "7 trials: 3 complete, 1 pruned, 1 diverged, 1 infeasible, 1 lost and queued again." in text
-    assert "The winner, trial 3, has PSNR 18.25 dB against the default's 17.00 dB (+1.25)," in text
+    assert "The winner, trial 3, reaches PSNR 18.25 dB against the default's 17.00 dB (+1.25)," in text
     assert "| PSNR (dB) ↑ | default | 17.00 | 18.25 | +1.25 | +0.40 \\[−0.10, +0.90\\] | inconclusive |" in text
     assert "| 3 (winner) | 18.25<br>+1.25 | 8.0<br>×2.00 | generator.width=32 | r3 |" in text
     assert "Constraint: MACs ≤ 5.25 M." in text
@@ -136,14 +137,15 @@ def test_the_page_says_what_was_found(pruning: SearchResults, tmp_path: Path) ->
     assert "best/report.md" not in text
     (tmp_path / "best").mkdir()
     (tmp_path / "best" / "report.md").touch()
-    assert "](best/report.md)" in search_texts(pruning, tmp_path, CONFIRMED)["report.md"]
+    assert "](best/report.md)" in search_texts(analysis, tmp_path)["report.md"]
 
 
 def test_an_archive_gives_the_same_text_and_an_edit_is_found(pruning: SearchResults, tmp_path: Path) -> None:
     (tmp_path / TRIALS).write_text(search_text(pruning))
     again = load_search_results(tmp_path)
     write_search(again, tmp_path, CONFIRMED)
-    assert search_texts(again, tmp_path, CONFIRMED) == search_texts(pruning, tmp_path, CONFIRMED)
+    texts = [search_texts(analyse_search(results, CONFIRMED), tmp_path) for results in (again, pruning)]
+    assert texts[0] == texts[1]
     assert check_search(pruning, tmp_path, CONFIRMED) == []
     (tmp_path / "trials.csv").write_text("number\n")
     (tmp_path / "report.md").unlink()
@@ -179,7 +181,7 @@ def test_nothing_complete_is_a_page_too(default: list[float] | None, tmp_path: P
     assert _pictures(tmp_path) == []
     print_search(results, tmp_path, Console(width=80))
     write_search(_results([_trial(0, "complete", [17.0])], default, winner=0), tmp_path, None)
-    assert "has PSNR 17.00 dB, on the search's own seeds" in (tmp_path / "report.md").read_text()
+    assert "reaches PSNR 17.00 dB, on the search's own seeds" in (tmp_path / "report.md").read_text()
     assert _pictures(tmp_path) == ["history.png", "slices.png"]
 
 
@@ -204,7 +206,7 @@ def test_the_page_of_all_reports_lists_searches_with_their_answer(pruning: Searc
     write_overview(tmp_path)
     text = (tmp_path / "index.html").read_text()
     assert '<a href="s/report.md">&lt;i&gt;a search&lt;/i&gt;</a>' in text
-    assert "The winner, trial 3, has PSNR 18.25 dB against the default&#39;s 17.00 dB (+1.25)" in text
+    assert "The winner, trial 3, reaches PSNR 18.25 dB against the default&#39;s 17.00 dB (+1.25)" in text
     assert "not confirmed" in text
     assert not (tmp_path / "claims.md").exists()  # no study, no claims
 
@@ -217,5 +219,5 @@ def test_the_terminal_shows_the_best_in_80_columns(pruning: SearchResults, tmp_p
     assert "7 trials: 3 complete, 1 pruned, 1 diverged, 1 infeasible, 1 lost and queued again." in " ".join(
         map(str.strip, lines)
     )
-    assert "winner, trial 3: PSNR (dB) ↑ 18.25, the default's 17.00 (+1.25)" in lines
+    assert "winner, trial 3: PSNR (dB) ↑ 18.25, default 17.00 (+1.25)" in lines
     assert "  generator.width = 32" in lines

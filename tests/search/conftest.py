@@ -1,4 +1,4 @@
-"""A search file to change, as small as it gets."""
+"""The smallest search file, for tests to change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from searches import CONTENT, WriteSearch
 
 @pytest.fixture
 def write_search(tmp_path: Path) -> WriteSearch:
-    """write_search(space=..., ...): CONTENT with some keys replaced (None: left out)."""
+    """write_search(space=..., ...): write CONTENT with some keys replaced, or left out if None."""
 
     def write(name: str = "search", **changes: object) -> Path:
         path = tmp_path / f"{name}.yaml"

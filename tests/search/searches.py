@@ -1,4 +1,4 @@
-"""The search file that these tests change."""
+"""The content of the search file that the tests of this folder change."""
 
 from __future__ import annotations
 

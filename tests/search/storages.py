@@ -1,4 +1,4 @@
-"""The storages that several processes share in tests: SQLite, a journal, and a PostgreSQL cluster of our own."""
+"""Storages that several processes share in tests: SQLite, a journal, and a PostgreSQL server of our own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def has_postgresql() -> bool:
 
 @contextmanager
 def postgresql() -> Iterator[str]:
-    """A server on a free port, gone afterwards. It refuses to run as root, so that root becomes the user `postgres`."""
+    """Start a server on a free port, and remove it afterwards. It refuses to run as root, who becomes `postgres`."""
     user = "postgres" if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="postgresql"))
     if user:

@@ -1,4 +1,4 @@
-"""`bench search` and the pages it writes, from the command line."""
+"""`bench search` from the command line, and the pages it writes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_every_shipped_search_answers_at_tiny_and_a_second_time_trains_nothing(
     ):
         assert (folder / name).stat().st_size > 0
     page = (folder / "report.md").read_text()
-    assert "## Both numbers: as the search saw it, and with fresh seeds" in page
+    assert "## The winner against the default: in the search, and with fresh seeds" in page
     archive = json.loads((folder / "search.json").read_text())
     assert sum(trial["outcome"] in ("complete", "pruned") for trial in archive["trials"]) == 4
     reports = _files(tmp_path / "reports")
@@ -71,17 +71,17 @@ def test_more_trials_go_on_from_those_that_are_there(bench: Bench, write_search:
     assert not (tmp_path / "reports" / "search" / "best").exists()
 
 
-def test_a_trial_that_fails_is_said_and_the_rest_is_done(
+def test_a_failed_trial_is_reported_and_the_others_are_done(
     bench: Bench, write_search: WriteSearch, tmp_path: Path
 ) -> None:
     (tmp_path / "broken.py").write_text("def Broken(*_):\n    raise RuntimeError('no such thing')\n")
     space = {"method": ["gan", "broken:Broken"]}
-    found = bench("search", write_search(space=space, sampler="grid", trials=2), *TINY, "--workers", "1")
-    assert found.returncode == 1
-    assert "failed trial" in found.stdout
+    result = bench("search", write_search(space=space, sampler="grid", trials=2), *TINY, "--workers", "1")
+    assert result.returncode == 1
+    assert "failed trial" in result.stdout
     assert not (tmp_path / "reports" / "search" / "best.yaml").exists()  # the trial that is left is the default
     assert "RuntimeError: no such thing" in (tmp_path / "reports" / "search" / "report.md").read_text()
-    assert "Traceback" not in found.stdout + found.stderr
+    assert "Traceback" not in result.stdout + result.stderr
 
 
 @pytest.mark.parametrize(
@@ -94,24 +94,24 @@ def test_a_trial_that_fails_is_said_and_the_rest_is_done(
         ({"space": {"train.images": [8, 16]}}, "also changes train.steps"),
     ],
 )
-def test_a_comparison_that_is_none_is_said_before_any_trial(
+def test_an_invalid_final_comparison_is_reported_before_any_trial(
     bench: Bench, write_search: WriteSearch, tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
     path = write_search(**changes)
-    found = bench("search", path, *TINY)
-    assert found.returncode == 2
-    assert f"{path}:" in found.stderr
-    assert message in found.stderr
+    result = bench("search", path, *TINY)
+    assert result.returncode == 2
+    assert f"{path}:" in result.stderr
+    assert message in result.stderr
     assert not (tmp_path / "reports").exists()
 
 
-def test_constraints_that_leave_nothing_are_said(bench: Bench, write_search: WriteSearch) -> None:
-    found = bench("search", write_search(constraints={"parameters": "<= 10"}), *TINY, "--workers", "1")
-    assert found.returncode == 1
-    assert "0 of 3 trials were trained: 200 proposals broke a constraint" in found.stderr
+def test_constraints_that_leave_no_trial_are_reported(bench: Bench, write_search: WriteSearch) -> None:
+    result = bench("search", write_search(constraints={"parameters": "<= 10"}), *TINY, "--workers", "1")
+    assert result.returncode == 1
+    assert "0 of 3 trials were trained: 200 proposals broke a constraint" in result.stderr
 
 
-def test_nothing_is_at_work_while_speed_is_measured(bench: Bench, write_search: WriteSearch) -> None:
+def test_one_worker_measures_speed_undisturbed(bench: Bench, write_search: WriteSearch) -> None:
     path = write_search(constraints={"images_per_second": ">= 1"})
     assert "inference_images_per_second is measured" in bench("search", path, *TINY, "--workers", "2").stderr
 
@@ -119,7 +119,7 @@ def test_nothing_is_at_work_while_speed_is_measured(bench: Bench, write_search: 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--storage", "search.db"), "a file of this name is SQLite's; write sqlite:///search.db"),
+        (("--storage", "search.db"), "this looks like a SQLite file; write sqlite:///search.db"),
         (("--storage", "nodb://x"), "--storage nodb://x: cannot be opened"),
         (("--storage", "mysql://u:secret@127.0.0.1/x"), "its driver is not installed"),
         (("--storage", "postgresql+psycopg://u:secret@127.0.0.1:9/x"), "u:...@127.0.0.1:9/x: cannot be opened"),
@@ -131,21 +131,23 @@ def test_nothing_is_at_work_while_speed_is_measured(bench: Bench, write_search: 
 def test_bad_input_writes_nothing(
     bench: Bench, write_search: WriteSearch, tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
-    found = bench("search", write_search(), *TINY, *arguments)
-    assert found.returncode == 2
-    assert message in found.stderr
-    assert "secret" not in found.stderr
-    assert "Traceback" not in found.stderr
+    result = bench("search", write_search(), *TINY, *arguments)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "secret" not in result.stderr
+    assert "Traceback" not in result.stderr
     assert not (tmp_path / "reports").exists()
 
 
-def test_an_objective_that_cannot_be_had_is_said_before_any_trial(bench: Bench, write_search: WriteSearch) -> None:
-    found = bench("search", write_search(objectives="lpips"), *TINY)
-    assert found.returncode == 2
-    assert "objectives.lpips: cannot be had here" in found.stderr
+def test_an_objective_that_cannot_be_computed_is_reported_before_any_trial(
+    bench: Bench, write_search: WriteSearch
+) -> None:
+    result = bench("search", write_search(objectives="lpips"), *TINY)
+    assert result.returncode == 2
+    assert "objectives.lpips: cannot be computed here" in result.stderr
 
 
-def test_one_file_and_of_the_right_kind(bench: Bench, write_search: WriteSearch) -> None:
+def test_one_file_of_the_right_kind(bench: Bench, write_search: WriteSearch) -> None:
     study = ROOT / "ablations" / "pooling.yaml"
     assert "one search at a time, here are 2" in bench("search", write_search(), write_search("other")).stderr
     assert "this is a study; run it with bench run" in bench("search", study).stderr

@@ -1,4 +1,4 @@
-"""Search files: what they become, and mistakes named with file, line, path and fix."""
+"""Search files: the search that they load as, and their mistakes, named with file, line, path and fix."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ NUMBER = {"low": 1.0, "high": 9.0}
 MISTAKES: list[tuple[str, Any, str]] = [
     ("space", {"train.learning_rat": NUMBER}, "space.train.learning_rat: unknown key; did you mean learning_rate?"),
     ("space", {"loss.l1": {"low": 9.0, "high": 1.0}}, "low (9) is not below high (1)"),
-    ("space", {"loss.l1": {"low": 0.0, "high": 1.0, "log": True}}, "a logarithmic range lies above 0, and low is 0"),
-    ("space", {"loss.l1": NUMBER | {"log": True, "step": 1.0}}, "a logarithmic range has no step"),
-    ("space", {"loss.l1": NUMBER | {"step": 3.0}}, "steps of 3 from 1 do not meet 9"),
+    ("space", {"loss.l1": {"low": 0.0, "high": 1.0, "log": True}}, "a logarithmic range needs a low above 0, not 0"),
+    ("space", {"loss.l1": NUMBER | {"log": True, "step": 1.0}}, "a logarithmic range cannot have a step"),
+    ("space", {"loss.l1": NUMBER | {"step": 3.0}}, "steps of 3 from 1 do not reach 9 exactly"),
     ("space", {"loss.l1": NUMBER | {"logg": True}}, "loss.l1.logg: unknown key; did you mean log?"),
     ("space", {"loss.l1": {"low": 1.0}}, "loss.l1.high: is required"),
     ("space", {"loss.l1": {"low": "1", "high": 2}}, "loss.l1.low: "),
@@ -37,44 +37,44 @@ MISTAKES: list[tuple[str, Any, str]] = [
     ("space", {"loss.adversarial": ["bce", "hinge"]}, "'hinge' is not allowed; allowed: bce, l2"),
     ("space", {"generator.width": {"low": -3, "high": 8}}, "space.generator.width"),
     ("space", {"generator.depth": [2, 9]}, "a sub-image of 32 px"),
-    ("space", {"loss.l1": NUMBER, "lambda": {"a": {"loss.l1.start": NUMBER}}}, "sets loss.l1.start, and loss.l1 is"),
-    ("space", {"lambda": {"a": 3}}, "space.lambda.a: 3 is no block"),
-    ("space", {"a=b": {"c": {}}}, "'a=b': = and / stand between a block and its parameters"),
+    ("space", {"loss.l1": NUMBER, "lambda": {"a": {"loss.l1.start": NUMBER}}}, "another entry already sets loss.l1;"),
+    ("space", {"lambda": {"a": 3}}, "space.lambda.a: 3 is not a block"),
+    ("space", {"a=b": {"c": {}}}, "'a=b': the names of parameters in blocks contain = and /"),
     ("space", {"lambda": {}}, "is empty; write {low, high}"),
-    ("space", {"seed": [0, 1]}, "is what `seeds` varies"),
-    ("space", {"data.score_on": ["all", "test"]}, "is what the search itself sets"),
-    ("space", {"data.image_size": [64, 128]}, "changes what is scored"),
-    ("space", {"task": ["colorization", "inpainting"]}, "changes what is scored"),
+    ("space", {"seed": [0, 1]}, "space.seed: `seeds` varies the seed; remove it here"),
+    ("space", {"data.score_on": ["all", "test"]}, "the search itself sets this"),
+    ("space", {"data.image_size": [64, 128]}, "changes the images that are scored"),
+    ("space", {"task": ["colorization", "inpainting"]}, "changes the images that are scored"),
     ("space", {"train": {"learning_rate": NUMBER}}, "write its fields with dots, `train.learning_rate: ...`"),
     ("space", {"loss.l1": {"constant": NUMBER}}, "is a config field; write a list or {low, high}"),
-    ("space", {"loss.l1": [datetime.date(2020, 1, 1), 3]}, "2020-01-01 is no value of a config field"),
-    ("space", {"loss.l1": [math.nan, 1.0]}, "nan is no value of a config field"),
+    ("space", {"loss.l1": [datetime.date(2020, 1, 1), 3]}, "space.loss.l1[0]: 2020-01-01 is"),
+    ("space", {"loss.l1": [math.nan, 1.0]}, "nan cannot be the value of a config field"),
     ("space", {"generator.width": {"low": 16.0, "high": 96.0}}, "valid integer"),
     ("space", {}, "space: "),
-    ("base", {"data": {"score_on": "test"}}, "is what the search itself sets"),
-    ("base", {"seed": 3}, "is what `seeds` varies"),
-    ("base", {"method": "gray"}, "gray is not trained, so that there is nothing to search"),
+    ("base", {"data": {"score_on": "test"}}, "base.data.score_on: the search itself sets this"),
+    ("base", {"seed": 3}, "base.seed: `seeds` varies the seed"),
+    ("base", {"method": "gray"}, "gray is not trained, so there is nothing to search"),
     ("base", {"trian": {}}, "base.trian: unknown key; did you mean train?"),
     ("objectives", {}, "objectives: "),
-    ("objectives", ["psnr", "pnsr"], "objectives.pnsr: is not a metric, nor a cost; did you mean psnr?"),
+    ("objectives", ["psnr", "pnsr"], "objectives.pnsr: is neither a metric nor a cost; did you mean psnr?"),
     ("objectives", {"psnr": "lower"}, "lower is worse; higher is better for psnr"),
-    ("objectives", ["colorfulness"], "has no better end; say which you want"),
+    ("objectives", ["colorfulness"], "has no direction of its own; write `colorfulness: higher`"),
     ("objectives", ["parameters", "parameters_total"], "is given twice"),
     ("objectives", ["psnr_hole"], "needs a task with a hole"),
-    ("constraints", {"psnr": ">= 20"}, "constraints.psnr: is no cost that is known before training"),
-    ("constraints", {"parameters": "4e6"}, "'4000000.0' is no bound; write `<= 4.1e6` or `>= 1000`"),
-    ("constraints", {"parameters": "<= many"}, "'<= many' is no bound"),
+    ("constraints", {"psnr": ">= 20"}, "constraints.psnr: is not a cost that is known before training"),
+    ("constraints", {"parameters": "4e6"}, "'4000000.0' is not a bound; write `<= 4.1e6` or `>= 1000`"),
+    ("constraints", {"parameters": "<= many"}, "'<= many' is not a bound"),
     ("sampler", "tpee", "'tpee' is not allowed; did you mean tpe? allowed: tpe, gp, nsga2, random, grid"),
-    ("sampler", "grid", "a grid needs ranges that end"),
+    ("sampler", "grid", "a grid needs a finite space"),
     ("pruner", "medain", "did you mean median?"),
-    ("pruner", "wilcoxon", "and 2 seeds or more"),
+    ("pruner", "wilcoxon", "and at least 2 seeds"),
     ("trials", 0, "trials: "),
     ("seeds", 1001, "seeds: "),
     ("trials", None, "trials: is required"),
     ("study", "nowhere.yaml", "nowhere.yaml is not a file"),
     ("confirm", {"baselines": ["pix2pics"]}, "confirm.baselines[0]: 'pix2pics' is unknown; did you mean pix2pix?"),
     ("confirm", {"metrics": ["pnsr"]}, "confirm.metrics[0]: 'pnsr' is unknown; did you mean psnr?"),
-    ("confirm", {"base": {"generator": {"width": 9}}}, "would be another question than the trials'"),
+    ("confirm", {"base": {"generator": {"width": 9}}}, "would change the question that the trials answer"),
     ("scales", {"paper": {"base": {"trian": {}}}}, "scales.paper.base.trian: unknown key"),
     ("axes", {"generator.depth": [1, 2]}, "axes: unknown key"),
 ]  # fmt: skip
@@ -97,10 +97,10 @@ def test_a_mistake_is_named_with_file_line_path_and_fix(
 @pytest.mark.parametrize(
     ("objectives", "pruner", "message"),
     [
-        (["psnr", "st_lpips"], "median", "median needs one objective, here are 2; set it to none"),
+        (["psnr", "st_lpips"], "median", "median needs one objective, and there are 2; set it to none"),
         ("macs", "hyperband", "macs has no validation curve to prune by; these have: psnr"),
         ("lpips", "median", "lpips has no validation curve"),
-        ("training_seconds", "median", "training time is known at the end alone"),
+        ("training_seconds", "median", "training time is known only after training"),
     ],
 )
 def test_a_pruner_that_does_not_fit(write_search: WriteSearch, objectives: Any, pruner: str, message: str) -> None:
@@ -111,7 +111,7 @@ def test_a_pruner_that_does_not_fit(write_search: WriteSearch, objectives: Any, 
 @pytest.mark.parametrize(
     ("objectives", "pruner"), [("psnr", "median"), (["psnr", "macs"], "none"), ("macs", "none"), ("lpips", "none")]
 )
-def test_the_pruner_that_goes_with_the_objectives(write_search: WriteSearch, objectives: Any, pruner: str) -> None:
+def test_the_pruner_that_fits_the_objectives(write_search: WriteSearch, objectives: Any, pruner: str) -> None:
     assert load_search(write_search(objectives=objectives), "tiny").pruner == pruner
 
 
@@ -131,7 +131,7 @@ def test_there_is_a_search_of_each_kind() -> None:
     assert any([(c.quantity, c.bound) for c in s.constraints] == [("parameters_total", 4081027)] for s in loaded)
 
 
-def test_the_name_in_the_storage_is_of_what_makes_trials_comparable(write_search: WriteSearch) -> None:
+def test_the_study_name_hashes_what_makes_trials_comparable(write_search: WriteSearch) -> None:
     name = load_search(write_search(), "tiny").study_name
     assert name.startswith("search-tiny-")
     assert load_search(write_search(trials=9, timeout=5, title="other", confirm={}), "tiny").study_name == name
@@ -140,12 +140,12 @@ def test_the_name_in_the_storage_is_of_what_makes_trials_comparable(write_search
     assert load_search(write_search(), "tiny", overrides=("train.steps=11",)).study_name != name
 
 
-def test_trials_whose_memory_an_earlier_version_measured_are_not_gone_on_with(
+def test_trials_measured_under_another_peak_version_are_not_continued(
     write_search: WriteSearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bounds: list[dict[str, Any]] = [{}, {"constraints": {"training_peak_bytes": "<= 1e9"}}]
     now = [load_search(write_search(**asked), "tiny").study_name for asked in bounds]
-    monkeypatch.setattr("bench.search.search.PEAK_VERSION", 3)
+    monkeypatch.setattr("bench.search.search.PEAK_VERSION", -1)
     later = [load_search(write_search(**asked), "tiny").study_name for asked in bounds]
     assert [a == b for a, b in zip(now, later, strict=True)] == [True, False]
 
@@ -183,7 +183,7 @@ def test_the_default_can_be_a_studys_control(write_search: WriteSearch, tmp_path
 
 def test_a_grid_has_an_end(write_search: WriteSearch) -> None:
     space = {"generator.width": {"low": 1, "high": 10**9}}
-    with pytest.raises(InputError, match="these are 1,000,000,000 points; the most of a grid is 10,000"):
+    with pytest.raises(InputError, match="the grid has 1,000,000,000 points; the maximum is 10,000"):
         load_search(write_search(space=space, sampler="grid"), "tiny")
 
 
@@ -195,7 +195,7 @@ def test_a_study_and_a_search_are_told_apart(write_search: WriteSearch) -> None:
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "reports").rglob("search.json")), ids=lambda path: path.parent.name)
-def test_a_committed_report_is_of_the_search_as_it_is(path: Path) -> None:
+def test_a_committed_report_describes_the_current_search(path: Path) -> None:
     archived = load_search_results(path.parent).search
     bench, verb, file, scale, name, *arguments = shlex.split(archived["command"])
     assert (bench, verb, scale) == ("bench", "search", "--scale")

@@ -17,7 +17,7 @@ from storages import has_postgresql, journal, postgresql, sqlite
 
 from bench.runs.run import Machine, Watch, execute
 from bench.search.load import load_search
-from bench.search.storage import open_study
+from bench.search.optuna_study import open_study
 from bench.search.trials import outcomes
 from bench.store.run_store import RunStore
 
@@ -69,19 +69,19 @@ def wait_until(true: Callable[[], object]) -> None:
 
 
 def weights(path: Path) -> dict[str, bytes]:
-    found = (path.parent / "runs").glob("*/weights.safetensors")
-    return {file.parent.name: file.read_bytes() for file in sorted(found)}
+    files = (path.parent / "runs").glob("*/weights.safetensors")
+    return {file.parent.name: file.read_bytes() for file in sorted(files)}
 
 
-def assert_as_if_quiet(path: Path, trials: list[FrozenTrial]) -> None:
-    """Every complete trial's weights are those of the same run trained at one go."""
-    search, folder, ours = load_search(path, "tiny"), path.parent / "quiet", weights(path)
+def assert_weights_as_undisturbed(path: Path, trials: list[FrozenTrial]) -> None:
+    """Every complete trial has the weights of the same run trained without a disturbance."""
+    search, folder, ours = load_search(path, "tiny"), path.parent / "undisturbed", weights(path)
     store = RunStore(folder)
     for trial in trials:
         if outcomes(trials)[trial.number] == "complete":
-            quiet = search.run(search.config_of(trial.user_attrs["bench"]["changes"]), "")
-            assert execute(quiet, ("psnr",), store, Machine(), Watch()) == "done"
-            assert (folder / quiet.id / "weights.safetensors").read_bytes() == ours[quiet.id]
+            trained = search.run(search.config_of(trial.user_attrs["bench"]["changes"]), "")
+            assert execute(trained, ("psnr",), store, Machine(), Watch()) == "done"
+            assert (folder / trained.id / "weights.safetensors").read_bytes() == ours[trained.id]
 
 
 def test_two_commands_on_one_storage_do_every_trial_once(write_search: WriteSearch, url: str) -> None:
@@ -105,7 +105,7 @@ def test_a_killed_commands_trial_is_taken_over_and_resumed(write_search: WriteSe
     assert (end.returncode, end.stderr) == (0, "")
     trials = trials_of(path, url)
     assert sorted(outcomes(trials).values()) == ["complete"] * 3 + ["lost"]
-    assert_as_if_quiet(path, trials)
+    assert_weights_as_undisturbed(path, trials)
 
 
 def workers_of(command: Command) -> list[int]:
@@ -124,7 +124,7 @@ def test_a_killed_worker_is_replaced_and_its_trial_resumed(write_search: WriteSe
     assert (end.returncode, end.stderr) == (0, "")
     trials = trials_of(path, url)
     assert sorted(outcomes(trials).values()) in (["complete"] * 4, ["complete"] * 4 + ["lost"])  # or between two trials
-    assert_as_if_quiet(path, trials)
+    assert_weights_as_undisturbed(path, trials)
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -140,4 +140,4 @@ def test_interrupted_it_keeps_what_is_done_and_goes_on(write_search: WriteSearch
     assert (end.returncode, end.stderr) == (0, "")
     trials = trials_of(path, url)
     assert list(outcomes(trials).values()).count("complete") == 4
-    assert_as_if_quiet(path, trials)
+    assert_weights_as_undisturbed(path, trials)

@@ -1,4 +1,4 @@
-"""What a search varies: how many configs there are, what Optuna is asked, what becomes of its answers."""
+"""The search space: its size, the distributions that Optuna gets, and the config values of its proposals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import FixedTrial
 
 from bench.search.proposals import in_words, propose
-from bench.search.space import Part, Range, read_space, size
+from bench.search.space import Part, Range, count_configs, read_space
 from bench.study.yaml_lines import Located
 
 LAMBDA = {
@@ -45,7 +45,7 @@ def test_a_block_brings_its_own_parameters_and_fixed_values(tmp_path: Path) -> N
     }  # fmt: skip
 
 
-def test_optuna_is_asked_in_its_own_kinds(tmp_path: Path) -> None:
+def test_every_parameter_has_its_optuna_distribution(tmp_path: Path) -> None:
     space = {
         "train.learning_rate": {"low": 1e-4, "high": 1e-2, "log": True},
         "generator.width": {"low": 8, "high": 32, "step": 8},
@@ -53,14 +53,14 @@ def test_optuna_is_asked_in_its_own_kinds(tmp_path: Path) -> None:
         "train.betas": [[0.5, 0.999], [0.0, 0.9]],
     }
     trial = optuna.create_study().ask()
-    made = {path: value for path, (value, _) in propose(read(tmp_path, space), trial).items()}
+    proposed = {path: value for path, (value, _) in propose(read(tmp_path, space), trial).items()}
     assert trial.distributions == {
         "train.learning_rate": FloatDistribution(1e-4, 1e-2, log=True),
         "generator.width": IntDistribution(8, 32, step=8),
         "train.ema": CategoricalDistribution((None, 0.99)),
         "train.betas": CategoricalDistribution(("[0.5, 0.999]", "[0.0, 0.9]")),
     }
-    assert made["train.betas"] in ([0.5, 0.999], [0.0, 0.9])
+    assert proposed["train.betas"] in ([0.5, 0.999], [0.0, 0.9])
 
 
 def test_true_and_one_are_two_values(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_true_and_one_are_two_values(tmp_path: Path) -> None:
     ],
 )
 def test_the_size_of_a_space(tmp_path: Path, space: dict[str, Any], count: int | None) -> None:
-    assert size(read(tmp_path, space)) == count
+    assert count_configs(read(tmp_path, space)) == count
 
 
 def test_in_words(tmp_path: Path) -> None:

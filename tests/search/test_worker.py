@@ -1,4 +1,4 @@
-"""A worker at work in this process, on a journal: what becomes of proposals, and of the runs in the store."""
+"""A worker in this process, on a journal: the outcomes of proposals, and the runs in the store."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from bench.config import RunConfig
 from bench.report.search.results import Trial
 from bench.runs.run import Machine, Watch, execute
 from bench.search.load import load_search
+from bench.search.optuna_study import open_study
 from bench.search.results import collect_search
 from bench.search.search import Search
-from bench.search.storage import MAX_DEATHS, default_storage, give_up, open_study, queue_again, retried
-from bench.search.trials import outcomes
+from bench.search.storage import default_storage
+from bench.search.trials import MAX_DEATHS, give_up, outcomes, queue_again, retried
 from bench.search.worker import Worker, WorkerSettings
-from bench.search.workers import work
+from bench.search.workers import run_workers
 from bench.store.run_store import RunStore
 from bench.study.study import Run
 
 WIDTH = {"generator.width": {"low": 2, "high": 8}}
 
 
-def make(path: Path, told_to_stop: Any = lambda: False, **orders: Any) -> Search:
-    """The search with its trials made."""
+def make(path: Path, should_stop: Any = lambda: False, **settings: Any) -> Search:
+    """Load a search and make its trials."""
     search = load_search(path, "tiny")
     root = runs(search)
-    given = {"url": default_storage(search, root), "root": root, "machine": Machine(), "grace": 60.0} | orders
-    Worker(search, WorkerSettings(**given), lambda *_: None, told_to_stop).work()
+    fields = {"url": default_storage(search, root), "root": root, "machine": Machine(), "grace": 60.0} | settings
+    Worker(search, WorkerSettings(**fields), lambda *_: None, should_stop).work()
     return search
 
 
@@ -75,7 +76,7 @@ def test_one_worker_repeats_a_search_and_an_interruption_changes_nothing(write_s
 
     halved = write_search("halved", trials=4, sampler="tpe")
     with pytest.raises(KeyboardInterrupt):
-        make(halved, told_to_stop=soon)
+        make(halved, should_stop=soon)
     parts = trials(make(halved))
     assert [trial.outcome for trial in parts].count("lost") == 1
     ended = [trial for trial in parts if trial.outcome != "lost"]
@@ -86,11 +87,11 @@ def test_a_trial_that_breaks_a_constraint_is_not_trained_and_does_not_count(writ
     space = WIDTH | {"train.learning_rate": {"low": 1e-4, "high": 1e-2}}
     path = write_search(space=space, constraints={"parameters_generator": "<= 6000"}, sampler="random", trials=3)
     search = make(path)
-    found = trials(search)
-    broken = [trial for trial in found if trial.outcome == "infeasible"]
-    assert len([trial for trial in found if trial.outcome == "complete"]) == 3
+    all_trials = trials(search)
+    broken = [trial for trial in all_trials if trial.outcome == "infeasible"]
+    assert len([trial for trial in all_trials if trial.outcome == "complete"]) == 3
     assert broken
-    for trial in found:
+    for trial in all_trials:
         assert (trial.costs["parameters_generator"] > 6000) == (trial in broken)
     assert all(trial.runs == [] and "parameters_generator <= 6,000, here" in trial.reason for trial in broken)
     assert len(list(runs(search).glob("*/run.json"))) == 3
@@ -100,11 +101,11 @@ def test_a_trial_that_breaks_a_constraint_is_not_trained_and_does_not_count(writ
     assert study.best_trial.constraints["parameters_generator <= 6,000"] <= 0
 
 
-def test_values_that_make_no_config_are_told_so(write_search: WriteSearch) -> None:
+def test_values_that_make_no_valid_config_are_an_outcome(write_search: WriteSearch) -> None:
     space = {"tiling.grid": [1, 4], "generator.depth": [3, 5]}
-    found = trials(make(write_search(space=space, sampler="grid", trials=4)))
-    assert sorted(trial.outcome for trial in found) == ["complete"] * 3 + ["invalid"]
-    assert "cannot be halved" in next(trial.reason for trial in found if trial.outcome == "invalid")
+    all_trials = trials(make(write_search(space=space, sampler="grid", trials=4)))
+    assert sorted(trial.outcome for trial in all_trials) == ["complete"] * 3 + ["invalid"]
+    assert "cannot be halved" in next(trial.reason for trial in all_trials if trial.outcome == "invalid")
 
 
 def test_a_grid_ends_when_every_point_was_tried_once(write_search: WriteSearch) -> None:
@@ -112,11 +113,11 @@ def test_a_grid_ends_when_every_point_was_tried_once(write_search: WriteSearch) 
         "loss.adversarial": ["bce", "l2"],
         "block": {"a": {"generator.width": [3]}, "b": {"generator.depth": [1, 2]}},
     }
-    found = trials(make(write_search(space=space, sampler="grid", trials=100)))
-    assert len(found) == len({tuple(sorted(trial.changes.items())) for trial in found}) == 6
+    all_trials = trials(make(write_search(space=space, sampler="grid", trials=100)))
+    assert len(all_trials) == len({tuple(sorted(trial.changes.items())) for trial in all_trials}) == 6
 
 
-def test_a_pruned_run_is_kept_as_pruned_and_a_study_can_go_on_with_it(write_search: WriteSearch) -> None:
+def test_a_pruned_run_is_kept_and_a_study_can_resume_it(write_search: WriteSearch) -> None:
     space = {"train.learning_rate": {"low": 1e-7, "high": 1e-2, "log": True}}
     search = make(write_search(space=space, sampler="random", trials=10))
     pruned = [trial for trial in trials(search) if trial.outcome == "pruned"]
@@ -142,10 +143,10 @@ def test_the_same_config_is_trained_once(write_search: WriteSearch) -> None:
     assert two.work_seconds < one.work_seconds
 
 
-def test_a_training_that_breaks_down_is_told_and_the_search_goes_on(write_search: WriteSearch) -> None:
+def test_a_diverged_training_is_an_outcome_and_the_search_goes_on(write_search: WriteSearch) -> None:
     space = {"train.learning_rate": [1e-3, 1e30]}
-    found = trials(make(write_search(space=space, sampler="grid", trials=2)))
-    assert sorted(trial.outcome for trial in found) == ["complete", "diverged"]
+    all_trials = trials(make(write_search(space=space, sampler="grid", trials=2)))
+    assert sorted(trial.outcome for trial in all_trials) == ["complete", "diverged"]
 
 
 def test_wilcoxon_compares_images_after_each_seed(write_search: WriteSearch) -> None:
@@ -153,17 +154,17 @@ def test_wilcoxon_compares_images_after_each_seed(write_search: WriteSearch) -> 
     search = make(write_search(space=space, sampler="grid", pruner="wilcoxon", seeds=2, trials=4))
     study = study_of(search)
     images = len(RunStore(runs(search)).read_rows(trials(search)[0].runs[0], "scores/psnr.v1") or [])
-    found = outcomes(study.trials)
+    outcome_of = outcomes(study.trials)
     for trial in study.trials:
-        seeds = 2 if found[trial.number] == "complete" else 1
+        seeds = 2 if outcome_of[trial.number] == "complete" else 1
         assert list(trial.intermediate_values) == list(range(seeds * images))
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "gp", "nsga2", "random"])
 def test_every_sampler_with_two_objectives_and_a_constraint(write_search: WriteSearch, sampler: str) -> None:
     changes = {"objectives": ["psnr", "macs"], "constraints": {"parameters": "<= 60000"}, "space": WIDTH}
-    found = trials(make(write_search(sampler=sampler, trials=2, **changes)))
-    complete = [trial for trial in found if trial.outcome == "complete"]
+    all_trials = trials(make(write_search(sampler=sampler, trials=2, **changes)))
+    complete = [trial for trial in all_trials if trial.outcome == "complete"]
     assert len(complete) == 2
     for trial in complete:
         assert trial.values is not None
@@ -173,10 +174,10 @@ def test_every_sampler_with_two_objectives_and_a_constraint(write_search: WriteS
 @pytest.mark.parametrize("pruner", ["median", "hyperband", "none"])
 def test_every_pruner_by_curve_sees_each_point_once(write_search: WriteSearch, pruner: str) -> None:
     search = make(write_search(pruner=pruner, trials=2, seeds=2))
-    made = study_of(search).trials
-    for trial in made:
+    frozen = study_of(search).trials
+    for trial in frozen:
         assert list(trial.intermediate_values) == list(range(1, len(trial.intermediate_values) + 1))
-        assert len(trial.intermediate_values) == 10 or outcomes(made)[trial.number] == "pruned"  # 5 points, 2 seeds
+        assert len(trial.intermediate_values) == 10 or outcomes(frozen)[trial.number] == "pruned"  # 5 points, 2 seeds
 
 
 def test_speeds_and_times_can_be_objectives_and_bounds(write_search: WriteSearch) -> None:
@@ -192,7 +193,7 @@ def test_no_trial_begins_after_the_deadline(write_search: WriteSearch) -> None:
     assert trials(make(write_search(), deadline=0.0)) == []
 
 
-def test_of_many_that_give_a_trial_up_one_succeeds(write_search: WriteSearch) -> None:
+def test_one_of_many_processes_gives_a_trial_up(write_search: WriteSearch) -> None:
     search = load_search(write_search(), "tiny")
     url = default_storage(search, runs(search))
     study, _ = open_study(search, url)
@@ -218,7 +219,7 @@ def test_of_many_that_give_a_trial_up_one_succeeds(write_search: WriteSearch) ->
     assert (waiting.params, waiting.intermediate_values, retried(waiting)) == (lost.params, {1: 0.5}, [0])
 
 
-def test_a_trial_on_which_worker_after_worker_dies_is_given_up_and_tried_by_the_next_command(
+def test_a_trial_on_which_many_workers_died_fails_until_the_next_command(
     write_search: WriteSearch,
 ) -> None:
     search = load_search(write_search(trials=1), "tiny")
@@ -230,10 +231,10 @@ def test_a_trial_on_which_worker_after_worker_dies_is_given_up_and_tried_by_the_
         study.ask()
     give_up(study, study.trials[MAX_DEATHS])
     assert list(outcomes(study.trials).values()) == ["lost"] * MAX_DEATHS + ["failed"]
-    orders = WorkerSettings(default_storage(search, runs(search)), runs(search), Machine(), 60.0)
-    Worker(search, orders, lambda *_: None, lambda: False).work()
+    settings = WorkerSettings(default_storage(search, runs(search)), runs(search), Machine(), 60.0)
+    Worker(search, settings, lambda *_: None, lambda: False).work()
     assert "complete" not in outcomes(study.trials).values()
-    work(search, orders, 1, Console(quiet=True))
+    run_workers(search, settings, 1, Console(quiet=True))
     assert list(outcomes(study.trials).values()) == ["lost"] * (MAX_DEATHS + 1) + ["complete"]
 
 
@@ -247,14 +248,14 @@ def test_a_worker_whose_trial_was_taken_over_leaves_it_and_goes_on(write_search:
         if calls == 3:  # it was silent, and another one takes it for dead
             assert give_up(study, study.trials[0])
 
-    orders = WorkerSettings(default_storage(search, runs(search)), runs(search), Machine(), 60.0)
-    Worker(search, orders, tell, lambda: False).work()
+    settings = WorkerSettings(default_storage(search, runs(search)), runs(search), Machine(), 60.0)
+    Worker(search, settings, tell, lambda: False).work()
     assert list(outcomes(study.trials).values()) == ["lost", "complete", "complete"]
     states = [RunStore(runs(search)).state(path.parent.name) for path in runs(search).glob("*/run.json")]
     assert states == ["done", "done"]
 
 
-def test_a_lock_that_a_killed_process_left_holds_nobody_up(
+def test_a_lock_left_by_a_killed_process_blocks_nobody(
     write_search: WriteSearch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -275,7 +276,7 @@ def test_a_journal_whose_last_line_was_cut_off_opens(write_search: WriteSearch) 
     assert b'"tri\n' not in journal.read_bytes()
 
 
-def test_a_silent_workers_trial_is_taken_over_at_its_checkpoint(write_search: WriteSearch) -> None:
+def test_the_trial_of_a_silent_worker_is_taken_over(write_search: WriteSearch) -> None:
     path = write_search(trials=1)
     search = load_search(path, "tiny")
     study_of(search).ask()  # and dies before a word

@@ -1,1 +1,1 @@
-"""The report of a search."""
+"""The report of a search: results -> analysis -> tables, figures and sentences -> files."""

@@ -1,4 +1,4 @@
-"""The pictures of a search: its history, what mattered, each parameter, quality against cost, and the curves."""
+"""The figures of a search: its history, the importances, each parameter, the Pareto front, and the curves."""
 
 from __future__ import annotations
 
@@ -13,18 +13,8 @@ import pandas as pd
 from bench.report.analysis.columns import Column
 from bench.report.figures.curves import finish, panels, plain, save_figure
 from bench.report.figures.pareto import DECADE, price_scale
-from bench.report.search.frames import (
-    DEFAULT,
-    curves,
-    default_value,
-    front,
-    history,
-    importances,
-    objectives,
-    slices,
-    winner,
-)
-from bench.report.search.results import SearchResults
+from bench.report.search.analysis import SearchAnalysis
+from bench.report.search.frames import DEFAULT, in_units
 
 COMPLETE, PRUNED, WINNER, FRONT, DOMINATED = "complete", "pruned", "winner", "on the front", "dominated"
 BEST, BY_DEFAULT = "best so far", "default"
@@ -32,30 +22,28 @@ DOT = {"color": "C0", "marker": "o", "markersize": 5, "alpha": 0.7, "mec": "none
 CROSS = {"color": "0.5", "marker": "x", "markersize": 5}
 STAR = {"color": "C3", "marker": "*", "markersize": 14, "mec": "black", "mew": 0.7, "zorder": 4}
 LINE = {"color": "black", "linestyle": "--", "linewidth": 1, "zorder": 1}
-LETTERS = 40  # of a name in a line of a panel's width
-LONGEST = 24  # letters of a word on an axis
+LINE_LETTERS = 40  # that fit into the width of a panel
+TICK_LETTERS = 24  # of the longest label at a tick
 
 
-def draw_search(results: SearchResults, folder: Path) -> None:
-    """Draw what there is something to draw of."""
-    drawings: dict[str, tuple[Callable[[SearchResults], pd.DataFrame], Draw]] = {
-        "history.png": (history, draw_history),
-        "importances.png": (importances, draw_importances),
-        "slices.png": (slices, draw_slices),
-        "pareto.png": (front, draw_front),
-        "curves.png": (curves, draw_trial_curves),
+def draw_search(analysis: SearchAnalysis, folder: Path) -> None:
+    """Draw every figure that has data."""
+    drawings: dict[str, tuple[pd.DataFrame, Callable[[SearchAnalysis, Path], None]]] = {
+        "history.png": (analysis.history, draw_history),
+        "importances.png": (analysis.importances, draw_importances),
+        "slices.png": (analysis.slices, draw_slices),
+        "pareto.png": (analysis.front, draw_front),
+        "curves.png": (analysis.curves, draw_trial_curves),
     }
-    for name, (compute, draw) in drawings.items():
-        if len(frame := compute(results)):
-            draw(frame, results, folder / name)
+    for name, (frame, draw) in drawings.items():
+        if len(frame):
+            draw(analysis, folder / name)
 
 
-Draw = Callable[[pd.DataFrame, SearchResults, Path], None]
-
-
-def draw_history(frame: pd.DataFrame, results: SearchResults, path: Path) -> None:
+def draw_history(analysis: SearchAnalysis, path: Path) -> None:
     """Draw a panel an objective: every trial with a score, the best so far as steps, the default as a line."""
-    shown = [column for column in objectives(results) if column.key in set(frame["objective"])]
+    frame = analysis.history
+    shown = [column for column in analysis.objectives if column.key in set(frame["objective"])]
     figure, axes = panels(len(shown), [COMPLETE, PRUNED, BEST, BY_DEFAULT, WINNER])
     for axis, column in zip(axes, shown, strict=True):
         rows = frame[frame["objective"] == column.key]
@@ -64,7 +52,7 @@ def draw_history(frame: pd.DataFrame, results: SearchResults, path: Path) -> Non
             axis.step(rows["number"], rows["best"], where="post", color="C0", linewidth=1.2, label=BEST, zorder=1)
         _points(axis, complete["number"], complete["value"], DOT, COMPLETE)
         _points(axis, pruned["number"], pruned["value"], CROSS, PRUNED)
-        _star(axis, complete, "number", "value", results)
+        _star(axis, complete, "number", "value", analysis)
         _default_line(axis, rows["default"].iloc[0])
         axis.locator_params(axis="x", nbins=6, integer=True)
         axis.set_xlabel("trial")
@@ -77,11 +65,10 @@ def _points(axis: Any, x: Any, y: Any, style: dict[str, Any], label: str) -> Non
         axis.plot(x, y, linestyle="none", label=label, **style)
 
 
-def _star(axis: Any, rows: pd.DataFrame, x: str, y: str, results: SearchResults) -> None:
-    """The winner, by its shape too."""
-    found = winner(results)
-    ours = rows[rows["number"] == found.number] if found else rows[:0]
-    _points(axis, ours[x], ours[y], STAR, WINNER)
+def _star(axis: Any, rows: pd.DataFrame, x: str, y: str, analysis: SearchAnalysis) -> None:
+    """Mark the winner, by shape as well as colour."""
+    of_winner = rows[rows["number"] == analysis.winner.number] if analysis.winner else rows[:0]
+    _points(axis, of_winner[x], of_winner[y], STAR, WINNER)
 
 
 def _default_line(axis: Any, value: float) -> None:
@@ -89,12 +76,13 @@ def _default_line(axis: Any, value: float) -> None:
         axis.axhline(value, label=BY_DEFAULT, **LINE)
 
 
-def draw_importances(frame: pd.DataFrame, results: SearchResults, path: Path) -> None:
-    """Draw horizontal bars, a panel an objective; the names stand once, by the first objective's shares."""
+def draw_importances(analysis: SearchAnalysis, path: Path) -> None:
+    """Draw horizontal bars, a panel an objective; the first objective's shares give the order of the names."""
     from matplotlib.figure import Figure
 
+    frame = analysis.importances
     names = list(dict.fromkeys(frame["param"]))[::-1]
-    shown = [column for column in objectives(results) if column.key in set(frame["objective"])]
+    shown = [column for column in analysis.objectives if column.key in set(frame["objective"])]
     figure = Figure(figsize=(3.2 + 3.4 * len(shown), 0.32 * len(names) + 1), dpi=130, layout="constrained")
     axes: Any = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
     for axis, column in zip(axes, shown, strict=True):
@@ -111,14 +99,15 @@ def draw_importances(frame: pd.DataFrame, results: SearchResults, path: Path) ->
     save_figure(figure, path)
 
 
-def _name(text: str, width: int = LETTERS) -> str:
+def _name(text: str, width: int = LINE_LETTERS) -> str:
+    """A parameter's name, broken into lines."""
     return plain("\n".join(textwrap.wrap(text, width)))
 
 
-def draw_slices(frame: pd.DataFrame, results: SearchResults, path: Path) -> None:
-    """Draw a panel a parameter against the first objective; words stand at places of their own."""
+def draw_slices(analysis: SearchAnalysis, path: Path) -> None:
+    """Draw a panel a parameter: the first objective against its values; values that are words get equal distances."""
+    frame, column = analysis.slices, analysis.objectives[0]
     names = list(dict.fromkeys(frame["param"]))
-    column = objectives(results)[0]
     figure, axes = panels(len(names), [COMPLETE, WINNER, BY_DEFAULT])
     for axis, name in zip(axes, names, strict=True):
         rows = frame[frame["param"] == name].copy()
@@ -130,20 +119,20 @@ def draw_slices(frame: pd.DataFrame, results: SearchResults, path: Path) -> None
             rows["value"] = rows["value"].astype(float)
             _number_axis(axis, rows["value"])
         _points(axis, rows["value"], rows["objective_value"], DOT, COMPLETE)
-        _star(axis, rows, "value", "objective_value", results)
-        _default_line(axis, default_value(results, 0))
+        _star(axis, rows, "value", "objective_value", analysis)
+        _default_line(axis, in_units(analysis.default_values[0], column))
         axis.set_xlabel(_name(name))
         axis.set_ylabel(column.heading)
     finish(figure, axes, path)
 
 
 def _word_axis(axis: Any, words: list[str]) -> None:
-    """A place for each word; many or long ones stand slanted, so that none runs into the next."""
+    """Give each word a tick; the labels are slanted where they would overlap."""
     shown = [" ".join(word.split()) for word in words]
-    shown = [plain(word if len(word) <= LONGEST else word[: LONGEST - 1] + "…") for word in shown]
+    shown = [plain(word if len(word) <= TICK_LETTERS else word[: TICK_LETTERS - 1] + "…") for word in shown]
     slanted = (
         {"rotation": 30, "ha": "right", "rotation_mode": "anchor"}
-        if sum(map(len, shown)) + 2 * len(shown) > LETTERS
+        if sum(map(len, shown)) + 2 * len(shown) > LINE_LETTERS
         else {}
     )
     axis.set_xticks(range(len(words)), shown, fontsize=8, **slanted)
@@ -151,7 +140,7 @@ def _word_axis(axis: Any, words: list[str]) -> None:
 
 
 def _number_axis(axis: Any, values: pd.Series[float]) -> None:
-    """A logarithmic axis where values span a decade or more, with as many ticks as have room."""
+    """Make the axis logarithmic if its values span a decade or more."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     smallest, largest = values.min(), values.max()
@@ -165,11 +154,10 @@ def _number_axis(axis: Any, values: pd.Series[float]) -> None:
         axis.locator_params(axis="x", nbins=5, integer=bool((values % 1 == 0).all()))
 
 
-def draw_front(frame: pd.DataFrame, results: SearchResults, path: Path) -> None:
-    """Draw a panel a pair of objectives, a cost lying on the x axis; the front of two is joined by steps."""
-    pairs = [
-        (y, x) if x.is_ratio or not y.is_ratio else (x, y) for y, x in itertools.combinations(objectives(results), 2)
-    ]
+def draw_front(analysis: SearchAnalysis, path: Path) -> None:
+    """Draw a panel a pair of objectives, with a cost on the x axis; steps join the front of two objectives."""
+    frame, columns = analysis.front, analysis.objectives
+    pairs = [(y, x) if x.is_ratio or not y.is_ratio else (x, y) for y, x in itertools.combinations(columns, 2)]
     figure, axes = panels(len(pairs), [DOMINATED, FRONT, WINNER, BY_DEFAULT])
     trials = frame[frame["number"] != DEFAULT]
     default = frame[frame["number"] == DEFAULT]
@@ -181,18 +169,18 @@ def draw_front(frame: pd.DataFrame, results: SearchResults, path: Path) -> None:
             axis.step(best[x.key], best[y.key], where=where, color="0.6", linewidth=1, zorder=1)
         _points(axis, others[x.key], others[y.key], {"color": "C0", "marker": "o", "mfc": "none"}, DOMINATED)
         _points(axis, best[x.key], best[y.key], {"color": "C0", "marker": "o"}, FRONT)
-        _star(axis, trials, x.key, y.key, results)
+        _star(axis, trials, x.key, y.key, analysis)
         _points(axis, default[x.key], default[y.key], {"color": "black", "marker": "D", "zorder": 3}, BY_DEFAULT)
         _objective_axis(axis, x, frame[x.key].astype(float))
         axis.set_ylabel(y.heading)
         for row in default.to_dict("records"):
-            _say(axis, BY_DEFAULT, (row[x.key], row[y.key]))
+            _label_point(axis, BY_DEFAULT, (row[x.key], row[y.key]))
     finish(figure, axes, path)
 
 
-def _say(axis: Any, text: str, at: tuple[float, float]) -> None:
-    """A word beside a point, towards the panel's middle: outside it would cover the axis."""
-    axis.get_xlim(), axis.get_ylim()  # makes the limits those of all that is drawn
+def _label_point(axis: Any, text: str, at: tuple[float, float]) -> None:
+    """Write a word beside a point, towards the middle of the panel, where it does not cover an axis."""
+    axis.get_xlim(), axis.get_ylim()  # reading the limits updates them to everything drawn
     x, y = axis.transAxes.inverted().transform(axis.transData.transform(at))
     ha, va = "left" if x < 0.5 else "right", "bottom" if y < 0.5 else "top"
     offset = (6 if x < 0.5 else -6, 6 if y < 0.5 else -6)
@@ -200,20 +188,21 @@ def _say(axis: Any, text: str, at: tuple[float, float]) -> None:
 
 
 def _objective_axis(axis: Any, column: Column, values: pd.Series[float]) -> None:
+    """Label the x axis of an objective; a cost gets a logarithmic scale."""
     from matplotlib.ticker import EngFormatter
 
     if column.is_ratio and values.max() > 0:
         price_scale(axis, values)
-        if column.per_unit == 1:  # else the unit has its prefix already
+        if column.per_unit == 1:  # other units have a prefix already
             axis.xaxis.set_major_formatter(EngFormatter(sep=""))
     axis.set_xlabel(column.heading)
 
 
-def draw_trial_curves(frame: pd.DataFrame, results: SearchResults, path: Path) -> None:
+def draw_trial_curves(analysis: SearchAnalysis, path: Path) -> None:
     """Draw the first objective over training: complete trials solid, pruned ones dashed and gray, the winner thick."""
     from matplotlib.figure import Figure
 
-    best = winner(results)
+    frame, winner = analysis.curves, analysis.winner
     figure = Figure(figsize=(8.4, 4.2), dpi=130, layout="constrained")
     axis: Any = figure.subplots()
     for number in sorted(set(frame["number"])):
@@ -221,10 +210,10 @@ def draw_trial_curves(frame: pd.DataFrame, results: SearchResults, path: Path) -
         style: dict[str, Any] = {"color": "C0", "alpha": 0.6, "linewidth": 1, "label": COMPLETE}
         if (line["outcome"] == PRUNED).all():
             style = {"color": "0.6", "linestyle": "--", "linewidth": 1, "label": PRUNED, "zorder": 1}
-        if best and number == best.number:
+        if winner and number == winner.number:
             style = {"color": "C3", "linewidth": 2.5, "marker": "*", "label": f"winner, trial {number}", "zorder": 4}
         axis.plot(line["validation"], line["value"], **({"marker": "."} if len(line) == 1 else {}) | style)
     axis.locator_params(axis="x", nbins=7, integer=True)
     axis.set_xlabel("validation")
-    axis.set_ylabel(objectives(results)[0].heading)
+    axis.set_ylabel(analysis.objectives[0].heading)
     finish(figure, [axis], path)

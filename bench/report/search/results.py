@@ -1,4 +1,4 @@
-"""What the page of a search stands on: its trials in plain values, as they are committed beside it and read again."""
+"""The results of a search in plain values, and the archive beside the page that holds them."""
 
 from __future__ import annotations
 
@@ -13,63 +13,65 @@ from bench.report.analysis.archive import TRIALS
 from bench.study.hypotheses import COSTS
 
 Outcome = Literal["complete", "pruned", "diverged", "failed", "infeasible", "invalid", "running", "lost"]
-"""complete: it has values. pruned: stopped at a validation point. diverged: training broke down. failed: an error.
-infeasible: it broke a constraint and was not trained. invalid: its values make no config. running: at work, or waiting.
-lost: its worker died or was interrupted; the trial was queued again under another number."""
+"""complete: the trial has values. pruned: it was stopped at a validation. diverged: training broke down. failed: an
+error ended it. infeasible: it broke a constraint and was not trained. invalid: its values make no valid config.
+running: it is running or waiting. lost: it was queued again under another number, since it failed, its worker died or
+was interrupted."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A proposal and what became of it."""
+    """A proposal and its result."""
 
     number: int
     outcome: Outcome
     params: dict[str, Any]
-    """Name in the space -> value."""
+    """Parameter -> value."""
     changes: dict[str, Any]
-    """Config path -> value: what the proposal sets."""
+    """Config path -> value that the proposal sets."""
     values: list[float] | None
-    """One an objective, in their order: means over the seeds and the validation images; None if not complete."""
+    """One value an objective, in their order: means over seeds and validation images; None if not complete."""
     costs: dict[str, float]
-    """Quantity -> value, those that objectives and constraints speak of; known before training, but for
-    training_seconds; and parameters_total always."""
+    """Quantity -> value: parameters_total, and the costs that objectives and constraints name. All but
+    training_seconds are known before training."""
     curve: list[tuple[int, float]]
-    """(validation point from 1 on, first objective's score) of the first seed."""
+    """(validation, counted from 1; score of the first objective), of the first seed."""
     runs: list[str]
-    """Run ids, one a seed."""
+    """The run ids, one a seed."""
     reason: str = ""
-    """Why it did not complete."""
+    """Why the trial is not complete."""
     seconds: float = 0.0
-    """From the proposal to the answer."""
+    """Wall time from the proposal to the result."""
     work_seconds: float = 0.0
-    """Of that, training and scoring; the rest is the harness."""
+    """The part of `seconds` spent on training and scoring; the rest is the harness."""
 
 
 @dataclass(frozen=True, eq=False)
 class SearchResults:
-    """A search's trials, free of Optuna and stores."""
+    """A search and its trials, without Optuna and without a store."""
 
     search: dict[str, Any]
-    """name, title, question, path, scale, command, storage (name of the Optuna study), sampler, pruner, trials (asked
-    for), timeout, seeds (of each trial), fresh_seeds, space (name -> what it can be, in words), objectives (list of
-    {quantity, direction}), constraints (list of {quantity, relation, bound}), control (the default's config), data,
-    winner_is_default, winner_rule (of several objectives: "no worse" than the default in the others, "best of all" in
-    the first where no trial was that), folder, and best_runs, the run ids of the comparison at the end."""
+    """name, title, question, path, scale, command, storage (name of the Optuna study), sampler, pruner, trials (number
+    requested), timeout, seeds (of every trial), fresh_seeds, space (parameter -> its values in words), objectives (list
+    of {quantity, direction}), constraints (list of {quantity, relation, bound}), control (the default's config), data,
+    winner_is_default, winner_rule ("no worse": the best in the first objective of those no worse than the default in
+    the others; "best of all": there are none such; "": a single objective), folder (of the report), and, with a winner
+    that is not the default, best_runs (run ids of the final comparison)."""
     trials: list[Trial]
     default: dict[str, Any]
-    """The default config on the search's own seeds and images: values (or None), costs, runs."""
+    """The default config on the seeds and images of the trials: values (or None), costs, runs."""
     importances: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Objective -> name in the space -> share; empty where they cannot be estimated."""
+    """Objective -> parameter -> share of the variance; empty if it cannot be estimated."""
     winner: int | None = None
-    """Number of the trial that was confirmed."""
+    """The number of the trial in the final comparison."""
 
     def outcome(self, *outcomes: Outcome) -> list[Trial]:
-        """The trials that ended so."""
+        """The trials with one of these outcomes."""
         return [trial for trial in self.trials if trial.outcome in outcomes]
 
 
 def search_text(results: SearchResults) -> str:
-    """The archive's content."""
+    """The content of the archive."""
     return json.dumps(asdict(results), indent=1) + "\n"
 
 
@@ -83,7 +85,7 @@ def load_search_results(folder: Path) -> SearchResults:
         known = {*METRICS, *COSTS}
         for objective in results.search["objectives"]:
             if objective["quantity"] not in known:
-                raise ValueError(f"it has an objective that is not known here: {objective['quantity']}")
+                raise ValueError(f"its objective {objective['quantity']} is unknown to this version")
         return results
     except FileNotFoundError:
         raise InputError(f"{folder}: no search to report on ({TRIALS} is not there)") from None

@@ -1,58 +1,168 @@
-"""A search's tables in words: its best trials, the two comparisons of the winner, the space, and how trials ended."""
+"""The tables of a search's page: the best trials, the confirmation of the winner, the space, and how trials ended."""
 
 from __future__ import annotations
 
 import math
 import textwrap
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from bench.report.analysis.columns import Column
-from bench.report.analysis.frames import Results
 from bench.report.analysis.quantities import parse
-from bench.report.analysis.verdicts import answers
-from bench.report.search.frames import best_trials, costs, in_units, objectives, winner, word
-from bench.report.search.results import SearchResults, Trial
-from bench.report.tables.numbers import new_text, number, ratio, these_text
+from bench.report.search.analysis import SearchAnalysis
+from bench.report.search.confirmation import Confirmation, ConfirmedQuantity
+from bench.report.search.frames import in_units, value_text
+from bench.report.search.results import Trial
+from bench.report.tables.numbers import number, ratio
 from bench.report.tables.text_table import TextTable
 from bench.study.labels import MISSING
 from bench.study.layers import flatten
 
-TOP = 10  # trials of the ranking that a page shows
-REASONS = 5  # different ones that a way to end is shown with
-LONGEST = 160  # letters of a reason
+TOP = 10  # trials of the ranking on a page
+MAX_REASONS = 5  # different reasons that are shown for one outcome
+MAX_LETTERS = 160  # of a reason
 OUTCOMES = {
     "complete": "",
-    "pruned": "Pruned: stopped at a validation, being behind the other trials there.",
-    "diverged": "Diverged: the training broke down.",
-    "failed": "Failed: an error.",
-    "infeasible": "Infeasible: broke a constraint, and was not trained.",
-    "invalid": "Invalid: its values make no config, and it was not trained.",
-    "lost": "Lost: it failed, or its worker died or was interrupted; it was queued again under another number.",
-    "running": "Running: had not ended when this page was made.",
+    "pruned": "Pruned: stopped at a validation because it was behind the other trials.",
+    "diverged": "Diverged: training broke down.",
+    "failed": "Failed: an error ended it.",
+    "infeasible": "Infeasible: it broke a constraint, so it was not trained.",
+    "invalid": "Invalid: its values make no valid config, so it was not trained.",
+    "lost": "Lost: it failed, its worker died, or it was interrupted; it was queued again under another number.",
+    "running": "Running: it had not ended when this page was written.",
 }
+"""Outcome -> the note that explains it."""
 
 
-@dataclass(frozen=True)
-class Confirmed:
-    """What became of the winner with fresh seeds, on photographs that no trial was judged on."""
+def best_table(analysis: SearchAnalysis, top: int = TOP, compact: bool = False) -> TextTable:
+    """The default and the best trials, or all trials of the Pareto set; `compact` is for a terminal."""
+    columns = [*analysis.objectives, *analysis.costs]
+    trials = analysis.ranking[:top] if compact or not analysis.has_front else analysis.ranking
+    headings = [column.heading.replace(" (", "\n(") if compact else column.heading for column in columns]
+    of_default = _row_values(analysis, None)
+    cells = [cell(value, column) for value, column in zip(of_default, columns, strict=True)]
+    rows = [["default", *cells, *([] if compact else ["", ", ".join(analysis.results.default["runs"])])]]
+    for trial in trials:
+        mark = f"{chr(10) if compact else ' '}(winner)" if trial is analysis.winner else ""
+        triples = zip(_row_values(analysis, trial), of_default, columns, strict=True)
+        cells = [_cell_with_change(value, default, column) for value, default, column in triples]
+        details = [] if compact else [changes_text(trial), ", ".join(trial.runs)]
+        rows.append([f"{trial.number}{mark}", *cells, *details])
+    title = "Pareto set" if analysis.has_front else "Best trials"
+    headings = ["trial", *headings, *([] if compact else ["sets", "runs"])]
+    return TextTable(title, headings, rows, [_best_note(analysis, len(trials))])
 
-    rows: list[dict[str, Any]]
-    """quantity, against (what the winner is compared with), default_search, winner_search, difference_search (numbers
-    as stored, or None), estimate_fresh (text), verdict: a row an objective, and what else was asked."""
+
+def _row_values(analysis: SearchAnalysis, trial: Trial | None) -> list[float | None]:
+    """The objectives and costs of a trial, or of the default."""
+    values: Any = analysis.default_values if trial is None else trial.values or []
+    costs = analysis.results.default["costs"] if trial is None else trial.costs
+    return [*values, *(costs.get(column.key) for column in analysis.costs)]
 
 
-def shown(value: float | None, column: Column) -> str:
-    """A stored value in the table's unit."""
-    found = in_units(value, column)
-    if column.unit == "img/s" and found < 10:  # whole numbers would hide all of it
+def _best_note(analysis: SearchAnalysis, count: int) -> str:
+    rows = f"The best {count} of {analysis.outcome_counts['complete']} complete trials."
+    if analysis.has_front:
+        front = "complete trials that no other trial equals or beats in all objectives and beats in at least one"
+        rows = f"{count} of {len(analysis.ranking)} trials of the Pareto set: {front}."
+    return (
+        f"{rows} Below each value stands its difference from the default, or for a cost the ratio (×), on the search's "
+        "own seeds and photographs. Scores are means over a trial's seeds and the images."
+    )
+
+
+def confirmation_table(confirmation: Confirmation) -> TextTable:
+    """The winner's difference from the default as the search measured it, and with fresh seeds."""
+    notes = [
+        "Search: on the seeds and photographs by which the winner was chosen. The best of many trials is also one of "
+        "the luckiest, so this difference is biased in its favour, the more so the more trials there were.",
+        "Fresh: the same two configs with seeds that no trial had, on photographs that judged no trial. This "
+        "difference is free of that bias: quote this one.",
+    ]
+    headings = ["quantity", "against", "default (search)", "winner (search)", "difference (search)"]
+    return TextTable(
+        "The winner against the default: in the search, and with fresh seeds",
+        [*headings, "difference (fresh)", "verdict (fresh)"],
+        [_confirmation_row(row) for row in confirmation.rows],
+        notes,
+    )
+
+
+def _confirmation_row(row: ConfirmedQuantity) -> list[str]:
+    column, default, winner = parse(row.quantity).column, row.default_search, row.winner_search
+    values = [cell(default, column), cell(winner, column), change(winner, default, column) or MISSING]
+    return [column.heading, row.against, *values, row.estimate_fresh, row.verdict]
+
+
+def space_table(analysis: SearchAnalysis) -> TextTable:
+    """The values of every parameter, and the winner's."""
+    of_winner = analysis.winner.params if analysis.winner else {}
+    rows = [
+        [name, str(words), value_text(of_winner[name]) if name in of_winner else MISSING]
+        for name, words in analysis.results.search["space"].items()
+    ]
+    has_blocks = any("/" in row[0] for row in rows)
+    notes = ["Only trials whose NAME is BLOCK have the parameter NAME=BLOCK/PATH."] if has_blocks else []
+    return TextTable("The search space", ["parameter", "values", "winner"], rows, notes)
+
+
+def outcome_table(analysis: SearchAnalysis) -> TextTable:
+    """How trials ended, with the number of each reason."""
+    rows, notes = [], []
+    for outcome, note in OUTCOMES.items():
+        trials = [trial for trial in analysis.results.trials if trial.outcome == outcome]
+        if not trials:
+            continue
+        reasons = Counter(filter(None, map(_reason, trials))).most_common()
+        lines = [f"{reason} ({count})" for reason, count in reasons[:MAX_REASONS]]
+        if len(reasons) > MAX_REASONS:
+            lines.append(f"and {sum(count for _, count in reasons[MAX_REASONS:])} for other reasons")
+        rows.append([outcome, str(len(trials)), "\n".join(lines)])
+        notes += [note] if note else []
+    return TextTable("How the trials ended", ["outcome", "trials", "reasons"], rows, notes)
+
+
+def _reason(trial: Trial) -> str:
+    """The reason, short; for a pruned trial the validation, so that equal ones can be counted."""
+    if trial.outcome == "pruned" and trial.curve:
+        return f"after validation {trial.curve[-1][0]:,}"
+    return "" if trial.outcome == "complete" else textwrap.shorten(trial.reason, MAX_LETTERS, placeholder=" …")
+
+
+def changes_table(analysis: SearchAnalysis) -> TextTable | None:
+    """The fields that the winner sets, beside the default's values; None without a winner."""
+    if analysis.winner is None:
+        return None
+    control = flatten(analysis.results.search["control"])
+    changes = flatten(analysis.winner.changes)
+    rows = [[path, _default_text(control, path), value_text(value)] for path, value in changes.items()]
+    return TextTable("Fields that the winner sets", ["field", "default", "winner"], rows)
+
+
+def _default_text(control: dict[str, Any], path: str) -> str:
+    """The default's value; the fields of a section, such as a schedule where the winner has a number."""
+    if path in control:
+        return value_text(control[path])
+    fields = {key.removeprefix(f"{path}."): value for key, value in control.items() if key.startswith(f"{path}.")}
+    return ", ".join(f"{key} {value_text(value)}" for key, value in fields.items() if value is not None) or MISSING
+
+
+def changes_text(trial: Trial) -> str:
+    """generator.width=24; loss.l1.start=30"""
+    return "; ".join(f"{path}={value_text(value)}" for path, value in trial.changes.items())
+
+
+def cell(value: float | None, column: Column) -> str:
+    """A stored value in the unit of the table."""
+    in_unit = in_units(value, column)
+    if column.unit == "img/s" and in_unit < 10:  # whole numbers would hide most of it
         column = replace(column, decimals=2)
-    return number(found, column.decimals)
+    return number(in_unit, column.decimals)
 
 
 def change(value: float | None, reference: float | None, column: Column) -> str:
-    """The difference from a reference, of a cost the ratio to it; nothing if either is missing or infinite."""
+    """The difference from a reference, or the ratio for a cost; "" if either is missing or infinite."""
     if value is None or reference is None or not (math.isfinite(value) and math.isfinite(reference)):
         return ""
     if column.is_ratio:
@@ -60,161 +170,6 @@ def change(value: float | None, reference: float | None, column: Column) -> str:
     return number(in_units(value, column) - in_units(reference, column), column.decimals, signed=True)
 
 
-def counts_text(results: SearchResults) -> str:
-    """30 trials: 18 complete, 9 pruned, 3 lost and queued again"""
-    counts: Counter[str] = Counter(trial.outcome for trial in results.trials)
-    names = {"lost": "lost and queued again", "running": "still running"}
-    parts = [f"{counts[key]} {names.get(key, key)}" for key in OUTCOMES if counts[key] or key == "complete"]
-    return f"{len(results.trials)} trial{'' if len(results.trials) == 1 else 's'}: {', '.join(parts)}"
-
-
-def best_table(results: SearchResults, top: int = TOP, compact: bool = False) -> TextTable:
-    """The default and the best trials, or those on the Pareto front; `compact` is for a terminal."""
-    columns, others, ranked = objectives(results), costs(results), best_trials(results)
-    is_front, found = len(columns) > 1, winner(results)
-    chosen = ranked[:top] if compact or not is_front else ranked
-    headings = [c.heading.replace(" (", "\n(") if compact else c.heading for c in [*columns, *others]]
-    settings = [] if compact else ["sets", "runs"]
-    values, known = results.default["values"] or [None] * len(columns), results.default["costs"]
-    cells = [shown(value, column) for value, column in zip(values, columns, strict=True)]
-    cells += [shown(known.get(column.key), column) for column in others]
-    rows = [["default", *cells, *([] if compact else ["", ", ".join(results.default["runs"])])]]
-    for trial in chosen:
-        mark = f"{' ' if not compact else chr(10)}(winner)" if trial is found else ""
-        cells = [_with_change(v, d, c) for v, d, c in zip(trial.values or [], values, columns, strict=True)]
-        cells += [_with_change(trial.costs.get(c.key), known.get(c.key), c) for c in others]
-        rows.append(
-            [f"{trial.number}{mark}", *cells, *([] if compact else [setting_text(trial), ", ".join(trial.runs)])]
-        )
-    title = "Pareto set" if is_front else "Best trials"
-    return TextTable(title, ["trial", *headings, *settings], rows, _best_notes(results, len(chosen), len(ranked)))
-
-
-def _best_notes(results: SearchResults, count: int, ranked: int) -> list[str]:
-    which = f"The best {count} of {len(results.outcome('complete'))} complete trials"
-    if len(results.search["objectives"]) > 1:
-        front = "the complete trials that no other equals or beats in all objectives and beats in one"
-        which = f"{count} of {ranked} trials of the Pareto set, {front}"
-    return [
-        f"{which}; below each value its difference from the default's, of costs the ratio (×), on the search's own "
-        "seeds and photographs. Scores are means over the seeds of a trial and the images."
-    ]
-
-
-def _with_change(value: float | None, reference: float | None, column: Column) -> str:
+def _cell_with_change(value: float | None, reference: float | None, column: Column) -> str:
     difference = change(value, reference, column)
-    return shown(value, column) + (f"\n{difference}" if difference else "")
-
-
-def setting_text(trial: Trial) -> str:
-    """generator.width=24; loss.l1.start=30"""
-    return "; ".join(f"{path}={word(value)}" for path, value in trial.changes.items())
-
-
-def confirmed_table(confirmed: Confirmed) -> TextTable:
-    """The winner's difference from the default as the search saw it, and with fresh seeds."""
-    rows = []
-    for row in confirmed.rows:
-        column, fresh = parse(row["quantity"]).column, (row["estimate_fresh"], row["verdict"])
-        default, ours = row["default_search"], row["winner_search"]
-        difference = (
-            change(ours, default, column) if column.is_ratio else shown_signed(row["difference_search"], column)
-        )
-        rows.append(
-            [column.heading, row["against"], shown(default, column), shown(ours, column), difference or MISSING, *fresh]
-        )
-    notes = [
-        "In the search: on the seeds and photographs that the winner was chosen by. Of many trials the one that was "
-        "also the luckiest there is chosen, so that this difference is biased in its favour, the more so the more "
-        "trials there were.",
-        "Fresh: the same two configs with seeds that no trial had, on photographs that no trial was judged on. That "
-        "luck is not in it: quote this one.",
-    ]
-    headings = ["quantity", "against", "default, in the search", "winner, in the search", "difference, in the search"]
-    title = "Both numbers: as the search saw it, and with fresh seeds"
-    return TextTable(title, [*headings, "difference, fresh", "verdict, fresh"], rows, notes)
-
-
-def shown_signed(value: float | None, column: Column) -> str:
-    """A stored difference in the table's unit."""
-    return number(in_units(value, column), column.decimals, signed=True)
-
-
-def space_table(results: SearchResults) -> TextTable:
-    """What each parameter could be, and what the winner has."""
-    found = winner(results)
-    ours = found.params if found else {}
-    rows = [
-        [name, str(words), word(ours[name]) if name in ours else MISSING]
-        for name, words in results.search["space"].items()
-    ]
-    notes = (
-        ["NAME=BLOCK/PATH is there only in trials whose NAME is BLOCK."] if any("/" in row[0] for row in rows) else []
-    )
-    return TextTable("The space", ["parameter", "can be", "winner"], rows, notes)
-
-
-def outcome_table(results: SearchResults) -> TextTable:
-    """How trials ended, with their reasons counted."""
-    rows, notes = [], []
-    for outcome, meaning in OUTCOMES.items():
-        trials = [trial for trial in results.trials if trial.outcome == outcome]
-        if trials:
-            counted = Counter(filter(None, map(_reason, trials))).most_common()
-            lines = [f"{reason} ({count})" for reason, count in counted[:REASONS]]
-            if len(counted) > REASONS:
-                lines.append(f"and {sum(count for _, count in counted[REASONS:])} of other reasons")
-            rows.append([outcome, str(len(trials)), "\n".join(lines)])
-            notes += [meaning] if meaning else []
-    return TextTable("How the trials ended", ["outcome", "trials", "reasons"], rows, notes)
-
-
-def _reason(trial: Trial) -> str:
-    """Of a pruned trial where it stopped: that can be counted."""
-    if trial.outcome == "pruned" and trial.curve:
-        return f"after validation {trial.curve[-1][0]:,}"
-    return "" if trial.outcome == "complete" else textwrap.shorten(trial.reason, LONGEST, placeholder=" …")
-
-
-def change_table(results: SearchResults) -> TextTable | None:
-    """What the winner sets, beside the default's values."""
-    found = winner(results)
-    if found is None:
-        return None
-    control = flatten(results.search["control"])
-    rows = [[path, _default_word(control, path), word(value)] for path, value in flatten(found.changes).items()]
-    return TextTable("What the winner sets", ["field", "default", "winner"], rows)
-
-
-def _default_word(control: dict[str, Any], path: str) -> str:
-    """The default's value; of a section, such as a schedule where the winner has a number, its fields."""
-    if path in control:
-        return word(control[path])
-    inner = {key.removeprefix(f"{path}."): value for key, value in control.items() if key.startswith(f"{path}.")}
-    return ", ".join(f"{key} {word(value)}" for key, value in inner.items() if value is not None) or MISSING
-
-
-def confirmed(results: SearchResults, best: Results) -> Confirmed:
-    """A row an objective, then one for every other answer of the comparison."""
-    won = next((trial for trial in results.trials if trial.number == results.winner), None)
-    names = [objective["quantity"] for objective in results.search["objectives"]]
-    ours = dict(zip(names, won.values or [], strict=False)) if won else {}
-    theirs = dict(zip(names, results.default["values"] or [], strict=False))
-    rows: list[dict[str, Any]] = []
-    for answer in answers(best):
-        key, column = answer.quantity.column.key, answer.quantity.column
-        text = new_text(answer.comparison, column) if answer.of_new_images else these_text(answer.comparison, column)
-        is_default = answer.right == best.control
-        left, right = (ours.get(key), theirs.get(key)) if is_default else (None, None)
-        rows.append(
-            {
-                "quantity": key,
-                "against": answer.right,
-                "default_search": right,
-                "winner_search": left,
-                "difference_search": None if left is None or right is None else left - right,
-                "estimate_fresh": text,
-                "verdict": answer.verdict_in_words,
-            }
-        )
-    return Confirmed(rows)
+    return cell(value, column) + (f"\n{difference}" if difference else "")
