@@ -24,7 +24,7 @@ ADVICE = {
     "error": "the traceback is in outcome.json; the same command tries it again",
 }
 """Name -> what to do."""
-SAID = {
+FAULT_WORDS = {
     "out_of_memory": "out of memory",
     "disk_full": "disk full",
     "read_only": "cannot be written",
@@ -38,10 +38,10 @@ SAID = {
 """Name -> how reports say it."""
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 NO_RIGHT = (errno.EACCES, errno.EPERM)
-OF_THIS_PROCESS = (*NO_RIGHT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-"""What one process lacks (a right, a file descriptor, memory) and another may have: it says nothing of the disk."""
-PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT)
-"""Failures of this moment: the same file may be read by the next command."""
+OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""This process has no file descriptor or memory left; the file itself may be fine."""
+NO_ANSWER = (errno.ESTALE, errno.ETIMEDOUT)
+"""A file server does not answer now; it may answer the next command."""
 
 
 class Unreadable(OSError):
@@ -105,7 +105,7 @@ def with_kind(error: BaseException) -> str:
 def with_name(error: BaseException) -> str:
     """An error's name in words where it has one, its kind, and what it says first."""
     name = name_of(error)
-    return with_kind(error) if name == "error" else f"{SAID[name]}: {with_kind(error)}"
+    return with_kind(error) if name == "error" else f"{FAULT_WORDS[name]}: {with_kind(error)}"
 
 
 def name_of(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from bench.data.decode import open_regular
-from bench.errors import PASSING, Unreadable
+from bench.errors import NO_ANSWER, OUT_OF_RESOURCES, Unreadable
 
 Split = Literal["train", "val"]
 CHUNK = 64  # files that are hashed in one go: to hand one to a thread takes as long as to hash it
@@ -85,7 +85,7 @@ def content_hashes(files: Sequence[ImageFile]) -> list[str | OSError]:
 
 def check_is_of_the_file(error: OSError, path: Path) -> None:
     """An image is not left out of a set because the machine is short of something. Raises Unreadable."""
-    if error.errno in PASSING:
+    if error.errno in (*OUT_OF_RESOURCES, *NO_ANSWER):
         raise Unreadable.of(path, error)
 
 

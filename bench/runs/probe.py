@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
-from bench.errors import SAID, name_of, with_kind
+from bench.errors import FAULT_WORDS, name_of, with_kind
 from bench.interrupts import sigint_blocked
 from bench.machine import Machine
 from bench.runs.probe_cache import Probe
@@ -28,7 +28,7 @@ def probe(run: Run, metrics: Sequence[str], machine: Machine, begun: float | Non
         return measured(run, metrics, machine, begun)
     except Exception as error:  # of a method, a metric or the device, as in a run
         fault, said = name_of(error), with_kind(error)
-        reason = said if fault == "error" else f"{SAID[fault]}: {said}"
+        reason = said if fault == "error" else f"{FAULT_WORDS[fault]}: {said}"
     return Probe(reason=reason, took=time.monotonic() - begun)
 
 

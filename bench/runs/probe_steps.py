@@ -21,8 +21,9 @@ from bench.data.tasks import Batch
 from bench.machine import Machine
 from bench.measure.memory import peak_resident_bytes
 from bench.measure.throughput import clock_of
+from bench.runs.context import RunContext, Watch
 from bench.runs.probe_cache import Probe
-from bench.runs.stages import RunStages, Watch
+from bench.runs.stages import RunStages
 from bench.store.run_store import RunStore
 from bench.study.study import Run
 from bench.training.checkpoint import save_weights
@@ -40,18 +41,20 @@ def measured(run: Run, metrics: Sequence[str], machine: Machine, begun: float) -
     """The probe of a run. Raises whatever the run would."""
     start, opened = time.monotonic() - begun, time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-probe-") as folder:
-        work, again = (RunStages(run, RunStore(Path(folder) / name), machine, Watch()) for name in ("first", "again"))
-        again.method, _ = work.method, work.validation  # the same method, as if it were trained
-        clock = Clock(work.device)
+        contexts = (RunContext(run, RunStore(Path(folder) / name), machine, Watch()) for name in ("first", "second"))
+        stages, again = (RunStages(context) for context in contexts)
+        again.method = stages.method  # as if it were trained
+        _ = stages.scorer.validation
+        clock = Clock(stages.device)
         setup = time.monotonic() - opened
         train, validation, phases = 0.0, 0.0, {}
-        if run.config.method not in UNTRAINED and work.method.optimizers:
-            steps = Steps(run.config, work.method, clock)
+        if run.config.method not in UNTRAINED and stages.method.optimizers:
+            steps = Steps(run.config, stages.method, clock)
             train = training_seconds(run.config, steps)
             phases = {phase: median(seconds) for phase, seconds in steps.seconds.items()}
-            first, validation = clock(work.validate), clock(work.validate)
+            first, validation = clock(stages.scorer.validate), clock(stages.scorer.validate)
             setup += steps.excess() + max(0.0, first - validation)
-        first, score = (clock(partial(_finish, each, metrics)) for each in (work, again))
+        first, score = (clock(partial(_finish, each, metrics)) for each in (stages, again))
         peak, gpu_peak = peak_resident_bytes(), clock.gpu_peak_bytes()
         return Probe(
             start=start,
@@ -59,7 +62,7 @@ def measured(run: Run, metrics: Sequence[str], machine: Machine, begun: float) -
             train=train,
             validation=validation,
             score=score,
-            measure=clock(partial(_measure, work)),
+            measure=clock(partial(_measure, stages)),
             peak_bytes=peak,
             gpu_peak_bytes=gpu_peak,
             gpu_bytes=clock.gpu_bytes(),
@@ -68,18 +71,18 @@ def measured(run: Run, metrics: Sequence[str], machine: Machine, begun: float) -
         )
 
 
-def _finish(work: RunStages, metrics: Sequence[str]) -> None:
+def _finish(stages: RunStages, metrics: Sequence[str]) -> None:
     """What a run does besides its steps and validations."""
-    work.describe()
-    with work.store.placing(work.run.id, "weights.safetensors") as path:
-        save_weights(path, work.method)
-    work.keep_samples()
-    work.score(metrics)
+    stages.describe()
+    with stages.store.placing(stages.run.id, "weights.safetensors") as path:
+        save_weights(path, stages.method)
+    stages.keep_samples()
+    stages.scorer.score(metrics)
 
 
-def _measure(work: RunStages) -> None:
-    with suppress(Exception):  # a run is done without it too
-        work.measure()
+def _measure(stages: RunStages) -> None:
+    with suppress(Exception):  # a run is done without its speed too
+        stages.measure()
 
 
 def training_seconds(config: RunConfig, steps: Steps) -> float:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from baselines.weights import base_of, weights_path
 from bench.config import RunConfig
-from bench.errors import SAID, LeftAsItIs, Unreadable
+from bench.errors import FAULT_WORDS, LeftAsItIs, Unreadable
 from bench.machine import Machine, resolve_device
 from bench.measure.metrics import METRICS, Unavailable, load
 from bench.runs.executors import End, Executor, Job, ProgressCallback, in_process, local_processes
@@ -147,7 +147,7 @@ def _train(missing: list[Job], store: RunStore, machine: Machine, executor: Exec
         given_up = losses.given_up([run.id for run in lost])
         for run in lost:
             if run.id in given_up:
-                reason = f"{SAID['lost']} again and again (out of memory?)"
+                reason = f"{FAULT_WORDS['lost']} again and again (out of memory?)"
                 if store.end(run.id, "failed", reason, fault="lost"):
                     _end(run, store, display)
                 else:

@@ -13,7 +13,7 @@ from harness import small_study
 from rich.console import Console
 from training.test_checkpoint import STATE, build
 
-import bench.runs.stages
+import bench.runs.scoring
 from bench.config import DataConfig
 from bench.data.dataset import open_dataset
 from bench.errors import LeftAsItIs, Unreadable, Unwritable, name_of
@@ -130,7 +130,7 @@ def test_a_run_that_is_done_stays_so_when_a_later_score_fails(
     def fails(name: str, device: str) -> None:
         raise MemoryError("of this metric")
 
-    monkeypatch.setattr(bench.runs.stages, "load", fails)
+    monkeypatch.setattr(bench.runs.scoring, "load", fails)
     with pytest.raises(LeftAsItIs, match="is done, but was not scored: out of memory: MemoryError: of this metric"):
         execute(run, ("psnr", "ssim"), store, Machine(), Watch())
     assert (store.folder(run.id) / "outcome.json").read_bytes() == outcome
