@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,18 +10,16 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
-from baselines.weights import base_of, weights_path
-from bench.config import BUDGETS, RunConfig, TrainConfig
+from bench.config import BUDGETS, TrainConfig
 from bench.errors import Unreadable
 from bench.machine import Machine
-from bench.measure.metrics import METRICS
 from bench.plan.identity import RunIdentity, made_of_all, stored_runs
 from bench.runs.executors import Job
 from bench.runs.probe import probe_apart
 from bench.runs.probe_cache import Probe, all_remembered, probe_file, recall, remember
-from bench.runs.runner import MEASURED, unscored
+from bench.runs.status import measured_runs, read_status
 from bench.store.checkpoint_header import training_state
-from bench.store.run_store import CHECKPOINTS, RunStore, State, identity_hash
+from bench.store.run_store import CHECKPOINTS, ENDED, RunStore, State, identity_hash
 from bench.study.study import Run
 
 START = 1.5  # seconds that the imports of a process take, where no probe has said
@@ -54,7 +51,7 @@ class Planned:
     metrics: tuple[str, ...]
     state: State | Literal["stale"]
     """stale: new, although the store has a finished run of the same config."""
-    to_score: list[str]
+    to_score: tuple[str, ...]
     """Metrics that a finished run has no records of."""
     train_share: float
     """Of training, left."""
@@ -99,41 +96,40 @@ class Pricing:
         self._finished: dict[str, list[RunIdentity]] = {}
         self._alike: dict[str, list[RunIdentity]] = {}
         self._timed: dict[str, list[dict[str, Any]]] = {}
+        self._ended: dict[str, State] = {}
         for made in self.stored.values():
-            if store.state(made.id) in ("done", "diverged"):
+            if (state := store.state(made.id)) in ENDED:
+                self._ended[made.id] = state
                 self._finished.setdefault(made.key, []).append(made)
                 self._alike.setdefault(made.like, []).append(made)
 
     def plan(self, jobs: Sequence[Job]) -> list[Planned]:
         """Every run with its state and price. Opens the data sets."""
-        seeds: Counter[RunConfig] = Counter()
-        found = []
+        timed, planned = measured_runs(jobs), []
         for job, made in zip(jobs, made_of_all(run for run, _ in jobs), strict=True):
-            seedless = job[0].config.model_copy(update={"seed": 0})
-            seeds[seedless] += 1
             try:
-                found.append(self._planned(job, made, is_timed=seeds[seedless] <= MEASURED))
+                planned.append(self._planned(job, made, is_timed=job[0].id in timed))
             except Unreadable as error:
-                found.append(_left_alone(job, error))
-        return found
+                planned.append(_left_alone(job, str(error)))
+        return planned
 
     def _planned(self, job: Job, made: RunIdentity, is_timed: bool) -> Planned:
         run, metrics = job
         self.store.check_readable(run.id)
-        state = self.store.state(run.id)
-        to_score = unscored(job, self.store) if state == "done" else []
-        has_ended = state == "diverged" or (state == "unavailable" and not _has_weights(run.config.method))
-        not_to_be_had = (self.store.read(run.id, f"{METRICS[m].records}.missing") for m in to_score)
+        status = read_status(job, self.store, self._ended.get(run.id))
+        if status.state == "unreadable":
+            return _left_alone(job, status.reason)
+        has_speed = status.is_measured or (status.is_trained and status.state != "done")
         file = self._probe_file(made, metrics)
         price, reason = self._price(run, made, file)
         return Planned(
             run=run,
             metrics=metrics,
-            state="stale" if state == "new" and self._is_stale(made) else state,
-            to_score=to_score,
-            train_share=0.0 if has_ended or state == "done" else 1 - spent(self.store, run),
-            is_scored=has_ended or (state == "done" and all(not_to_be_had)),
-            is_measured=has_ended or not is_timed or self.store.read(run.id, "throughput") is not None,
+            state="stale" if status.state == "new" and self._is_stale(made) else status.state,
+            to_score=status.to_score,
+            train_share=0.0 if status.is_trained else 1 - spent(self.store, run),
+            is_scored=status.is_scored,
+            is_measured=has_speed or not is_timed,
             price=price,
             reason=reason,
             probe_file=file,
@@ -173,10 +169,10 @@ class Pricing:
         return known.get("device") == self.device_name and threads
 
 
-def _left_alone(job: Job, error: Unreadable) -> Planned:
+def _left_alone(job: Job, reason: str) -> Planned:
     """A run that `bench run` leaves as it is, since it cannot be read; nothing of it is left to do."""
     run, metrics = job
-    return Planned(run, metrics, "unreadable", [], 0.0, True, True, None, str(error), Path())
+    return Planned(run, metrics, "unreadable", (), 0.0, True, True, None, reason, Path())
 
 
 def _of_store(timings: list[dict[str, Any]], found: Probe | None, start: float) -> Price | None:
@@ -249,8 +245,3 @@ def spent(store: RunStore, run: Run) -> float:
     }
     unit = next(unit for unit in BUDGETS if getattr(train, unit) is not None)
     return min(1.0, done[unit] / float(getattr(train, unit)))
-
-
-def _has_weights(method: str) -> bool:
-    base = base_of(method)
-    return base is None or weights_path(base).exists()

@@ -30,8 +30,8 @@ from bench.measure.metrics import METRICS
 from bench.runs.context import RunContext
 from bench.runs.context import Watch as Watch
 from bench.runs.repair import quarantine
-from bench.runs.scoring import metrics_without_records
 from bench.runs.stages import RunStages
+from bench.runs.status import unscored
 from bench.runs.watchdog import Watchdog
 from bench.store.run_store import CHECKPOINTS, RunStore, State, TakenOver
 from bench.study.study import Run
@@ -126,18 +126,18 @@ def _train_and_score(context: RunContext, metrics: Sequence[str]) -> State:
         raise
     except Exception as error:  # a command goes on with its other runs, whatever went wrong in this one
         if before == "done":
-            raise _unscored(context, metrics, error) from error
+            raise _left_unscored(context, metrics, error) from error
         if isinstance(error, WeightsMissing):
             return _finish(context, "unavailable", str(error))
         return _fail(context, error)
     return "done" if before == "done" else _finish(context, "done", "")
 
 
-def _unscored(context: RunContext, metrics: Sequence[str], error: Exception) -> LeftAsItIs:
+def _left_unscored(context: RunContext, metrics: Sequence[str], error: Exception) -> LeftAsItIs:
     """Why a finished run did not get all the scores that were asked for; stored beside the metrics that it lacks."""
     reason = with_name(error)
     with suppress(OSError):  # the caller shows the reason even if it cannot be stored
-        for metric in metrics_without_records(context.store, context.run.id, metrics):
+        for metric in unscored(context.store, context.run.id, metrics):
             failure = {"reason": reason, "traceback": traceback.format_exc()}
             context.store.write(context.run.id, f"{METRICS[metric].records}.missing", failure)
     return LeftAsItIs(f"is done, but was not scored: {reason}")

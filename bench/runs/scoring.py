@@ -16,7 +16,7 @@ from bench.data.tasks import Batch
 from bench.measure.metrics import METRICS, Unavailable, load
 from bench.measure.metrics.registry import ALL_IMAGES
 from bench.runs.context import RunContext
-from bench.store.run_store import RunStore
+from bench.runs.status import unscored
 
 
 class Scorer:
@@ -46,7 +46,7 @@ class Scorer:
     def score(self, metrics: Sequence[str]) -> None:
         """Score what has no records yet. An unavailable metric is recorded with its reason. Raises Interrupted when
         told to stop, FloatingPointError for predictions that are not finite."""
-        missing = metrics_without_records(self.context.store, self.context.run.id, metrics)
+        missing = unscored(self.context.store, self.context.run.id, metrics)
         predictions: list[Tensor] = []
         for index, metric in enumerate(missing):
             self.context.tell(f"score {metric}", index / len(missing))
@@ -96,8 +96,3 @@ class Scorer:
             self.context.stop_if_told()
             values += score(prediction, rgb, batch.mask, grid).tolist()
         return values
-
-
-def metrics_without_records(store: RunStore, run: str, metrics: Sequence[str]) -> list[str]:
-    """Those of the metrics that the run has no records of. Raises Unreadable."""
-    return [metric for metric in metrics if store.read_rows(run, METRICS[metric].records) is None]

@@ -10,7 +10,7 @@ from rich.console import Console
 from bench.errors import InputError
 from bench.report.ownership import check_free
 from bench.report.search.results import SearchResults
-from bench.runs.runner import default_workers, jobs_of, run_jobs
+from bench.runs.runner import RunRequest, default_workers, jobs_of, run_jobs
 from bench.search.best import check_best
 from bench.search.results import collect_search, describe
 from bench.search.search import Search
@@ -66,10 +66,10 @@ def run_search(
     study, _ = open_study(search, orders.url)
     states: dict[str, State] = {}
     if confirm:
-        asked = (store, console, orders.machine, workers, cluster)
-        states |= run_jobs(default_jobs(search), *asked)
+        request = RunRequest(default_jobs(search), store, orders.machine, workers, cluster)
+        states |= run_jobs(request, console)
         if (best := best_study(search, collect_search(search, study, store), folder)) is not None:
-            states |= run_jobs(jobs_of([best]), *asked)
+            states |= run_jobs(replace(request, jobs=jobs_of([best])), console)
     results, _ = write_all(search, study, store, folder, pictures)
     return results, list(states.values())
 

@@ -105,11 +105,12 @@ class RunStore:
     def state(self, run: str) -> State:
         """What is known of a run. `running` means that a living process has its lease."""
         try:
-            return self._state(run)
+            return self.read_state(run)
         except Unreadable:
             return "unreadable"
 
-    def _state(self, run: str) -> State:
+    def read_state(self, run: str) -> State:
+        """What is known of a run; raises Unreadable instead of saying so."""
         folder = self.folder(run)
         outcome = self.read(run, "outcome")
         if outcome is not None and outcome["state"] in ENDED:
@@ -197,15 +198,9 @@ class RunStore:
         """Whether a process had the run when it died. Raises Unreadable."""
         return is_there(self.folder(run) / "lease")
 
-    def got_to(self, run: str) -> tuple[int, int]:
-        """Something that changes whenever a run gets on: its checkpoint, what is stored of it."""
-        found = []
-        for name in (CHECKPOINTS[0], NAME):
-            try:
-                found.append((self.folder(run) / name).stat().st_mtime_ns)
-            except OSError:
-                found.append(0)
-        return found[0], found[1]
+    def progress_mark(self, run: str) -> tuple[int, int]:
+        """Changes whenever a run advances: the times of its checkpoint and of its log of checksums."""
+        return _modified_ns(self.folder(run) / CHECKPOINTS[0]), _modified_ns(self.folder(run) / NAME)
 
     def check_held(self, run: str) -> None:
         """Raises TakenOver if the lease that this process had of the run is another's now."""
@@ -272,6 +267,13 @@ class RunStore:
     def note(self, run: str, what: str, text: str) -> None:
         """Add to what happened to a run on its way: damage, a take-over, another machine."""
         self.write(run, "events", [*(self.read(run, "events") or []), {"what": what, "text": text}])
+
+
+def _modified_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def read_text(path: Path) -> str | None:

@@ -114,11 +114,11 @@ def _run_in_cpu_seconds(study: Any) -> float:
     from rich.console import Console
 
     from bench.machine import Machine
-    from bench.runs.runner import jobs_of, run_jobs
+    from bench.runs.runner import RunRequest, jobs_of, run_jobs
     from bench.store.run_store import RunStore
 
     with tempfile.TemporaryDirectory(prefix="bench-plan-") as runs:
-        run_jobs(jobs_of([study]), RunStore(Path(runs)), Console(quiet=True), Machine(), 1)
+        run_jobs(RunRequest(jobs_of([study]), RunStore(Path(runs)), Machine(), 1), Console(quiet=True))
     return time.process_time()
 
 

@@ -21,7 +21,7 @@ from bench.machine import Machine
 from bench.runs.executors import in_process
 from bench.runs.repair import damage, quarantine, verify_store
 from bench.runs.run import Watch, execute
-from bench.runs.runner import run_jobs
+from bench.runs.runner import RunRequest, run_jobs
 from bench.store.run_store import CHECKPOINTS, RunStore
 from bench.study.load import load_study
 from bench.study.study import Run
@@ -136,11 +136,12 @@ def test_a_run_that_is_done_stays_so_when_a_later_score_fails(
     assert (store.folder(run.id) / "outcome.json").read_bytes() == outcome
     assert store.read(run.id, "scores/ssim.v1.missing")["reason"] == "out of memory: MemoryError: of this metric"
     job, console = (run, ("psnr", "ssim")), Console(quiet=True)
+    request = RunRequest([job], store, Machine(), workers=1)
     assert [type(end) for _, end in in_process([job], store, Machine(), lambda *_: None)] == [LeftAsItIs]
-    assert run_jobs([job], store, console, Machine(), 1) == {run.id: "failed"}  # this command's part, not the run
+    assert run_jobs(request, console) == {run.id: "failed"}  # this command's part, not the run
     assert store.state(run.id) == "done"
     monkeypatch.undo()
-    assert run_jobs([job], store, console, Machine(), 1) == {run.id: "done"}
+    assert run_jobs(request, console) == {run.id: "done"}
     assert store.read_rows(run.id, "scores/ssim.v1") is not None
 
 
