@@ -26,19 +26,18 @@ def training_state(path: Path) -> dict[str, Any]:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether the content has the checksum in the header; True for a checkpoint of before there was one. Raises
-    Unreadable."""
+    """Whether the content has the checksum that its header states. Raises Unreadable."""
     try:
         with reading(path), open(path, "rb") as file:
             tensors = header(file)
             body = memoryview(file.read())
         words = tensors.pop("__metadata__")
         named = [(name, tensor["shape"], body[slice(*tensor["data_offsets"])]) for name, tensor in tensors.items()]
-        wanted, digest = str(words.get("sha256", "")), tensors_sum(words["state"], named)
+        is_as_written = words["sha256"] == tensors_sum(words["state"], named)
         is_all_there = all(tensor["data_offsets"][1] <= len(body) for tensor in tensors.values())
     except (FileNotFoundError, *MALFORMED):
         return False
-    return is_all_there and wanted in ("", digest)
+    return bool(is_all_there and is_as_written)
 
 
 def header(file: BinaryIO) -> dict[str, Any]:

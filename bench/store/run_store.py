@@ -8,7 +8,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -45,22 +45,11 @@ def run_id(config: RunConfig, fingerprint: str, code: str = "") -> str:
 
 
 def identity_hash(config: dict[str, Any], fingerprint: str, code: str = "", schema: int = SCHEMA) -> str:
-    """The id of a run whose config is known as `RunConfig.identity` gives it, under this schema or an earlier one."""
+    """The id of a run with this `RunConfig.identity`."""
     content: dict[str, Any] = {"schema": schema, "data": fingerprint, "config": config}
     if code:
         content["code"] = code
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def schema_and_code(
-    run: str, config: dict[str, Any], fingerprint: str, schema: int | None, codes: Sequence[str]
-) -> tuple[int, str] | None:
-    """Under which schema, if it is not known, and with which of the codes a config has this id; None for none."""
-    for known in [schema] if schema is not None else range(SCHEMA, 0, -1):
-        for code in codes:
-            if identity_hash(config, fingerprint, code, known) == run:
-                return known, code
-    return None
 
 
 class RunStore:
@@ -213,7 +202,6 @@ class RunStore:
         """What processes that were killed had begun to write; nobody else writes under our lease."""
         for path in (*folder.glob(".*"), *folder.glob("scores/.*")):
             path.unlink(missing_ok=True)
-        (folder / "claim").unlink(missing_ok=True)  # of versions before leases
 
     @contextmanager
     def placing(self, run: str, name: str) -> Iterator[Path]:

@@ -104,10 +104,10 @@ def test_nothing_is_written_under_a_lease_that_is_lost(tmp_path: Path) -> None:
         thief.release()
 
 
-def test_the_old_lock_and_half_files_of_the_dead_are_cleared_away(tmp_path: Path) -> None:
+def test_half_written_files_of_the_dead_are_cleared_away(tmp_path: Path) -> None:
     store, folder = RunStore(tmp_path), tmp_path / "a"
     folder.mkdir()
-    for name in ("claim", ".outcome.7.json", ".checkpoint.safetensors.7"):
+    for name in (".outcome.7.json", ".checkpoint.safetensors.7"):
         (folder / name).touch()
     with store.claim("a"):
         assert [path.name for path in folder.iterdir()] == ["lease"]

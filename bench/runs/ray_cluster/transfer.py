@@ -13,7 +13,7 @@ from bench.errors import reading
 from bench.store.run_store import RUN_ID, RunStore, TakenOver
 
 PIECE = 16 << 20  # bytes of a file that travel at once
-OWN = re.compile(r"\..*|claim|lease(\..*)?")  # files that belong to who writes a folder: they never travel
+OWN = re.compile(r"\..*|lease(\..*)?")  # files that belong to who writes a folder: they never travel
 
 
 class Board:
