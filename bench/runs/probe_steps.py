@@ -1,4 +1,4 @@
-"""Measures what a run takes: steps from all over its budget, two validations, its scoring twice."""
+"""Measures what a run takes: steps from all over its budget, two validations, and its scoring twice."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from bench.training.method import Method, Progress
 
 STEPS = 20
 AT_ONCE = {"cpu": 1, "cuda": 5}
-"""Steps that are timed together: a GPU works while the next is launched, as long as nobody waits for it."""
+"""Steps timed together: a GPU computes one step while the next is launched, so timing each alone would wait."""
 WARM_UP = {"cpu": 2, "cuda": 4}
-"""Steps of each phase before those that count; on CUDA the capture of a graph is among them."""
+"""Steps of each phase before the timed ones; on CUDA a graph is captured in them."""
 
 
-def measured(run: Run, metrics: Sequence[str], machine: Machine, begun: float) -> Probe:
-    """The probe of a run. Raises whatever the run would."""
+def measure_run(run: Run, metrics: Sequence[str], machine: Machine, begun: float) -> Probe:
+    """Probe a run. Raises whatever the run would."""
     start, opened = time.monotonic() - begun, time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-probe-") as folder:
         contexts = (RunContext(run, RunStore(Path(folder) / name), machine, Watch()) for name in ("first", "second"))
@@ -86,10 +86,10 @@ def _measure(stages: RunStages) -> None:
 
 
 def training_seconds(config: RunConfig, steps: Steps) -> float:
-    """Seconds of the whole budget, from STEPS of its steps with their true index and fraction, so that every phase, as
-    that of D after pretraining, is met where it is and has its share."""
+    """Seconds of the whole budget, from STEPS steps spread over it. Each has its true index and fraction, so that every
+    phase (D joins after pretraining) is timed and counts by its share."""
     first = steps.take(0, 0.0)
-    count = max(1, math.ceil(steps.budget / steps.cost(first)))  # fewer, if a later phase costs more
+    count = max(1, math.ceil(steps.budget / steps.cost(first)))  # an upper bound: a later phase may cost more a step
     at = sorted({(2 * i + 1) * count // (2 * STEPS) for i in range(STEPS)})
     phases = [steps.take(step, step / count) for step in at]
     if config.train.seconds is not None:
@@ -105,7 +105,7 @@ def training_seconds(config: RunConfig, steps: Steps) -> float:
 
 
 class Steps:
-    """Steps of a run's training, timed by phase; drawing is kept apart, since the trainer draws several batches at
+    """Steps of a run's training, timed by phase. Drawing is timed apart, since the trainer draws several batches at
     once."""
 
     def __init__(self, config: RunConfig, method: Method, clock: Clock) -> None:
@@ -119,13 +119,13 @@ class Steps:
 
     @property
     def budget(self) -> float:
-        """In whole steps where it is one of images."""
+        """The run's budget; one in images is rounded up to whole steps."""
         train = self.config.train
         images = None if train.images is None else math.ceil(train.images / train.batch_size) * train.batch_size
         return next(float(b) for b in (train.steps, images, train.flops, train.seconds) if b is not None)
 
     def cost(self, phase: str) -> float:
-        """Of a step, in the unit of the budget."""
+        """The cost of a step in the unit of the budget."""
         train = self.config.train
         if train.flops is not None:
             return self._flops[phase]
@@ -134,7 +134,7 @@ class Steps:
         return 1 if train.steps is not None else train.batch_size
 
     def take(self, step: int, fraction: float) -> str:
-        """Time a step; gives its phase. The first of a phase are warm-up, and there its FLOPs are counted."""
+        """Time a step; gives its phase. The first steps of a phase are warm-up; its FLOPs are counted there."""
         batch: Batch | None = None
         losses: dict[str, Any] = {}
 
@@ -165,23 +165,23 @@ class Steps:
         return phase
 
     def excess(self) -> float:
-        """What the first step of each phase and the first batches took over the others: once a process."""
+        """Seconds that the first step of each phase and the first draw took beyond the others: once a process."""
         steps = sum(max(0.0, first - median(self.seconds[phase])) for phase, first in self._first.items())
         return steps + max(0.0, self._first_draw - median(self.drawing))
 
     def _draw(self, step: int) -> Batch:
-        """The batch of a step, with those that are made along with it."""
+        """The batch of a step; the batches that are drawn together with it are drawn too."""
         return BatchesAhead(self.config, self.clock.device)(step)
 
 
 def repeat(call: Callable[[], Any], times: int) -> None:
-    """Call it so many times."""
+    """Call `call` `times` times."""
     for _ in range(times):
         call()
 
 
 class Clock:
-    """Seconds of a call, until the device has done what it was told."""
+    """Seconds of a call, until the device has finished it."""
 
     def __init__(self, device: torch.device) -> None:
         self.device, self.kind = device, "cuda" if device.type == "cuda" else "cpu"

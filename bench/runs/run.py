@@ -20,9 +20,9 @@ from bench.errors import (
     StoreLost,
     Unreadable,
     Unwritable,
-    name_of,
-    with_kind,
-    with_name,
+    fault_of,
+    with_class,
+    with_fault,
 )
 from bench.machine import Machine as Machine
 from bench.measure.memory import peak_resident_bytes
@@ -71,7 +71,7 @@ def measure(run: Run, store: RunStore, machine: Machine, watch: Watch) -> State:
         except (TakenOver, Unreadable):
             raise
         except Exception as error:
-            failure = {"reason": with_kind(error), "traceback": traceback.format_exc()}
+            failure = {"reason": with_class(error), "traceback": traceback.format_exc()}
             store.write(run.id, "throughput.missing", failure)
             return "failed"
         return "done"
@@ -135,7 +135,7 @@ def _train_and_score(context: RunContext, metrics: Sequence[str]) -> State:
 
 def _left_unscored(context: RunContext, metrics: Sequence[str], error: Exception) -> LeftAsItIs:
     """Why a finished run did not get all the scores that were asked for; stored beside the metrics that it lacks."""
-    reason = with_name(error)
+    reason = with_fault(error)
     with suppress(OSError):  # the caller shows the reason even if it cannot be stored
         for metric in unscored(context.store, context.run.id, metrics):
             failure = {"reason": reason, "traceback": traceback.format_exc()}
@@ -144,7 +144,7 @@ def _left_unscored(context: RunContext, metrics: Sequence[str], error: Exception
 
 
 def _fail(context: RunContext, error: Exception) -> State:
-    name, reason, more = name_of(error), with_name(error), {}
+    name, reason, more = fault_of(error), with_fault(error), {}
     if name == "out_of_memory":
         more = {"batch_size": context.run.config.train.batch_size, "peak_bytes": _peak_bytes()}
         reason += f" (batch {more['batch_size']}, peak {more['peak_bytes'] / 2**30:.2f} GiB before the failure)"

@@ -24,7 +24,7 @@ from bench.measure.cost import count_cost
 from bench.measure.memory import forget_peak, peak_resident_bytes
 from bench.measure.throughput import measure_inference, measure_training
 from bench.runs.context import RunContext
-from bench.runs.provenance import describe, device_name, same_make
+from bench.runs.provenance import describe, device_name, has_same_make
 from bench.runs.scoring import Scorer
 from bench.store.run_store import CHECKPOINTS, SCHEMA
 from bench.study.study import method_code
@@ -100,7 +100,7 @@ class RunStages:
                 "provenance": provenance,
             }
             self.store.write(self.run.id, "run", content)
-        elif not same_make(stored["provenance"], provenance):
+        elif not has_same_make(stored["provenance"], provenance):
             words = f"torch {provenance['torch']} on {provenance['device']}, threads {provenance['threads']}"
             self.store.note(self.run.id, "moved", f"resumed from a checkpoint with {words}")
 

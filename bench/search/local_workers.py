@@ -14,7 +14,7 @@ from optuna.study import Study
 
 from bench.errors import InputError
 from bench.interrupts import sigint_blocked
-from bench.runs.executors import die_with_parent, pass_on, signals_set
+from bench.runs.executors import die_with_parent, pass_on, signals_stop
 from bench.runs.runner import MAX_LOSSES
 from bench.search.load import load_search
 from bench.search.search import Search
@@ -51,7 +51,7 @@ def _processes(search: Search, orders: WorkerSettings, workers: int, tell: Any, 
 
     losses, done = 0, show()
     try:
-        with signals_set(stop):
+        with signals_stop(stop):
             living = [start() for _ in range(workers)]
             while living:
                 time.sleep(POLL_SECONDS)

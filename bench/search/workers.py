@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from bench.runs.executors import signals_set
+from bench.runs.executors import signals_stop
 from bench.search.progress import SearchDisplay
 from bench.search.search import Search
 from bench.search.storage import open_study
@@ -40,7 +40,7 @@ def work(
             work_on(cluster, search, orders, workers, display.tell, show)
         elif workers == 1:
             stop = threading.Event()
-            with signals_set(stop):
+            with signals_stop(stop):
                 Worker(search, orders, display.tell, stop.is_set).work(ended=show)
         else:
             _processes(search, orders, workers, display.tell, show)

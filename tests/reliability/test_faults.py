@@ -167,7 +167,7 @@ def test_an_image_that_turns_unreadable(study: Path, photographs: Path, bench: B
     assert "data changed: " in done.stdout
     assert _faults(study.parent / "runs") == {"data_changed": 2}
     page = (study.parent / "reports/study/report.md").read_text()
-    assert "bring the images back as they were" in page
+    assert "restore the images as they were" in page
     for path, content in broken.items():
         path.write_bytes(content)
     assert bench("run", *arguments, "--workers", "1").returncode == 0

@@ -16,7 +16,7 @@ from training.test_checkpoint import STATE, build
 import bench.runs.scoring
 from bench.config import DataConfig
 from bench.data.dataset import open_dataset
-from bench.errors import LeftAsItIs, Unreadable, Unwritable, name_of
+from bench.errors import LeftAsItIs, Unreadable, Unwritable, fault_of
 from bench.machine import Machine
 from bench.runs.executors import in_process
 from bench.runs.repair import damage, quarantine, verify_store
@@ -155,9 +155,6 @@ def test_an_outcome_is_not_written_over(tmp_path: Path) -> None:
 
 def test_reading_and_writing_have_words_of_their_own(tmp_path: Path) -> None:
     denied = PermissionError(13, "Permission denied", "x")
-    assert [name_of(error) for error in (Unreadable.of(tmp_path, denied), Unwritable.of(tmp_path, denied), denied)] == [
-        "unreadable",
-        "read_only",
-        "no_right",
-    ]
-    assert name_of(Unwritable(28, "No space left on device", "x")) == "disk_full"
+    errors = (Unreadable.of(tmp_path, denied), Unwritable.of(tmp_path, denied), denied)
+    assert [fault_of(error) for error in errors] == ["unreadable", "read_only", "no_right"]
+    assert fault_of(Unwritable(28, "No space left on device", "x")) == "disk_full"

@@ -40,7 +40,7 @@ def test_a_changed_file_is_as_good_as_absent(store: RunStore) -> None:
     assert damage(store, RUN) == {"scores/psnr.v1.csv": "is not what was written (SHA-256)"}
 
 
-def test_a_file_without_a_line_is_of_before_there_were_sums(store: RunStore) -> None:
+def test_a_file_without_a_line_is_taken_as_it_is(store: RunStore) -> None:
     (store.folder(RUN) / "cost.json").write_text('{"macs": 1}')
     assert store.read(RUN, "cost") == {"macs": 1}
     (store.folder(RUN) / "cost.json").write_text('{"macs": ')

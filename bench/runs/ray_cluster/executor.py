@@ -13,9 +13,9 @@ import ray
 from ray.exceptions import RayError, RayTaskError, TaskCancelledError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from bench.errors import InputError, LeftAsItIs, StoreLost, Unreadable, Unwritable, name_of, with_kind
+from bench.errors import InputError, LeftAsItIs, StoreLost, Unreadable, Unwritable, fault_of, with_class
 from bench.machine import Machine
-from bench.runs.executors import End, Job, ProgressCallback, signals_set
+from bench.runs.executors import End, Job, ProgressCallback, signals_stop
 from bench.runs.ray_cluster import tasks
 from bench.runs.ray_cluster.resources import Resources, ask_for, whole
 from bench.runs.ray_cluster.tasks import ClusterLost, Driver
@@ -102,7 +102,7 @@ class Cluster:
         """References as their tasks end; `refs` may grow. Raises KeyboardInterrupt when told to stop, once all
         tasks have saved where they are."""
         stop, ended, is_told = threading.Event(), set[Any](), False
-        with signals_set(stop):
+        with signals_stop(stop):
             while pending := [ref for ref in refs if ref not in ended]:
                 ready, _ = ray.wait(pending, num_returns=len(pending), timeout=POLL_SECONDS)
                 for name, (phase, share) in ray.get(self.driver.board.news.remote()).items():
@@ -146,7 +146,7 @@ class Cluster:
         except (Unreadable, Unwritable) as error:
             return LeftAsItIs(str(error))
         except Exception as error:  # of a store, mostly: what else goes wrong in a run is recorded there
-            reason, more = with_kind(error), {"traceback": str(error.__cause__), "fault": name_of(error)}
+            reason, more = with_class(error), {"traceback": str(error.__cause__), "fault": fault_of(error)}
             try:
                 if record == "outcome":
                     store.end(run.id, "failed", reason, **more)
@@ -214,7 +214,7 @@ def _greet(driver: Driver) -> list[str]:
         except RayTaskError as error:
             if isinstance(error.cause, InputError):
                 raise error.cause from None
-            reason = with_kind(error.cause)
+            reason = with_class(error.cause)
             raise InputError(f"--executor ray: gan-bench cannot be used on the node {name} ({reason})") from None
         except RayError:  # it died meanwhile; others may be there
             continue
