@@ -16,8 +16,8 @@ EXIT_CODE = 1
 
 
 class Watchdog:
-    """Inside a `with`: unless fed every `patience` seconds, it writes the stacks of all threads to `stacks`, calls `on_hang`
-    with the reason, and ends the process. It uses the monotonic clock, so setting a clock changes nothing."""
+    """Inside a `with`: unless fed every `patience` seconds, it writes the stacks of all threads to `stacks`, calls
+    `on_hang` with the reason, and ends the process. Its clock is monotonic, so setting the time changes nothing."""
 
     def __init__(self, patience: float, stacks: Path, on_hang: Callable[[str], None]) -> None:
         self.patience, self.stacks, self.on_hang = patience, stacks, on_hang

@@ -66,10 +66,11 @@ def work_on(
 
 def check_shared(cluster: Cluster, url: str, is_given: bool) -> None:
     """Raises InputError for a storage in a file where not all nodes see the same folders."""
-    if cluster.blind and ("://" not in url or url.startswith("sqlite")):
+    if cluster.nodes_without_store and ("://" not in url or url.startswith("sqlite")):
         what = f"--storage {url}" if is_given else "the search's journal"
+        nodes = ", ".join(sorted(set(cluster.nodes_without_store)))
         raise InputError(
-            f"{what}: is a file, and {', '.join(sorted(set(cluster.blind)))} does not see this machine's run store; "
+            f"{what}: is a file, and {nodes} does not see this machine's run store; "
             "name a database, --storage postgresql+psycopg://..., or give a folder that all nodes see with --runs"
         )
 
@@ -88,7 +89,7 @@ def _texts(search: Search) -> tuple[Texts, str]:
 def _work(texts: Texts, recipe: tuple[Any, ...], study_name: str, orders: WorkerSettings, driver: Driver) -> None:
     """A worker, on a node, until the search has its trials or the driver says stop. Raises InputError and
     STORAGE_ERRORS."""
-    with tempfile.TemporaryDirectory(prefix="bench-search-") as folder, at_node(driver) as (line, store):
+    with tempfile.TemporaryDirectory(prefix="bench-search-") as folder, at_node(driver) as (link, store):
         for name, text in texts.items():
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +98,7 @@ def _work(texts: Texts, recipe: tuple[Any, ...], study_name: str, orders: Worker
         if search.study_name != study_name:
             raise InputError(f"{recipe[0]} makes another search on this node: its data differ from the driver's")
         root = node_runs() if isinstance(store, CarriedStore) else driver.store.root
-        worker = Worker(search, replace(orders, root=root), line.tell, line.told_to_stop)
+        worker = Worker(search, replace(orders, root=root), link.tell, link.told_to_stop)
         worker.store = store
         with suppress(KeyboardInterrupt):  # the driver knows it
             worker.work()
