@@ -1,4 +1,4 @@
-"""What would run and what it takes, on the terminal."""
+"""Prints the plan: each run's state and price, each variant's differences, and the totals."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bench.study.layers import difference
 from bench.study.study import Study
 
 HEADINGS = ("variant", "seed", "run", "state", "time", "memory", "from")
-SHOWN = 3  # of the runs that cannot be read, with the file and the reason
+SHOWN = 3  # runs that cannot be read, with the file and the reason
 
 
 def print_plan(study: Study, planned: Sequence[Planned], console: Console) -> None:
@@ -37,8 +37,8 @@ def print_plan(study: Study, planned: Sequence[Planned], console: Console) -> No
     stale = [one for one in planned if one.state == "stale"]
     for one in stale[:1]:
         console.print(
-            f"stale: the store has the same config, run with other data, schema or code; say "
-            f"`bench why {one.run.id} {study.path} ...` to see what changed",
+            f"stale: the store has a run of the same config with other data or code; "
+            f"`bench why {one.run.id} {study.path} ...` shows what changed",
             highlight=False,
             markup=False,
             soft_wrap=True,
@@ -62,8 +62,8 @@ def print_differences(study: Study, console: Console) -> None:
     headings, rows = ["differs from", f"{study.control.label} by"], []
     for variant in study.variants[1:]:
         changes = difference(variant.config, study.control.config).items()
-        what = "\n".join(f"{path}: {old} -> {new}" for path, (old, new) in changes)
-        rows.append([variant.label, f"method: {variant.config.method}" if variant.is_baseline else what])
+        listed = "\n".join(f"{path}: {old} -> {new}" for path, (old, new) in changes)
+        rows.append([variant.label, f"method: {variant.config.method}" if variant.is_baseline else listed])
     print_table(TextTable("", headings, rows), console, left=headings)
 
 
@@ -76,40 +76,41 @@ def _price_cells(one: Planned) -> tuple[str, str, str]:
     return duration(one.seconds), bytes_text(one.price.peak_bytes) + gpu, one.price.source
 
 
-def print_outlook(planned: Sequence[Planned], found: Outlook, is_cuda: bool, console: Console) -> None:
-    """What is left of all runs, and of which of them that is not known."""
+def print_outlook(planned: Sequence[Planned], total: Outlook, is_cuda: bool, console: Console) -> None:
+    """What is left of all runs together, and the runs whose price is unknown."""
     left = [one for one in planned if one.is_left]
     if not left:
         return
-    known = [one for one in left if one.price is not None]
+    priced = [one for one in left if one.price is not None]
     lines = [
         f"no price for {one.run.label}: {one.reason}" for one in configs_without_price(planned) if one.reason != UNKNOWN
     ]
-    if known:
+    if priced:
         gpu = ""
         if is_cuda:
-            gpu = f"; {found.work_seconds / 3600:.2g} GPU-hours, {bytes_text(found.gpu_peak_bytes or 0)} on the GPU"
+            gpu = f"; {total.work_seconds / 3600:.2g} GPU-hours, {bytes_text(total.gpu_peak_bytes or 0)} on the GPU"
         lines.append(
-            f"{_counted(len(known), 'run')} left: {duration(found.work_seconds)} of work, "
-            f"{duration(found.wall_seconds)} with {_counted(found.workers, 'worker')}, before the report; "
-            f"{bytes_text(found.peak_bytes)} of memory at once{gpu}"
+            f"{_counted(len(priced), 'run')} left: {duration(total.work_seconds)} of work, "
+            f"{duration(total.wall_seconds)} with {_counted(total.workers, 'worker')}, before the report; "
+            f"{bytes_text(total.peak_bytes)} of memory at a time{gpu}"
         )
     unknown = [one for one in configs_without_price(planned) if one.reason == UNKNOWN]
     if unknown:
         runs = sum(one.reason == UNKNOWN for one in left if one.price is None)
-        apart = ", which are not in these sums" if known else ""
-        what = f"{_counted(runs, 'run')} of {_counted(len(unknown), 'config')} without a price{apart}"
-        lines.append(f"{what}; bench plan --probe measures them, {_takes(unknown, found)}")
+        apart = ", which are not in these totals" if priced else ""
+        subject = f"{_counted(runs, 'run')} of {_counted(len(unknown), 'config')} without a price{apart}"
+        lines.append(f"{subject}; bench plan --probe measures them, {_probing_time(unknown, total)}")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _takes(unknown: Sequence[Planned], found: Outlook) -> str:
+def _probing_time(unknown: Sequence[Planned], total: Outlook) -> str:
+    """In words, by the median of the probes that are remembered."""
     took = [probe.took for probe in all_remembered() if not probe.reason]
     if not took:
-        return "in 20 steps and two scorings of each config"
-    rounds = math.ceil(len(unknown) / found.workers)
-    return f"in about {duration(rounds * median(took))} if they are like those before"
+        return "with 20 steps and two scorings of each config"
+    rounds = math.ceil(len(unknown) / total.workers)
+    return f"in about {duration(rounds * median(took))} if they take as long as earlier probes"
 
 
 def _counted(count: int, noun: str) -> str:
@@ -134,8 +135,8 @@ def bytes_text(count: int) -> str:
     return f"{count / 1e6:.0f} MB" if count < 999.5e6 else f"{count / 1e9:.1f} GB"
 
 
-def plan_json(planned: Sequence[Planned], found: Outlook) -> dict[str, Any]:
-    """All of it as plain values; seconds and bytes, null where they are not known."""
+def plan_json(planned: Sequence[Planned], total: Outlook) -> dict[str, Any]:
+    """The plan as plain values, in seconds and bytes; null where a value is unknown."""
     runs = [
         {
             "run": one.run.id,
@@ -148,4 +149,4 @@ def plan_json(planned: Sequence[Planned], found: Outlook) -> dict[str, Any]:
         }
         for one in planned
     ]
-    return {"runs": runs, "left": asdict(found)}
+    return {"runs": runs, "left": asdict(total)}

@@ -42,7 +42,7 @@ def test_a_plan_asks_for_a_probe_and_then_remembers_it(
     axes, control = {"method": ["l1_unet", "mine:Mine"]}, {"method": "l1_unet"}
     study = write_study(axes=axes, control=control, seeds=2, metrics=["psnr"])
     plain = bench("plan", study, *RUN, **own_probes).stdout
-    assert "4 runs of 2 configs without a price; bench plan --probe measures them, in 20 steps" in plain
+    assert "4 runs of 2 configs without a price; bench plan --probe measures them, with 20 steps" in plain
     probed = bench("plan", study, *RUN, "--probe", **own_probes)
     failure = "probed mine:Mine without success: RuntimeError: no such luck"
     assert (probed.returncode, probed.stderr.splitlines()) == (0, ["probed l1_unet", failure])
