@@ -1,4 +1,4 @@
-"""The warning of slow bf16: on which processors, for which runs, and with which ratio."""
+"""The warning about slow bf16: on which processors, for which runs, with which ratio."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _probed(job: Job, store: RunStore, train: float) -> None:
 
 
 def _ran(job: Job, store: RunStore, train: float) -> None:
-    """Write down a finished run that took so long."""
+    """Store a finished run that trained for `train` seconds."""
     run, data = job[0].id, {"fingerprint": open_dataset(job[0].config.data).fingerprint}
     identity = {"config": job[0].config.identity(), "data": data, "schema": SCHEMA, "method_code": ""}
     store.write(run, "run", {**identity, "provenance": {"device": processor_name(), "threads": 1}})

@@ -1,4 +1,4 @@
-"""What `bench plan` says of the work that is left: states, prices, totals."""
+"""`bench plan`: states, prices and totals of the work that is left."""
 
 from __future__ import annotations
 

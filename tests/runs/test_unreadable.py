@@ -1,4 +1,4 @@
-"""What cannot be read now is not damaged: nothing of it is removed, moved or written over, and it is named."""
+"""A run that cannot be read now is not damaged: none of its files is removed, moved or overwritten."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SHA256SUMS: a file is what was written there, or as good as absent; and what is damaged is set back."""
+"""SHA256SUMS: a file with another sum counts as absent, and repair sets aside what is damaged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RUN = "0123456789abcdef"
 
 @pytest.fixture
 def store(tmp_path: Path) -> RunStore:
-    """With a run that looks done."""
+    """A store with a run that looks done."""
     store = RunStore(tmp_path)
     store.write(RUN, "training", {"steps": 3})
     store.write_rows(RUN, "curve", [{"step": 1, "value": 0.5}])
@@ -33,7 +33,7 @@ def test_the_log_is_that_of_sha256sum(store: RunStore) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_changed_file_is_as_good_as_absent(store: RunStore) -> None:
+def test_a_changed_file_counts_as_absent(store: RunStore) -> None:
     path = store.folder(RUN) / "scores/psnr.v1.csv"
     path.write_text(path.read_text().replace("1.5", "9.5"))
     assert store.read_rows(RUN, "scores/psnr.v1") is None
