@@ -219,12 +219,12 @@ def probe_unknown(planned: Sequence[Planned], pricing: Pricing) -> Iterator[tupl
         return
     # The last probes are repeated until the round is full: alone on the machine they would be too fast.
     filled = unknown + unknown[-1:] * (-len(unknown) % pricing.at_a_time)
-    ask: Callable[[Planned], Probe] = lambda one: probe_apart(one.run, one.metrics, pricing.machine)  # noqa: E731
+    ask: Callable[[Planned], Probe] = lambda entry: probe_apart(entry.run, entry.metrics, pricing.machine)  # noqa: E731
     with ThreadPoolExecutor(pricing.at_a_time) as pool:
         try:
-            for one, probe in zip(unknown, pool.map(ask, filled), strict=False):
-                remember(one.probe_file, pricing.at_a_time, probe)
-                yield one, probe
+            for entry, probe in zip(unknown, pool.map(ask, filled), strict=False):
+                remember(entry.probe_file, pricing.at_a_time, probe)
+                yield entry, probe
         except BaseException:  # the pool's threads wait for their probes, so these are ended
             pool.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():

@@ -27,34 +27,35 @@ SHOWN = 3  # runs that cannot be read, with the file and the reason
 def print_plan(study: Study, planned: Sequence[Planned], console: Console) -> None:
     """Each run with its state and price, and each variant's difference from the control."""
     rows = [
-        [one.run.label, str(one.run.config.seed), one.run.id, state_text(one), *_price_cells(one)] for one in planned
+        [entry.run.label, str(entry.run.config.seed), entry.run.id, state_text(entry), *_price_cells(entry)]
+        for entry in planned
     ]
     title = f"{study.title} ({study.path}, scale {study.scale})"
     print_table(TextTable(title, list(HEADINGS), rows), console, left=HEADINGS)
     print_differences(study, console)
-    counts = Counter(state_text(one).split(",")[0] for one in planned)
+    counts = Counter(state_text(entry).split(",")[0] for entry in planned)
     console.print(", ".join(f"{count} {state}" for state, count in counts.items()), highlight=False)
-    stale = [one for one in planned if one.state == "stale"]
-    for one in stale[:1]:
+    stale = [entry for entry in planned if entry.state == "stale"]
+    for entry in stale[:1]:
         console.print(
             f"stale: the store has a run of the same config with other data or code; "
-            f"`bench why {one.run.id} {study.path} ...` shows what changed",
+            f"`bench why {entry.run.id} {study.path} ...` shows what changed",
             highlight=False,
             markup=False,
             soft_wrap=True,
         )
-    for one in [one for one in planned if one.state == "unreadable"][:SHOWN]:
-        console.print(f"unreadable: {one.reason}", highlight=False, markup=False, soft_wrap=True)
+    for entry in [entry for entry in planned if entry.state == "unreadable"][:SHOWN]:
+        console.print(f"unreadable: {entry.reason}", highlight=False, markup=False, soft_wrap=True)
 
 
-def state_text(one: Planned) -> str:
+def state_text(entry: Planned) -> str:
     """cached, to score: ssim; resumable, 40% trained"""
-    if one.state != "done":
-        is_begun = one.train_share < 1 and one.is_left
-        return f"{one.state}, {1 - one.train_share:.0%} trained" if is_begun else one.state
-    if one.to_score:
-        return f"cached, to score: {', '.join(one.to_score)}"
-    return "cached" if one.is_measured else "cached, to measure"
+    if entry.state != "done":
+        is_begun = entry.train_share < 1 and entry.is_left
+        return f"{entry.state}, {1 - entry.train_share:.0%} trained" if is_begun else entry.state
+    if entry.to_score:
+        return f"cached, to score: {', '.join(entry.to_score)}"
+    return "cached" if entry.is_measured else "cached, to measure"
 
 
 def print_differences(study: Study, console: Console) -> None:
@@ -67,23 +68,25 @@ def print_differences(study: Study, console: Console) -> None:
     print_table(TextTable("", headings, rows), console, left=headings)
 
 
-def _price_cells(one: Planned) -> tuple[str, str, str]:
-    if not one.is_left:
+def _price_cells(entry: Planned) -> tuple[str, str, str]:
+    if not entry.is_left:
         return "", "", ""
-    if one.price is None or one.seconds is None:
-        return MISSING, MISSING, "unknown" if one.reason == UNKNOWN else "missing"
-    gpu = f" + {bytes_text(one.price.gpu_peak_bytes)} GPU" if one.price.gpu_peak_bytes else ""
-    return duration(one.seconds), bytes_text(one.price.peak_bytes) + gpu, one.price.source
+    if entry.price is None or entry.seconds is None:
+        return MISSING, MISSING, "unknown" if entry.reason == UNKNOWN else "missing"
+    gpu = f" + {bytes_text(entry.price.gpu_peak_bytes)} GPU" if entry.price.gpu_peak_bytes else ""
+    return duration(entry.seconds), bytes_text(entry.price.peak_bytes) + gpu, entry.price.source
 
 
 def print_outlook(planned: Sequence[Planned], total: Outlook, is_cuda: bool, console: Console) -> None:
     """What is left of all runs together, and the runs whose price is unknown."""
-    left = [one for one in planned if one.is_left]
+    left = [entry for entry in planned if entry.is_left]
     if not left:
         return
-    priced = [one for one in left if one.price is not None]
+    priced = [entry for entry in left if entry.price is not None]
     lines = [
-        f"no price for {one.run.label}: {one.reason}" for one in configs_without_price(planned) if one.reason != UNKNOWN
+        f"no price for {entry.run.label}: {entry.reason}"
+        for entry in configs_without_price(planned)
+        if entry.reason != UNKNOWN
     ]
     if priced:
         gpu = ""
@@ -94,9 +97,9 @@ def print_outlook(planned: Sequence[Planned], total: Outlook, is_cuda: bool, con
             f"{duration(total.wall_seconds)} with {_counted(total.workers, 'worker')}, before the report; "
             f"{bytes_text(total.peak_bytes)} of memory at a time{gpu}"
         )
-    unknown = [one for one in configs_without_price(planned) if one.reason == UNKNOWN]
+    unknown = [entry for entry in configs_without_price(planned) if entry.reason == UNKNOWN]
     if unknown:
-        runs = sum(one.reason == UNKNOWN for one in left if one.price is None)
+        runs = sum(entry.reason == UNKNOWN for entry in left if entry.price is None)
         apart = ", which are not in these totals" if priced else ""
         subject = f"{_counted(runs, 'run')} of {_counted(len(unknown), 'config')} without a price{apart}"
         lines.append(f"{subject}; bench plan --probe measures them, {_probing_time(unknown, total)}")
@@ -139,14 +142,14 @@ def plan_json(planned: Sequence[Planned], total: Outlook) -> dict[str, Any]:
     """The plan as plain values, in seconds and bytes; null where a value is unknown."""
     runs = [
         {
-            "run": one.run.id,
-            "label": one.run.label,
-            "seed": one.run.config.seed,
-            "state": state_text(one),
-            "seconds": one.seconds,
-            "price": None if one.price is None else asdict(one.price),
-            "reason": one.reason,
+            "run": entry.run.id,
+            "label": entry.run.label,
+            "seed": entry.run.config.seed,
+            "state": state_text(entry),
+            "seconds": entry.seconds,
+            "price": None if entry.price is None else asdict(entry.price),
+            "reason": entry.reason,
         }
-        for one in planned
+        for entry in planned
     ]
     return {"runs": runs, "left": asdict(total)}

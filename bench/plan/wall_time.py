@@ -48,15 +48,17 @@ def outlook(planned: Sequence[Planned], workers: int) -> Outlook:
     one run at a time. With one worker, this process does both."""
     priced = [(p, p.price) for p in planned if p.is_left and p.price is not None]
     training = [_Process() for _ in range(workers)]
-    for one, price in priced:
-        if not one.is_scored:
-            min(training, key=lambda process: process.seconds).execute(price, one.run.config.data, one.worker_seconds)
+    for entry, price in priced:
+        if not entry.is_scored:
+            min(training, key=lambda process: process.seconds).execute(
+                price, entry.run.config.data, entry.worker_seconds
+            )
     trained = max(process.seconds for process in training)
     measuring = training[0] if workers == 1 else _Process()
     before = measuring.seconds
-    for one, price in priced:
-        if not one.is_measured:
-            measuring.execute(price, one.run.config.data, one.measure_seconds)
+    for entry, price in priced:
+        if not entry.is_measured:
+            measuring.execute(price, entry.run.config.data, entry.measure_seconds)
     after_workers = [] if workers == 1 else [measuring]
     # The workers keep their memory until they end; the measuring process starts when they have ended.
     gpu = max(sum(process.gpu_peak_bytes for process in training), measuring.gpu_peak_bytes)

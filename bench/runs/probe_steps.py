@@ -42,8 +42,8 @@ def measure_run(run: Run, metrics: Sequence[str], machine: Machine, begun: float
     start, opened = time.monotonic() - begun, time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-probe-") as folder:
         contexts = (RunContext(run, RunStore(Path(folder) / name), machine, Watch()) for name in ("first", "second"))
-        stages, again = (RunStages(context) for context in contexts)
-        again.method = stages.method  # as if it were trained
+        stages, second = (RunStages(context) for context in contexts)
+        second.method = stages.method  # as if it were trained
         _ = stages.scorer.validation
         clock = Clock(stages.device)
         setup = time.monotonic() - opened
@@ -54,7 +54,7 @@ def measure_run(run: Run, metrics: Sequence[str], machine: Machine, begun: float
             phases = {phase: median(seconds) for phase, seconds in steps.seconds.items()}
             first, validation = clock(stages.scorer.validate), clock(stages.scorer.validate)
             setup += steps.excess() + max(0.0, first - validation)
-        first, score = (clock(partial(_finish, each, metrics)) for each in (stages, again))
+        first, score = (clock(partial(_finish, each, metrics)) for each in (stages, second))
         peak, gpu_peak = peak_resident_bytes(), clock.gpu_peak_bytes()
         return Probe(
             start=start,

@@ -230,18 +230,18 @@ def _measure(request: RunRequest, unmeasured: Sequence[Run], display: Display) -
     measurer: Executor = request.cluster.measure if request.cluster else measured_here
     left_alone, losses, missing = [], 0, list(unmeasured)
     while missing:
-        again = []
+        repeated = []
         for run, end in measurer([(run, ()) for run in missing], request.store, request.machine, display.tell):
             losses += end == "lost"
             if isinstance(end, LeftAsItIs):
                 left_alone.append(run.id)
                 display.end(run, "not measured", end.reason)
             elif end == "running" or (end == "lost" and losses <= MAX_LOSSES):
-                again.append(run)
+                repeated.append(run)
             else:
                 failure = read_or_empty(request.store, run.id, "throughput.missing")
                 display.end(run, "measured" if end == "done" else "not measured", failure.get("reason", ""))
-        missing = again
+        missing = repeated
         if missing:
             time.sleep(POLL_SECONDS)
     return left_alone

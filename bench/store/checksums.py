@@ -29,7 +29,7 @@ class Checksums:
         self._lines: dict[str, list[str]] = {}
         self._size = -1
 
-    def known(self) -> dict[str, list[str]]:
+    def entries(self) -> dict[str, list[str]]:
         """File name -> its sums, the newest last. Raises Unreadable."""
         try:
             with reading(self.path):
@@ -76,12 +76,12 @@ class Checksums:
                 content = path.read_bytes()
         except FileNotFoundError:
             return None
-        sums = self.known().get(name)
+        sums = self.entries().get(name)
         return content if sums is None or hashlib.sha256(content).hexdigest() in sums else None
 
     def problem(self, name: str) -> str | None:
         """What is wrong with a file of the log; None if it is good. Raises Unreadable."""
-        path, sums = self.folder / name, self.known().get(name)
+        path, sums = self.folder / name, self.entries().get(name)
         try:
             with reading(path):
                 is_good = sums is None or file_sum(path) in sums
@@ -91,7 +91,7 @@ class Checksums:
 
     def damage(self) -> dict[str, str]:
         """File name -> what is wrong with it, for the damaged files of the log. Raises Unreadable."""
-        return {name: problem for name in self.known() if (problem := self.problem(name))}
+        return {name: problem for name in self.entries() if (problem := self.problem(name))}
 
 
 def tensors_sum(words: str, tensors: Iterable[tuple[str, Sequence[int], Buffer]]) -> str:

@@ -68,7 +68,7 @@ def outcomes(runs: Path) -> dict[str, tuple[bytes, list[str]]]:
 def trained_twice(runs: Path) -> int:
     """The number of runs that were trained to their end more than once."""
     store = RunStore(runs)
-    known = [store.sums(folder.name).known().get("weights.safetensors", []) for folder in runs.iterdir()]
+    known = [store.sums(folder.name).entries().get("weights.safetensors", []) for folder in runs.iterdir()]
     return sum(len(sums) > 1 for sums in known)
 
 

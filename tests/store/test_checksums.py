@@ -58,7 +58,7 @@ def test_a_line_that_was_cut_off_hides_nothing(tmp_path: Path) -> None:
     (tmp_path / NAME).write_text("abc")
     (tmp_path / "a").write_text("content")
     sums.enter("a", tmp_path / "a")
-    assert sums.known() == {"a": [hashlib.sha256(b"content").hexdigest()]}
+    assert sums.entries() == {"a": [hashlib.sha256(b"content").hexdigest()]}
 
 
 def test_a_write_that_fails_leaves_nothing(store: RunStore) -> None:

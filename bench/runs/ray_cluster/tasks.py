@@ -205,9 +205,9 @@ def node_runs() -> Path:
 
 def check_code(driver: Driver) -> None:
     """Raises InputError if this node's code differs from the driver's."""
-    if (ours := code()) != driver.code:
+    if (own_code := code()) != driver.code:
         raise InputError(
-            f"--executor ray: the node {platform.node()} has another version of gan-bench ({ours}) than the driver "
+            f"--executor ray: the node {platform.node()} has another version of gan-bench ({own_code}) than the driver "
             f"({driver.code}); install the same one there"
         )
 
