@@ -31,8 +31,8 @@ def describe(device: torch.device, command: str = "") -> dict[str, str | int]:
 
 
 def has_same_make(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two descriptions name the same software and device, in the fields that both have."""
-    return all(one[name] == other[name] for name in MAKE if name in one and name in other)
+    """Whether two descriptions name the same software and device; `cuda` is absent on the CPU."""
+    return all(one.get(name) == other.get(name) for name in MAKE)
 
 
 def device_name(device: torch.device) -> str:

@@ -27,9 +27,8 @@ if TYPE_CHECKING:
 
 EXCHANGE_SECONDS = 0.5
 ANSWER_SECONDS = 120  # for the actor to answer: it may be writing what others send
-OWN_STORE = (
-    "BENCH_NODE_RUNS"  # an environment variable: the node keeps runs in this folder, even if it sees the driver's
-)
+OWN_STORE = "BENCH_NODE_RUNS"
+"""A node's environment variable: the node keeps runs in this folder, even if it sees the driver's store."""
 
 
 class ClusterLost(Exception):
