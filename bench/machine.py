@@ -1,4 +1,7 @@
-"""The machine that runs are executed on: device, threads, memory allocator."""
+"""The machine that runs are executed on: device, threads, memory allocator.
+
+torch is imported inside functions only: `bench plan` and `bench report` do without it.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,12 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of malloc.h
 
@@ -120,6 +124,8 @@ def keep_freed_memory() -> None:
 
 def set_up(machine: Machine, keeps_memory: bool = True) -> torch.device:
     """Make this process compute as the machine says; gives the device. keeps_memory: see `keep_freed_memory`."""
+    import torch
+
     device = torch.device(machine.device)
     if device.type == "cuda":
         cudnn: Any = torch.backends.cudnn  # its attributes have no types
