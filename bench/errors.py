@@ -1,4 +1,4 @@
-"""The ways in which a run can fail, by name, and what to do about each."""
+"""Bad input, and the faults that end a run: their names, their words, and advice for each."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 HEAD, TAIL = 1_500, 500
-"""Letters of a message's two ends that stay when it is cut."""
+"""Characters kept at both ends of a message that is cut."""
 
 ADVICE = {
     "out_of_memory": "lower train.batch_size or --workers, or use a device with more memory",
-    "disk_full": "make room where the run store lies (or in BENCH_CACHE), then give the same command",
+    "disk_full": "free space on the disk of the run store (or of BENCH_CACHE), then give the same command",
     "read_only": "make the run store writable, or name another with --runs",
-    "unreadable": "nothing was changed: have the file that is named made readable for you, then give the same command",
-    "no_right": "you lack a right to the file that is named: ask its owner for it, or name another store with --runs",
-    "data_changed": "bring the images back as they were, then give the same command; `bench plan` shows the runs of "
-    "the images as they are now",
-    "hung": "the stack at that moment is in hang.txt; if a step only takes long, raise --hang-after",
-    "lost": "fewer --workers, or more memory: the system ends processes that take too much",
-    "error": "the traceback is in outcome.json; the same command tries it again",
+    "unreadable": "nothing was changed: get read permission for the named file, then give the same command",
+    "no_right": "you lack a permission on the named file: ask its owner for it, or name another store with --runs",
+    "data_changed": "restore the images as they were, then give the same command; `bench plan` shows the runs of the "
+    "images as they are now",
+    "hung": "hang.txt has the stacks of all threads; if a step is only slow, raise --hang-after",
+    "lost": "use fewer --workers, or more memory: the system kills processes that take too much",
+    "error": "the traceback is in outcome.json; the same command tries the run again",
 }
-"""Name -> what to do."""
-SAID = {
+"""Fault -> what to do about it."""
+FAULT_WORDS = {
     "out_of_memory": "out of memory",
     "disk_full": "disk full",
     "read_only": "cannot be written",
@@ -35,18 +35,18 @@ SAID = {
     "lost": "its process was killed",
     "error": "error",
 }
-"""Name -> how reports say it."""
+"""Fault -> its words in reports."""
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 NO_RIGHT = (errno.EACCES, errno.EPERM)
-OF_THIS_PROCESS = (*NO_RIGHT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-"""What one process lacks (a right, a file descriptor, memory) and another may have: it says nothing of the disk."""
-PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE, errno.ETIMEDOUT)
-"""Failures of this moment: the same file may be read by the next command."""
+OUT_OF_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""This process has no file descriptor or memory left; the file itself may be fine."""
+NO_ANSWER = (errno.ESTALE, errno.ETIMEDOUT)
+"""A file server does not answer now; it may answer the next command."""
 
 
 class Unreadable(OSError):
-    """A file is there and cannot be read now, which says nothing of what it holds: no right to it, no file descriptor
-    left, a disk or a server that does not answer. Whoever meets it leaves the file and its run as they are."""
+    """A file exists but cannot be read now: no permission, no file descriptor left, a disk or a server that does not
+    answer. That says nothing about its content, so the file and its run are left as they are."""
 
     @classmethod
     def of(cls, path: Path, error: OSError) -> Unreadable:
@@ -70,7 +70,7 @@ class Unwritable(OSError):
 
 
 class LeftAsItIs(Exception):
-    """A command could not do its part of a run, and what the store says of the run stays: the reason is for people."""
+    """A command could not do its part of a run; the run's stored state stays. `reason` is for people."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -78,11 +78,11 @@ class LeftAsItIs(Exception):
 
 
 class DataChanged(Exception):
-    """The images at hand are not those that the run is of."""
+    """The images on this machine are not those that the run was planned with."""
 
 
 class StoreLost(Exception):
-    """The run store cannot be written any more, not even to say so in it."""
+    """The run store can no longer be written, so the failure cannot be stored in it either."""
 
     def __init__(self, root: Path, error: OSError) -> None:
         super().__init__(root, error)
@@ -93,23 +93,23 @@ class StoreLost(Exception):
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says first, or else its kind."""
+    """The first line of an error's message; its class name if it has none."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def with_kind(error: BaseException) -> str:
-    """An error's kind, and what it says first."""
+def with_class(error: BaseException) -> str:
+    """An error's class name and the first line of its message."""
     return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
 
 
-def with_name(error: BaseException) -> str:
-    """An error's name in words where it has one, its kind, and what it says first."""
-    name = name_of(error)
-    return with_kind(error) if name == "error" else f"{SAID[name]}: {with_kind(error)}"
+def with_fault(error: BaseException) -> str:
+    """The fault in words if it is a known one, then class name and first line."""
+    name = fault_of(error)
+    return with_class(error) if name == "error" else f"{FAULT_WORDS[name]}: {with_class(error)}"
 
 
-def name_of(error: BaseException) -> str:
-    """A key of ADVICE for an exception of a run."""
+def fault_of(error: BaseException) -> str:
+    """The fault, a key of ADVICE, that an exception of a run stands for."""
     words = str(error)
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in words:
         return "out_of_memory"
@@ -127,7 +127,7 @@ def name_of(error: BaseException) -> str:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Reads `path` in the block: a file that is not there raises FileNotFoundError, any other failure Unreadable."""
+    """For a block that reads `path`: an absent file raises FileNotFoundError, any other failure Unreadable."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -140,7 +140,7 @@ def reading(path: Path) -> Iterator[None]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Writes `path` in the block: what the file system refuses is raised as Unwritable, which names it."""
+    """For a block that writes `path`: what the file system refuses is raised as Unwritable, which names the path."""
     try:
         yield
     except (Unreadable, Unwritable):
@@ -150,7 +150,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def is_there(path: Path) -> bool:
-    """Whether a file or folder exists. Raises Unreadable where that cannot be told, which pathlib takes for a no."""
+    """Whether a file or folder exists. Raises Unreadable where that cannot be told; pathlib would answer no."""
     try:
         with reading(path):
             path.stat()
@@ -160,24 +160,25 @@ def is_there(path: Path) -> bool:
 
 
 class InputError(ValueError):
-    """Bad input from a person: the message names the file, the field and the fix; the CLI exits with 2. It is one
-    paragraph that can be printed, whatever was quoted in it."""
+    """Bad input from a person: the message names the file, the field and the fix; the CLI exits with 2. The message is
+    one printable paragraph, whatever it quotes."""
 
     def __init__(self, message: str) -> None:
-        if len(message) > HEAD + TAIL:  # a value of a megabyte was quoted; the place stands first, the fix last
+        # A quoted value may be a megabyte long; the place stands at the start of the message, the fix at its end.
+        if len(message) > HEAD + TAIL:
             message = f"{message[:HEAD]} [...] {message[-TAIL:]}"
         super().__init__(printable(message))
 
 
 def printable(text: str) -> str:
-    """One line of the text, in which what cannot be printed is spelled out: control characters, lone surrogates."""
-    return "".join(letter if letter.isprintable() else _spelled(letter) for letter in text)
+    """The text on one line, with unprintable characters (controls, lone surrogates) escaped."""
+    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
 
 
-def _spelled(letter: str) -> str:
+def _escaped(letter: str) -> str:
     return " " if letter.isspace() else letter.encode("unicode_escape").decode()
 
 
 def is_file(text: str | Path) -> bool:
-    """Whether it is a file's path. Any text may be asked for, of any length: pathlib raises OSError for some."""
+    """Whether any text, of any length, is the path of a file; pathlib raises OSError for some texts."""
     return os.path.isfile(text)

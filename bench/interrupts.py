@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM from the first import on: one line, exit 130; no traceback, whatever is being imported."""
+"""Handles Ctrl-C and SIGTERM from the first import on: one line and exit code 130, never a traceback."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from typing import Any, NoReturn
 INTERRUPTED = 130
 WORDS = "interrupted; what is done is kept"
 IMPORTING = "<frozen importlib._bootstrap>"
-"""The file of a frame that an import runs in."""
+"""The file name of the frames of a running import."""
 
 _state = {"is at work": False, "was heard": False}
 
 
 def listen() -> None:
-    """From now on; signals that whoever started this process has it ignore stay ignored."""
+    """Handle both signals from now on; a signal that the parent process had ignored stays ignored."""
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _stop)
+            signal.signal(number, _on_signal)
     sys.unraisablehook = _unraisable
-    atexit.register(_ignore)  # the last to be called: then Python gives signals back, and one would kill it
+    atexit.register(_ignore)  # called last: then Python restores the default handlers, and a signal would kill it
 
 
 @contextmanager
 def at_work() -> Iterator[None]:
-    """A command, which may have something to put away when it is interrupted: meanwhile KeyboardInterrupt is raised."""
+    """For a command's block: an interruption raises KeyboardInterrupt, so that the command can clean up."""
     _state["is at work"] = True
     try:
         yield
@@ -39,16 +39,16 @@ def at_work() -> Iterator[None]:
 
 
 def was_heard() -> bool:
-    """Whether there was an interruption: what is raised after one may be its doing."""
+    """Whether a signal has come: an exception after it may be its consequence."""
     return _state["was heard"]
 
 
 def over(code: int) -> None:
-    """All is done and said: what is heard from now on, while Python puts itself away, changes nothing."""
+    """The command is done: a signal from now on, while Python shuts down, leaves the exit code as it is."""
     with suppress(OSError, ValueError):
         sys.stdout.flush()
     for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is _stop:
+        if signal.getsignal(number) is _on_signal:
             signal.signal(number, lambda *_: os._exit(code))
 
 
@@ -57,15 +57,15 @@ def _ignore() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
+def _on_signal(number: int, frame: FrameType | None) -> None:
     _state["was heard"] = True
-    if not _state["is at work"] or _imports(frame):
+    if not _state["is at work"] or _is_importing(frame):
         _leave()
     raise KeyboardInterrupt
 
 
-def _imports(frame: FrameType | None) -> bool:
-    """Whether a module is being imported: there KeyboardInterrupt may be taken for a missing module, or end in C++."""
+def _is_importing(frame: FrameType | None) -> bool:
+    """Whether a module is being imported: KeyboardInterrupt there may pass for a missing module, or crash C++ code."""
     while frame is not None:
         if frame.f_code.co_filename == IMPORTING:
             return True
@@ -74,15 +74,15 @@ def _imports(frame: FrameType | None) -> bool:
 
 
 def _unraisable(problem: Any) -> None:
-    """Where Python cannot raise, as in a destructor, an interruption would be printed and forgotten."""
+    """Exit on an interruption where Python cannot raise, as in a destructor: it would be printed and forgotten."""
     if problem.exc_type is KeyboardInterrupt:
         _leave()
     sys.__unraisablehook__(problem)
 
 
 def _leave() -> NoReturn:
-    """At once, with the words."""
-    with suppress(Exception):  # it may be at work just now
+    """Exit at once, with the message."""
+    with suppress(Exception):  # another write may be in progress
         sys.stdout.flush()
     with suppress(OSError):
         if os.isatty(1):
@@ -93,13 +93,13 @@ def _leave() -> NoReturn:
 
 @contextmanager
 def sigint_blocked() -> Iterator[None]:
-    """For processes that are started meanwhile: they inherit that until they ignore it."""
+    """Block SIGINT while processes are started: they inherit the block until they ignore the signal."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     from multiprocessing import resource_tracker
 
-    resource_tracker.ensure_running()  # which would be started with the first of them, and lift the block
+    resource_tracker.ensure_running()  # else it starts with the first process, and lifts the block
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -1,4 +1,7 @@
-"""How runs are executed, known before torch is: its import takes longer than a small run's first steps."""
+"""The machine that runs are executed on: device, threads, memory allocator.
+
+torch is imported inside functions only: `bench plan` and `bench report` do without it.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,10 @@ if TYPE_CHECKING:
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of malloc.h
 
 MAKE = ("torch", "cuda", "device", "threads", "determinism")
-"""Of a run's provenance: where two runs differ in one of these, their last bits may, and their speeds do."""
+"""Fields of a run's provenance. Runs that differ in one of them may differ in their last bits, and do in speed."""
 CPUINFO = Path("/proc/cpuinfo")
 GPU_FILES = ("nvidia*", "nvhost*", "kfd", "dxg")
-"""Under /dev, without which torch finds no GPU on Linux: NVIDIA's, Jetson's, AMD's, and that of WSL."""
+"""Files under /dev, one of which every GPU on Linux has: NVIDIA's, Jetson's, AMD's, WSL's."""
 
 
 @dataclass(frozen=True)
@@ -32,18 +35,19 @@ class Machine:
 
     device: str = "cpu"
     threads: int = 1
-    """Of each run, on the CPU. A run repeats bit by bit at the same number of threads."""
+    """Threads of each run on the CPU. With the same number of threads a run repeats bit by bit."""
     checkpoint_seconds: float = 20.0
+    """Seconds between checkpoints."""
     cuda_graphs: bool = False
-    """Replay training steps as CUDA graphs, where the method allows it."""
+    """Whether training steps are replayed as CUDA graphs, where the method allows it."""
     hang_seconds: float = 1800.0
-    """Without a sign of progress, after which a run is taken to hang."""
+    """Seconds without progress after which a run counts as hung."""
     command: str = ""
-    """That was given, for the record."""
+    """The command line, for run.json."""
 
 
 def resolve_device(name: str) -> str:
-    """auto -> cuda or cpu. Raises InputError for a device that is not there."""
+    """auto -> cuda or cpu. Raises InputError for a device that this machine lacks."""
     if name == "cpu" or (name == "auto" and _has_no_gpu()):
         return "cpu"
     import torch
@@ -62,8 +66,8 @@ def _has_no_gpu() -> bool:
 
 
 def device_and_name(name: str) -> tuple[str, str]:
-    """What resolve_device gives, and the device's name as run.json has it; without torch, where NVIDIA's own command
-    says which cards there are. Raises InputError."""
+    """The device that `resolve_device` gives, and its name in run.json; without importing torch if nvidia-smi lists the
+    cards. Raises InputError."""
     if name == "cpu" or (name == "auto" and _has_no_gpu()):
         return "cpu", processor_name()
     index = int(name.partition(":")[2] or 0)
@@ -79,7 +83,7 @@ def device_and_name(name: str) -> tuple[str, str]:
 
 
 def processor_flags(file: Path | None = None) -> frozenset[str] | None:
-    """What an x86 processor can do, in Linux's words; None where Linux does not say, or it is no Linux."""
+    """The instruction sets of an x86 processor, in Linux's words; None if unknown, as on other systems."""
     try:
         lines = (file or CPUINFO).read_text().splitlines()
         return frozenset(next(line.split(":", 1)[1] for line in lines if line.startswith("flags")).split())
@@ -100,15 +104,16 @@ def processor_name() -> str:
 def _cards() -> list[str]:
     command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
     try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+        output = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return []
-    return [line.strip() for line in said.splitlines() if line.strip()]
+    return [line.strip() for line in output.splitlines() if line.strip()]
 
 
 @functools.cache
 def keep_freed_memory() -> None:
-    """Once a process. Without it a run's speed depends on what ran before, since glibc's threshold moves with use."""
+    """Have glibc's malloc keep freed memory, once a process. Else a run's speed depends on the runs before it, since
+    use moves the threshold at which memory goes back to the system."""
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):
@@ -118,13 +123,13 @@ def keep_freed_memory() -> None:
 
 
 def set_up(machine: Machine, keeps_memory: bool = True) -> torch.device:
-    """Make this process compute as the machine says; with glibc's allocator as it is, if it is not to keep memory."""
+    """Make this process compute as the machine says; gives the device. keeps_memory: see `keep_freed_memory`."""
     import torch
 
     device = torch.device(machine.device)
     if device.type == "cuda":
-        cudnn: Any = torch.backends.cudnn  # mypy does not see what is inside
-        cudnn.conv.fp32_precision = "ieee"  # fp32 is what it says; cuDNN's default is TF32
+        cudnn: Any = torch.backends.cudnn  # its attributes have no types
+        cudnn.conv.fp32_precision = "ieee"  # cuDNN's default is TF32, which is less precise than fp32
     else:
         torch.set_num_threads(machine.threads)
         if keeps_memory:

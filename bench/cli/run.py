@@ -76,7 +76,7 @@ def run(
     from bench.plan.bf16 import bf16_warning
     from bench.report.ownership import check_study
     from bench.report.tables.claims import archives
-    from bench.runs.runner import jobs_of, run_jobs
+    from bench.runs.runner import RunRequest, jobs_of, run_jobs
     from bench.store.run_store import RunStore
 
     console, store = Console(emoji=False), RunStore(runs, grace)
@@ -98,7 +98,8 @@ def run(
     if executor == "local" and (warning := bf16_warning(jobs, store, machine, processor_flags())):
         say(warning)
     with exit_cleanly(), cluster_at(executor, address, store) as cluster:
-        states = run_jobs(jobs, store, console, machine, workers, cluster, measures=shard is None)
+        request = RunRequest(jobs, store, machine, workers, cluster, measures_speed=shard is None)
+        states = run_jobs(request, console)
     if shard is None:
         _write_reports(loaded, store, reports, pictures, console)
     else:

@@ -26,7 +26,7 @@ def verify(
     """Check every run of a store: checksums, missing and damaged files, checkpoints, ids, leases."""
     from bench.report.tables.narrow import print_table
     from bench.report.tables.text_table import TextTable
-    from bench.runs.repair import SET_BACK, repair_run, verify_store
+    from bench.runs.repair import REPAIRED, repair_run, verify_store
     from bench.store.run_store import RunStore
 
     if not runs.is_dir():
@@ -38,7 +38,7 @@ def verify(
     rows, remaining = [], 0
     for finding in findings:
         outcome = outcomes[finding.run] if finding.can_be_repaired and repair else finding.remedy
-        remaining += (finding.is_damage or finding.is_unreadable) and outcome != SET_BACK
+        remaining += (finding.is_damage or finding.is_unreadable) and outcome != REPAIRED
         rows.append([finding.run, finding.file, finding.problem, outcome])
     print_table(TextTable("", HEADINGS, rows), console, left=HEADINGS)
     damaged = {finding.run for finding in findings if finding.is_damage}

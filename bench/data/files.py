@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from bench.data.decode import open_regular
-from bench.errors import PASSING, Unreadable
+from bench.errors import NO_ANSWER, OUT_OF_RESOURCES, Unreadable
 
 Split = Literal["train", "val"]
 CHUNK = 64  # files that a thread hashes at a time, because handing one over takes as long as hashing it
@@ -85,7 +85,7 @@ def content_hashes(files: Sequence[ImageFile]) -> list[str | OSError]:
 
 def raise_if_passing(error: OSError, path: Path) -> None:
     """Raise Unreadable for an error of the machine or of this moment: it must not make a file left out of a set."""
-    if error.errno in PASSING:
+    if error.errno in (*OUT_OF_RESOURCES, *NO_ANSWER):
         raise Unreadable.of(path, error)
 
 

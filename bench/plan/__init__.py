@@ -1,1 +1,1 @@
-"""The plan: which runs are new, why, and what they will cost."""
+"""The plan: which runs are new, why they are, and what they will take."""

@@ -1,4 +1,4 @@
-"""What `train.precision=bf16` costs on a processor that computes in it by way of fp32; known without torch."""
+"""Warns of `train.precision=bf16` on a processor that has no bf16 instructions; without torch."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ from baselines import UNTRAINED
 from bench.machine import Machine, device_and_name
 from bench.plan.price import Pricing
 from bench.runs.executors import Job
-from bench.store.run_store import RunStore
+from bench.store.run_store import ENDED, RunStore
 from bench.study.study import Run
 
-HAVE_BF16 = frozenset({"avx512_bf16", "amx_bf16"})
-"""Flags of processors with instructions for it."""
+BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
+"""Flags of processors with bf16 instructions."""
 ELSEWHERE = "7 to 26 times as long as in fp32, measured on another such processor"
-ENDED = ("done", "diverged")
 SHOWN = 3  # labels
 
 
 def bf16_warning(jobs: Sequence[Job], store: RunStore, machine: Machine, flags: Collection[str] | None) -> str:
-    """One line where runs that are left would train in bf16 on a CPU that is slow at it; else empty.
+    """One line if a run that is left would train in bf16 on a CPU that is slow at it; else empty.
 
-    flags: `processor_flags()`; None, which is not known, says nothing.
+    flags: `processor_flags()`; None if unknown, which gives no warning.
     """
-    if flags is None or HAVE_BF16 & set(flags):
+    if flags is None or BF16_FLAGS & set(flags):
         return ""
     slow = [job for job in jobs if _trains_in_bf16(job[0]) and store.state(job[0].id) not in ENDED]
     if not slow:
@@ -32,11 +31,11 @@ def bf16_warning(jobs: Sequence[Job], store: RunStore, machine: Machine, flags: 
     if device != "cpu":
         return ""
     pricing, by_label = Pricing(store, machine, name, 1), {job[0].label: job for job in slow}
-    known = {label: bf16_slowdown(job, pricing) for label, job in by_label.items()}
-    labels = [label for label, times in known.items() if times is None or times > 1]
+    slowdowns = {label: bf16_slowdown(job, pricing) for label, job in by_label.items()}
+    labels = [label for label, times in slowdowns.items() if times is None or times > 1]
     if not labels:
         return ""
-    measured = {label: times for label in labels if (times := known[label]) is not None}
+    measured = {label: times for label in labels if (times := slowdowns[label]) is not None}
     here = f"{_span(measured.values())} times as long here as in fp32, measured" if measured else ELSEWHERE
     on = f" on {_listed(list(measured))}" if 0 < len(measured) < len(labels) else ""
     return (
@@ -55,15 +54,15 @@ def _trains_in_bf16(run: Run) -> bool:
 
 
 def bf16_slowdown(job: Job, pricing: Pricing) -> float | None:
-    """How many times as long as in fp32 a run trains, by records of like runs or by probes, of this machine; None where
-    not both are there, or seconds are the budget."""
+    """A run's training seconds in bf16 over those in fp32, by this machine's records or probes; None unless both are
+    known, or if the budget is in seconds."""
     run, metrics = job
     train = run.config.train
     if train.seconds is not None:
         return None
-    config = run.config.model_copy(update={"train": train.model_copy(update={"precision": "fp32"})})
-    ours, theirs = (pricing.price(Run(run.id, run.label, each), metrics) for each in (run.config, config))
-    return ours.train / theirs.train if ours and theirs and theirs.train else None
+    in_fp32 = run.config.model_copy(update={"train": train.model_copy(update={"precision": "fp32"})})
+    bf16, fp32 = (pricing.price(Run(run.id, run.label, config), metrics) for config in (run.config, in_fp32))
+    return bf16.train / fp32.train if bf16 and fp32 and fp32.train else None
 
 
 def _span(values: Collection[float]) -> str:

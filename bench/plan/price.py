@@ -1,9 +1,8 @@
-"""What runs take and what of them is left, from the store's records of like runs or from remembered probes."""
+"""The time and memory that runs take, and how much of it is left, from the store's records or from probes."""
 
 from __future__ import annotations
 
 import multiprocessing
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,34 +10,32 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
-from baselines.availability import reason_unavailable
-from bench.config import BUDGETS, RunConfig, TrainConfig
+from bench.config import BUDGETS, TrainConfig
 from bench.errors import Unreadable
 from bench.machine import Machine
-from bench.measure.metrics import METRICS
-from bench.plan.identity import RunIdentity, made_of_all, stored_runs
+from bench.plan.identity import RunIdentity, identities_of, stored_runs
 from bench.runs.executors import Job
 from bench.runs.probe import probe_apart
 from bench.runs.probe_cache import Probe, all_remembered, probe_file, recall, remember
-from bench.runs.runner import MEASURED, unscored
+from bench.runs.status import measured_runs, read_status
 from bench.store.checkpoint_header import training_state
-from bench.store.run_store import CHECKPOINTS, RunStore, State, identity_hash
+from bench.store.run_store import CHECKPOINTS, ENDED, SCHEMA, RunStore, State, identity_hash
 from bench.study.study import Run
 
-START = 1.5  # seconds that the imports of a process take, where no probe has said
+START = 1.5  # seconds that a process takes to import torch and the rest, before any probe has measured it
 UNKNOWN = "neither run nor probed on this device"
 
 
 @dataclass(frozen=True)
 class Price:
-    """What a run takes from its beginning, in seconds and bytes."""
+    """What a whole run takes, in seconds and bytes."""
 
     start: float
-    """Once a process."""
+    """Once a process: imports."""
     setup: float
     """Once a process and data set."""
     train: float
-    """With its validations."""
+    """Training, validations included."""
     score: float
     measure: float
     peak_bytes: int
@@ -48,20 +45,20 @@ class Price:
 
 @dataclass(frozen=True)
 class Planned:
-    """A run that is asked for, what is known of it, and what of it is left to do."""
+    """A run that a study asks for, what is left of it, and its price."""
 
     run: Run
     metrics: tuple[str, ...]
     state: State | Literal["stale"]
-    """stale: new, although the store has a finished run of the same config."""
-    to_score: list[str]
+    """stale: new, although the store has a finished run of the same config and data set's name."""
+    to_score: tuple[str, ...]
     """Metrics that a finished run has no records of."""
     train_share: float
-    """Of training, left."""
+    """The share of training that is left, in [0, 1]."""
     is_scored: bool
-    """Nothing is left but measuring its speed, if that."""
+    """Whether nothing but measuring speed can be left."""
     is_measured: bool
-    """Its speed is, or is not asked for."""
+    """Whether speed is stored, or not asked for."""
     price: Price | None
     reason: str
     """Why there is no price."""
@@ -73,7 +70,7 @@ class Planned:
 
     @property
     def seconds(self) -> float | None:
-        """Left, without what is done once a process; None if it is not known."""
+        """Seconds that are left, without what is done once a process; None if the price is unknown."""
         if not self.is_left:
             return 0.0
         return None if self.price is None else self.worker_seconds + self.measure_seconds
@@ -94,139 +91,141 @@ class Pricing:
 
     def __init__(self, store: RunStore, machine: Machine, device_name: str, at_a_time: int) -> None:
         self.store, self.machine, self.device_name, self.at_a_time = store, machine, device_name, at_a_time
-        self.stored = stored_runs(store)
         self.start = median([p.start for p in all_remembered() if not p.reason] or [START])
-        self._finished: dict[str, list[RunIdentity]] = {}
-        self._alike: dict[str, list[RunIdentity]] = {}
-        self._timed: dict[str, list[dict[str, Any]]] = {}
-        for made in self.stored.values():
-            if store.state(made.id) in ("done", "diverged"):
-                self._finished.setdefault(made.key, []).append(made)
-                self._alike.setdefault(made.like, []).append(made)
+        self._states: dict[str, State] = {}
+        """Of the runs that have ended."""
+        self._by_config: dict[str, list[RunIdentity]] = {}
+        self._by_seedless_key: dict[str, list[RunIdentity]] = {}
+        self._timings: dict[str, list[dict[str, Any]]] = {}
+        for identity in stored_runs(store).values():
+            # A run of another schema is not this version's: neither its time nor its config says anything here.
+            if identity.schema == SCHEMA and (state := store.state(identity.id)) in ENDED:
+                self._states[identity.id] = state
+                self._by_config.setdefault(identity.key, []).append(identity)
+                self._by_seedless_key.setdefault(identity.seedless_key, []).append(identity)
 
     def plan(self, jobs: Sequence[Job]) -> list[Planned]:
         """Every run with its state and price. Opens the data sets."""
-        seeds: Counter[RunConfig] = Counter()
-        found = []
-        for job, made in zip(jobs, made_of_all(run for run, _ in jobs), strict=True):
-            seedless = job[0].config.model_copy(update={"seed": 0})
-            seeds[seedless] += 1
+        timed, planned = measured_runs(jobs), []
+        for job, identity in zip(jobs, identities_of(run for run, _ in jobs), strict=True):
             try:
-                found.append(self._planned(job, made, is_timed=seeds[seedless] <= MEASURED))
+                planned.append(self._planned(job, identity, is_timed=job[0].id in timed))
             except Unreadable as error:
-                found.append(_left_alone(job, error))
-        return found
+                planned.append(_left_alone(job, str(error)))
+        return planned
 
-    def _planned(self, job: Job, made: RunIdentity, is_timed: bool) -> Planned:
+    def _planned(self, job: Job, identity: RunIdentity, is_timed: bool) -> Planned:
         run, metrics = job
         self.store.check_readable(run.id)
-        state = self.store.state(run.id)
-        to_score = unscored(job, self.store) if state == "done" else []
-        has_ended = state == "diverged" or (
-            state == "unavailable" and reason_unavailable(run.config.method) is not None
-        )
-        not_to_be_had = (self.store.read(run.id, f"{METRICS[m].records}.missing") for m in to_score)
-        file = self._probe_file(made, metrics)
-        price, reason = self._price(run, made, file)
+        status = read_status(job, self.store, self._states.get(run.id))
+        if status.state == "unreadable":
+            return _left_alone(job, status.reason)
+        has_no_speed = status.is_trained and status.state != "done"
+        file = self._probe_file(identity, metrics)
+        price, reason = self._price(run, identity, file)
         return Planned(
             run=run,
             metrics=metrics,
-            state="stale" if state == "new" and self._is_stale(made) else state,
-            to_score=to_score,
-            train_share=0.0 if has_ended or state == "done" else 1 - spent(self.store, run),
-            is_scored=has_ended or (state == "done" and all(not_to_be_had)),
-            is_measured=has_ended or not is_timed or self.store.read(run.id, "throughput") is not None,
+            state="stale" if status.state == "new" and self._is_stale(identity) else status.state,
+            to_score=status.to_score,
+            train_share=0.0 if status.is_trained else 1 - trained_share(self.store, run),
+            is_scored=status.is_scored,
+            is_measured=status.is_measured or has_no_speed or not is_timed,
             price=price,
             reason=reason,
             probe_file=file,
         )
 
     def price(self, run: Run, metrics: Sequence[str]) -> Price | None:
-        """Of any run, planned or not; None if it is not known. Opens the data set."""
-        (made,) = made_of_all([run])
-        return self._price(run, made, self._probe_file(made, metrics))[0]
+        """The price of any run, planned or not; None if it is unknown. Opens the data set."""
+        (identity,) = identities_of([run])
+        return self._price(run, identity, self._probe_file(identity, metrics))[0]
 
-    def _probe_file(self, made: RunIdentity, metrics: Sequence[str]) -> Path:
-        seedless = identity_hash(made.config | {"seed": 0}, made.fingerprint, made.code or "")
+    def _probe_file(self, identity: RunIdentity, metrics: Sequence[str]) -> Path:
+        seedless = identity_hash(identity.config | {"seed": 0}, identity.fingerprint, identity.code)
         return probe_file(seedless, metrics, self.machine, self.device_name)
 
-    def _is_stale(self, made: RunIdentity) -> bool:
-        return any(other.data.get("name") == made.data["name"] for other in self._finished.get(made.key, ()))
+    def _is_stale(self, identity: RunIdentity) -> bool:
+        finished = self._by_config.get(identity.key, ())
+        return any(other.data.get("name") == identity.data["name"] for other in finished)
 
-    def _price(self, run: Run, made: RunIdentity, file: Path) -> tuple[Price | None, str]:
-        """The price, or None and the reason; records of what was done come before a probe."""
-        found = recall(file, self.at_a_time)
-        if price := _of_store(self._timings(made.like), found, self.start):
+    def _price(self, run: Run, identity: RunIdentity, file: Path) -> tuple[Price | None, str]:
+        """The price, or None and the reason. Records of finished runs come before a probe."""
+        probe = recall(file, self.at_a_time)
+        if price := _from_store(self._timings_like(identity), probe, self.start):
             return price, ""
-        if found is None:
+        if probe is None:
             return None, UNKNOWN
-        return (None, found.reason) if found.reason else (_of_probe(found, run.config.train), "")
+        return (None, probe.reason) if probe.reason else (_from_probe(probe, run.config.train), "")
 
-    def _timings(self, like: str) -> list[dict[str, Any]]:
-        """What is written down of the finished runs that are like it, of this machine."""
-        if like not in self._timed:
-            alike = (other for other in self._alike.get(like, ()) if self._is_of_this_machine(other))
-            self._timed[like] = [timing for other in alike if (timing := self.store.read(other.id, "timing"))]
-        return self._timed[like]
+    def _timings_like(self, identity: RunIdentity) -> list[dict[str, Any]]:
+        """timing.json of the finished runs on this machine that differ from this one only in the seed."""
+        key = identity.seedless_key
+        if key not in self._timings:
+            alike = (other for other in self._by_seedless_key.get(key, ()) if self._is_of_this_machine(other))
+            self._timings[key] = [timing for other in alike if (timing := self.store.read(other.id, "timing"))]
+        return self._timings[key]
 
-    def _is_of_this_machine(self, made: RunIdentity) -> bool:
-        known = made.provenance
-        threads = self.machine.device != "cpu" or known.get("threads") == self.machine.threads
-        return known.get("device") == self.device_name and threads
+    def _is_of_this_machine(self, identity: RunIdentity) -> bool:
+        provenance = identity.provenance
+        has_same_threads = self.machine.device != "cpu" or provenance.get("threads") == self.machine.threads
+        return provenance.get("device") == self.device_name and has_same_threads
 
 
-def _left_alone(job: Job, error: Unreadable) -> Planned:
-    """A run that `bench run` leaves as it is, since it cannot be read; nothing of it is left to do."""
+def _left_alone(job: Job, reason: str) -> Planned:
+    """A run that cannot be read: `bench run` leaves it as it is, so nothing of it is left to do."""
     run, metrics = job
-    return Planned(run, metrics, "unreadable", [], 0.0, True, True, None, str(error), Path())
+    return Planned(run, metrics, "unreadable", (), 0.0, True, True, None, reason, Path())
 
 
-def _of_store(timings: list[dict[str, Any]], found: Probe | None, start: float) -> Price | None:
-    """Medians of what like runs took, and their largest memory; None where none has said all of it."""
-    parts = [t["seconds"] for t in timings if {"setup", "score"} <= t.get("seconds", {}).keys()]
-    measured = [seconds["measure"] for seconds in parts if seconds.get("measure") is not None]
-    if not parts or not (measured or found):
+def _from_store(timings: list[dict[str, Any]], probe: Probe | None, start: float) -> Price | None:
+    """The medians of like runs' seconds and their greatest memory; None if no run has all of them."""
+    stages = [t["seconds"] for t in timings if {"setup", "score"} <= t.get("seconds", {}).keys()]
+    measured = [seconds["measure"] for seconds in stages if seconds.get("measure") is not None]
+    if not stages or not (measured or probe):
         return None
     return Price(
         start=start,
-        setup=max(seconds["setup"] for seconds in parts),  # of the first run of a process
-        train=median(seconds.get("train", 0.0) + seconds.get("validate", 0.0) for seconds in parts),
-        score=median(seconds["score"] for seconds in parts),
-        measure=median(measured) if measured else found.measure if found else 0.0,
+        # Only the first run of a process opens its data set; the others find it open.
+        setup=max(seconds["setup"] for seconds in stages),
+        train=median(seconds.get("train", 0.0) + seconds.get("validate", 0.0) for seconds in stages),
+        score=median(seconds["score"] for seconds in stages),
+        measure=median(measured) if measured else probe.measure if probe else 0.0,
         peak_bytes=max(t.get("peak_bytes") or 0 for t in timings),
         gpu_peak_bytes=max(t.get("gpu_peak_bytes") or 0 for t in timings) or None,
         source="store",
     )
 
 
-def _of_probe(found: Probe, train: TrainConfig) -> Price:
+def _from_probe(probe: Probe, train: TrainConfig) -> Price:
     validations = train.validations if train.steps is None else min(train.validations, train.steps)
     return Price(
-        start=found.start,
-        setup=found.setup,
-        train=found.train + found.validation * validations,
-        score=found.score,
-        measure=found.measure,
-        peak_bytes=found.peak_bytes,
-        gpu_peak_bytes=found.gpu_peak_bytes,
+        start=probe.start,
+        setup=probe.setup,
+        train=probe.train + probe.validation * validations,
+        score=probe.score,
+        measure=probe.measure,
+        peak_bytes=probe.peak_bytes,
+        gpu_peak_bytes=probe.gpu_peak_bytes,
         source="probe",
     )
 
 
 def probe_unknown(planned: Sequence[Planned], pricing: Pricing) -> Iterator[tuple[Planned, Probe]]:
-    """Probe every config that has no price and something left, as many at a time as runs will be, and remember what
-    is found: runs beside each other slow each other down."""
+    """Probe every config that has no price and something left, and remember the results. As many probes run at a time
+    as runs will, since runs beside each other slow each other down."""
     unknown = configs_without_price(planned)
     if not unknown:
         return
-    filled = unknown + unknown[-1:] * (-len(unknown) % pricing.at_a_time)  # the last are not to have the machine alone
-    ask: Callable[[Planned], Probe] = lambda one: probe_apart(one.run, one.metrics, pricing.machine)  # noqa: E731
+    # The last probes are repeated until the round is full: alone on the machine they would be too fast.
+    filled = unknown + unknown[-1:] * (-len(unknown) % pricing.at_a_time)
+    ask: Callable[[Planned], Probe] = lambda entry: probe_apart(entry.run, entry.metrics, pricing.machine)  # noqa: E731
     with ThreadPoolExecutor(pricing.at_a_time) as pool:
         try:
-            for one, found in zip(unknown, pool.map(ask, filled), strict=False):
-                remember(one.probe_file, pricing.at_a_time, found)
-                yield one, found
-        except BaseException:  # the threads wait for the probes
+            for entry, probe in zip(unknown, pool.map(ask, filled), strict=False):
+                remember(entry.probe_file, pricing.at_a_time, probe)
+                yield entry, probe
+        except BaseException:  # the pool's threads wait for their probes, so these are ended
             pool.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():
                 process.kill()
@@ -234,12 +233,12 @@ def probe_unknown(planned: Sequence[Planned], pricing: Pricing) -> Iterator[tupl
 
 
 def configs_without_price(planned: Sequence[Planned]) -> list[Planned]:
-    """One run of each config that a probe would be of; a probe that failed is made again."""
+    """One run of each config to probe; a probe that failed is repeated."""
     return list({p.probe_file: p for p in planned if p.is_left and p.price is None}.values())
 
 
-def spent(store: RunStore, run: Run) -> float:
-    """Share of a run's training that is done, as its files say; without torch."""
+def trained_share(store: RunStore, run: Run) -> float:
+    """The share of a run's training that is done, in [0, 1], as its files say; without torch."""
     if store.read(run.id, "training") is not None:
         return 1.0
     state, train = training_state(store.folder(run.id) / CHECKPOINTS[0]), run.config.train

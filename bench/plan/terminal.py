@@ -1,4 +1,4 @@
-"""What would run and what it takes, on the terminal."""
+"""Prints the plan: each run's state and price, each variant's differences, and the totals."""
 
 from __future__ import annotations
 
@@ -21,40 +21,41 @@ from bench.study.layers import difference
 from bench.study.study import Study
 
 HEADINGS = ("variant", "seed", "run", "state", "time", "memory", "from")
-SHOWN = 3  # of the runs that cannot be read, with the file and the reason
+SHOWN = 3  # runs that cannot be read, with the file and the reason
 
 
 def print_plan(study: Study, planned: Sequence[Planned], console: Console) -> None:
     """Each run with its state and price, and each variant's difference from the control."""
     rows = [
-        [one.run.label, str(one.run.config.seed), one.run.id, state_text(one), *_price_cells(one)] for one in planned
+        [entry.run.label, str(entry.run.config.seed), entry.run.id, state_text(entry), *_price_cells(entry)]
+        for entry in planned
     ]
     title = f"{study.title} ({study.path}, scale {study.scale})"
     print_table(TextTable(title, list(HEADINGS), rows), console, left=HEADINGS)
     print_differences(study, console)
-    counts = Counter(state_text(one).split(",")[0] for one in planned)
+    counts = Counter(state_text(entry).split(",")[0] for entry in planned)
     console.print(", ".join(f"{count} {state}" for state, count in counts.items()), highlight=False)
-    stale = [one for one in planned if one.state == "stale"]
-    for one in stale[:1]:
+    stale = [entry for entry in planned if entry.state == "stale"]
+    for entry in stale[:1]:
         console.print(
-            f"stale: the store has the same config, run with other data, schema or code; say "
-            f"`bench why {one.run.id} {study.path} ...` to see what changed",
+            f"stale: the store has a run of the same config with other data or code; "
+            f"`bench why {entry.run.id} {study.path} ...` shows what changed",
             highlight=False,
             markup=False,
             soft_wrap=True,
         )
-    for one in [one for one in planned if one.state == "unreadable"][:SHOWN]:
-        console.print(f"unreadable: {one.reason}", highlight=False, markup=False, soft_wrap=True)
+    for entry in [entry for entry in planned if entry.state == "unreadable"][:SHOWN]:
+        console.print(f"unreadable: {entry.reason}", highlight=False, markup=False, soft_wrap=True)
 
 
-def state_text(one: Planned) -> str:
+def state_text(entry: Planned) -> str:
     """cached, to score: ssim; resumable, 40% trained"""
-    if one.state != "done":
-        is_begun = one.train_share < 1 and one.is_left
-        return f"{one.state}, {1 - one.train_share:.0%} trained" if is_begun else one.state
-    if one.to_score:
-        return f"cached, to score: {', '.join(one.to_score)}"
-    return "cached" if one.is_measured else "cached, to measure"
+    if entry.state != "done":
+        is_begun = entry.train_share < 1 and entry.is_left
+        return f"{entry.state}, {1 - entry.train_share:.0%} trained" if is_begun else entry.state
+    if entry.to_score:
+        return f"cached, to score: {', '.join(entry.to_score)}"
+    return "cached" if entry.is_measured else "cached, to measure"
 
 
 def print_differences(study: Study, console: Console) -> None:
@@ -62,54 +63,57 @@ def print_differences(study: Study, console: Console) -> None:
     headings, rows = ["differs from", f"{study.control.label} by"], []
     for variant in study.variants[1:]:
         changes = difference(variant.config, study.control.config).items()
-        what = "\n".join(f"{path}: {old} -> {new}" for path, (old, new) in changes)
-        rows.append([variant.label, f"method: {variant.config.method}" if variant.is_baseline else what])
+        listed = "\n".join(f"{path}: {old} -> {new}" for path, (old, new) in changes)
+        rows.append([variant.label, f"method: {variant.config.method}" if variant.is_baseline else listed])
     print_table(TextTable("", headings, rows), console, left=headings)
 
 
-def _price_cells(one: Planned) -> tuple[str, str, str]:
-    if not one.is_left:
+def _price_cells(entry: Planned) -> tuple[str, str, str]:
+    if not entry.is_left:
         return "", "", ""
-    if one.price is None or one.seconds is None:
-        return MISSING, MISSING, "unknown" if one.reason == UNKNOWN else "missing"
-    gpu = f" + {bytes_text(one.price.gpu_peak_bytes)} GPU" if one.price.gpu_peak_bytes else ""
-    return duration(one.seconds), bytes_text(one.price.peak_bytes) + gpu, one.price.source
+    if entry.price is None or entry.seconds is None:
+        return MISSING, MISSING, "unknown" if entry.reason == UNKNOWN else "missing"
+    gpu = f" + {bytes_text(entry.price.gpu_peak_bytes)} GPU" if entry.price.gpu_peak_bytes else ""
+    return duration(entry.seconds), bytes_text(entry.price.peak_bytes) + gpu, entry.price.source
 
 
-def print_outlook(planned: Sequence[Planned], found: Outlook, is_cuda: bool, console: Console) -> None:
-    """What is left of all runs, and of which of them that is not known."""
-    left = [one for one in planned if one.is_left]
+def print_outlook(planned: Sequence[Planned], total: Outlook, is_cuda: bool, console: Console) -> None:
+    """What is left of all runs together, and the runs whose price is unknown."""
+    left = [entry for entry in planned if entry.is_left]
     if not left:
         return
-    known = [one for one in left if one.price is not None]
+    priced = [entry for entry in left if entry.price is not None]
     lines = [
-        f"no price for {one.run.label}: {one.reason}" for one in configs_without_price(planned) if one.reason != UNKNOWN
+        f"no price for {entry.run.label}: {entry.reason}"
+        for entry in configs_without_price(planned)
+        if entry.reason != UNKNOWN
     ]
-    if known:
+    if priced:
         gpu = ""
         if is_cuda:
-            gpu = f"; {found.work_seconds / 3600:.2g} GPU-hours, {bytes_text(found.gpu_peak_bytes or 0)} on the GPU"
+            gpu = f"; {total.work_seconds / 3600:.2g} GPU-hours, {bytes_text(total.gpu_peak_bytes or 0)} on the GPU"
         lines.append(
-            f"{_counted(len(known), 'run')} left: {duration(found.work_seconds)} of work, "
-            f"{duration(found.wall_seconds)} with {_counted(found.workers, 'worker')}, before the report; "
-            f"{bytes_text(found.peak_bytes)} of memory at once{gpu}"
+            f"{_counted(len(priced), 'run')} left: {duration(total.work_seconds)} of work, "
+            f"{duration(total.wall_seconds)} with {_counted(total.workers, 'worker')}, before the report; "
+            f"{bytes_text(total.peak_bytes)} of memory at a time{gpu}"
         )
-    unknown = [one for one in configs_without_price(planned) if one.reason == UNKNOWN]
+    unknown = [entry for entry in configs_without_price(planned) if entry.reason == UNKNOWN]
     if unknown:
-        runs = sum(one.reason == UNKNOWN for one in left if one.price is None)
-        apart = ", which are not in these sums" if known else ""
-        what = f"{_counted(runs, 'run')} of {_counted(len(unknown), 'config')} without a price{apart}"
-        lines.append(f"{what}; bench plan --probe measures them, {_takes(unknown, found)}")
+        runs = sum(entry.reason == UNKNOWN for entry in left if entry.price is None)
+        apart = ", which are not in these totals" if priced else ""
+        subject = f"{_counted(runs, 'run')} of {_counted(len(unknown), 'config')} without a price{apart}"
+        lines.append(f"{subject}; bench plan --probe measures them, {_probing_time(unknown, total)}")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _takes(unknown: Sequence[Planned], found: Outlook) -> str:
+def _probing_time(unknown: Sequence[Planned], total: Outlook) -> str:
+    """In words, by the median of the probes that are remembered."""
     took = [probe.took for probe in all_remembered() if not probe.reason]
     if not took:
-        return "in 20 steps and two scorings of each config"
-    rounds = math.ceil(len(unknown) / found.workers)
-    return f"in about {duration(rounds * median(took))} if they are like those before"
+        return "with 20 steps and two scorings of each config"
+    rounds = math.ceil(len(unknown) / total.workers)
+    return f"in about {duration(rounds * median(took))} if they take as long as earlier probes"
 
 
 def _counted(count: int, noun: str) -> str:
@@ -134,18 +138,18 @@ def bytes_text(count: int) -> str:
     return f"{count / 1e6:.0f} MB" if count < 999.5e6 else f"{count / 1e9:.1f} GB"
 
 
-def plan_json(planned: Sequence[Planned], found: Outlook) -> dict[str, Any]:
-    """All of it as plain values; seconds and bytes, null where they are not known."""
+def plan_json(planned: Sequence[Planned], total: Outlook) -> dict[str, Any]:
+    """The plan as plain values, in seconds and bytes; null where a value is unknown."""
     runs = [
         {
-            "run": one.run.id,
-            "label": one.run.label,
-            "seed": one.run.config.seed,
-            "state": state_text(one),
-            "seconds": one.seconds,
-            "price": None if one.price is None else asdict(one.price),
-            "reason": one.reason,
+            "run": entry.run.id,
+            "label": entry.run.label,
+            "seed": entry.run.config.seed,
+            "state": state_text(entry),
+            "seconds": entry.seconds,
+            "price": None if entry.price is None else asdict(entry.price),
+            "reason": entry.reason,
         }
-        for one in planned
+        for entry in planned
     ]
-    return {"runs": runs, "left": asdict(found)}
+    return {"runs": runs, "left": asdict(total)}

@@ -1,4 +1,4 @@
-"""What made a run new although it looks like an old one."""
+"""Why a run is new although the store has one that looks the same: the stored run nearest to it, and what differs."""
 
 from __future__ import annotations
 
@@ -12,75 +12,75 @@ from baselines.custom import is_outside
 from baselines.weights import base_of
 from bench.config import RunConfig
 from bench.errors import InputError
-from bench.plan.identity import RunIdentity, made_of_all, stored_runs
-from bench.store.run_store import RunStore
+from bench.plan.identity import RunIdentity, identities_of, stored_runs
+from bench.store.run_store import ENDED, SCHEMA, RunStore
 from bench.study.layers import flatten
 from bench.study.study import Run
 
 SHOWN = 5  # of the runs that an ambiguous name may mean
-OF_DATA = ("name", "train_images", "train_photographs", "val_images", "val_photographs", "split_rule")
+DATA_KEYS = ("name", "train_images", "train_photographs", "val_images", "val_photographs", "split_rule")
 DEFAULTS = flatten(RunConfig().model_dump(mode="json"))
+"""For fields that the config of a run of another schema lacks."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that a run's id is made of, in the old run and in this one."""
+    """Something that a run's id is the hash of, in the old run and in the new one."""
 
-    what: str
+    name: str
     old: Any
     new: Any
 
     def __str__(self) -> str:
         old, new = ("null" if value is None else value for value in (self.old, self.new))
-        return f"{self.what}: {old} -> {new}"
+        return f"{self.name}: {old} -> {new}"
 
 
 def why(name: str, runs: Sequence[Run], store: RunStore) -> list[str]:
-    """The answer, in lines. name: of a run of these or of the store, a run id or how one begins, or "LABEL, seed N".
-    Raises InputError for one that is unknown or ambiguous."""
+    """The answer, in lines. name: a run id, its first digits, or "LABEL, seed N", of these runs or of the store's.
+    Raises InputError for a name that is unknown or ambiguous."""
     stored = stored_runs(store)
-    asked = {made.id: made for made in made_of_all(runs)}
+    planned = {identity.id: identity for identity in identities_of(runs)}
     labels = {run.id: run.label for run in runs}
-    made = (asked | stored)[_found(name, runs, stored, store)]
-    made = asked.get(made.id, made)
-    lines = [_first_line(made, labels, store)]
-    others = [other for other in stored.values() if other.id != made.id]
+    identity = (stored | planned)[_named_run(name, runs, stored, store)]
+    lines = [_first_line(identity, labels, store)]
+    others = [other for other in stored.values() if other.id != identity.id]
     if not others:
-        return [*lines, f"nothing like it is in {store.root}"]
+        return [*lines, f"{store.root} has no other run to compare it with"]
 
     def distance(other: RunIdentity) -> tuple[int, bool, bool, bool, bool, str]:
-        is_of_another = labels.get(other.id) != labels.get(made.id)
-        is_unfinished = store.state(other.id) not in ("done", "diverged")
-        config, seed = other.config != made.config, other.seed != made.seed
-        return len(differences(other, made)), config, seed, is_of_another, is_unfinished, other.id
+        has_other_label = labels.get(other.id) != labels.get(identity.id)
+        is_unfinished = store.state(other.id) not in ENDED
+        config, seed = other.config != identity.config, other.seed != identity.seed
+        return len(differences(other, identity)), config, seed, has_other_label, is_unfinished, other.id
 
     nearest = min(others, key=distance)
-    found = differences(nearest, made)
-    if len(found) > len(made.config) and nearest.config.get("method") != made.config.get("method"):
-        return [*lines, f"nothing like it is in {store.root}: the nearest, {nearest.id}, differs in {len(found)} ways"]
-    lines.append(f"most like it is {_called(nearest, labels)}, {_since(nearest, store)}; it differs in, old -> new:")
-    return lines + [f"  {difference}" for difference in found] + _data_lines(nearest, made)
+    changes = differences(nearest, identity)
+    if len(changes) > len(identity.config) and nearest.config.get("method") != identity.config.get("method"):
+        return [
+            *lines,
+            f"{store.root} has no similar run: the nearest, {nearest.id}, differs in {len(changes)} ways",
+        ]
+    schema = "" if nearest.schema == SCHEMA else f", made under schema {nearest.schema}"
+    title = f"the nearest is {_called(nearest, labels)}, {_since(nearest, store)}{schema}; old -> new:"
+    return [*lines, title, *(f"  {change}" for change in changes), *_data_lines(nearest, identity)]
 
 
 def differences(old: RunIdentity, new: RunIdentity) -> list[Difference]:
-    """Config fields by path, then the data's fingerprint, the schema version, the method's code."""
-    theirs, ours = DEFAULTS | flatten(old.config), DEFAULTS | flatten(new.config)
-    found = [Difference(path, theirs.get(path), ours.get(path)) for path in {**theirs, **ours}]
-    found = [difference for difference in found if difference.old != difference.new]
-    if old.fingerprint != new.fingerprint:
-        found.append(Difference("data fingerprint", old.fingerprint, new.fingerprint))
+    """Config fields by path, then the data's fingerprint, the schema and the method's code."""
+    before, after = DEFAULTS | flatten(old.config), DEFAULTS | flatten(new.config)
+    changes = [Difference(path, before.get(path), after.get(path)) for path in {**before, **after}]
+    changes += [
+        Difference("data fingerprint", old.fingerprint, new.fingerprint),
+        Difference("schema version", old.schema, new.schema),
+    ]
     method = str(new.config.get("method", ""))
-    if is_outside(method) and old.code is None:  # else its schema would be known: its id fits no code that is here
-        found.append(Difference(f"code of {method}", "unknown", new.code))
-    elif old.schema != new.schema:
-        found.append(Difference("schema version", old.schema or "unknown", new.schema or "unknown"))
-    same_method = old.config.get("method") == new.config.get("method")
-    if None not in (old.code, new.code) and old.code != new.code and same_method:
-        found.append(_of_code(method, str(old.code), str(new.code)))
-    return found
+    if old.config.get("method") == method:
+        changes.append(_code_difference(method, old.code, new.code))
+    return [change for change in changes if change.old != change.new]
 
 
-def _of_code(method: str, old: str, new: str) -> Difference:
+def _code_difference(method: str, old: str, new: str) -> Difference:
     if is_outside(method):
         return Difference(f"code of {method}", old or "none", new or "none")
     if base_of(method):
@@ -88,49 +88,49 @@ def _of_code(method: str, old: str, new: str) -> Difference:
     return Difference(f"version of the code of {method}", old or "1", new or "1")
 
 
-def _found(name: str, runs: Sequence[Run], stored: Mapping[str, RunIdentity], store: RunStore) -> str:
-    """The id of the run that is meant."""
-    named = {run.id: f"{run.label}, seed {run.config.seed}" for run in runs}
-    found = [run.id for run in runs if name in (named[run.id], run.label)]
-    if not found and re.fullmatch(r"[0-9a-f]{1,16}", name):
-        found = [known for known in dict.fromkeys([*named, *stored]) if known.startswith(name)]
-    if len(found) > 1:
-        shown = "; ".join(f"{known} ({named[known]})" if known in named else known for known in found[:SHOWN])
-        more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-        raise InputError(f"command line: {name!r} may be any of {len(found)} runs: {shown}{more}")
-    if not found:
+def _named_run(name: str, runs: Sequence[Run], stored: Mapping[str, RunIdentity], store: RunStore) -> str:
+    """The id of the run that the name means."""
+    names = {run.id: f"{run.label}, seed {run.config.seed}" for run in runs}
+    matches = [run.id for run in runs if name in (names[run.id], run.label)]
+    if not matches and re.fullmatch(r"[0-9a-f]{1,16}", name):
+        matches = [run_id for run_id in dict.fromkeys([*names, *stored]) if run_id.startswith(name)]
+    if len(matches) > 1:
+        shown = "; ".join(f"{match} ({names[match]})" if match in names else match for match in matches[:SHOWN])
+        more = f"; and {len(matches) - SHOWN} more" if len(matches) > SHOWN else ""
+        raise InputError(f"command line: {name!r} may mean any of {len(matches)} runs: {shown}{more}")
+    if not matches:
         raise InputError(
-            f"command line: no run is called {name!r}, in {store.root} or the studies that are given ({len(runs)} "
-            'runs); give an id that bench plan shows, how one begins, or with its study "LABEL, seed N"'
+            f"command line: no run is called {name!r}, neither in {store.root} nor in the given studies ({len(runs)} "
+            'runs); give a run id that bench plan shows, its first digits, or with its study "LABEL, seed N"'
         )
-    return found[0]
+    return matches[0]
 
 
-def _first_line(made: RunIdentity, labels: Mapping[str, str], store: RunStore) -> str:
-    state = store.state(made.id)
+def _first_line(identity: RunIdentity, labels: Mapping[str, str], store: RunStore) -> str:
+    state = store.state(identity.id)
     if state == "done":
-        return f"{_called(made, labels)} is cached: the store has it, the same in all, {_since(made, store)}"
+        return f"{_called(identity, labels)} is cached: {store.root} has this very run, {_since(identity, store)}"
     if state == "new":
-        return f"{_called(made, labels)} is new: nothing in {store.root} has this id"
-    return f"{_called(made, labels)} is in {store.root}: {state}"
+        return f"{_called(identity, labels)} is new: {store.root} has no run with this id"
+    return f"{_called(identity, labels)} is in {store.root}: {state}"
 
 
-def _called(made: RunIdentity, labels: Mapping[str, str]) -> str:
-    label = f"{labels[made.id]}, " if made.id in labels else ""
-    return f"run {made.id} ({label}seed {made.seed})"
+def _called(identity: RunIdentity, labels: Mapping[str, str]) -> str:
+    label = f"{labels[identity.id]}, " if identity.id in labels else ""
+    return f"run {identity.id} ({label}seed {identity.seed})"
 
 
-def _since(made: RunIdentity, store: RunStore) -> str:
+def _since(identity: RunIdentity, store: RunStore) -> str:
     """done since 2026-01-31 12:00"""
-    outcome = store.folder(made.id) / "outcome.json"
+    outcome = store.folder(identity.id) / "outcome.json"
     when = f" since {datetime.fromtimestamp(outcome.stat().st_mtime):%Y-%m-%d %H:%M}" if outcome.exists() else ""
-    return f"{store.state(made.id)}{when}"
+    return f"{store.state(identity.id)}{when}"
 
 
 def _data_lines(old: RunIdentity, new: RunIdentity) -> list[str]:
-    """What is known of both data sets, where they are not the same."""
+    """How the data sets' descriptions differ, where their fingerprints do."""
     if old.fingerprint == new.fingerprint:
         return []
-    known = [Difference(key, old.data.get(key), new.data.get(key)) for key in OF_DATA]
-    found = [f"    data.{difference}" for difference in known if difference.old != difference.new]
-    return found or ["    as many photographs, split by the same rule: the content of some of them changed"]
+    described = [Difference(key, old.data.get(key), new.data.get(key)) for key in DATA_KEYS]
+    lines = [f"    data.{change}" for change in described if change.old != change.new]
+    return lines or ["    the same number of photographs, split by the same rule: some of the images changed"]

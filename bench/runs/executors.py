@@ -1,4 +1,4 @@
-"""Ways to execute runs: in this process, or in several local ones. One signature, so that more can be added."""
+"""Execute runs in this process, or in several local ones; all executors have the signature `Executor`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from bench.study.study import Run
 Job = tuple[Run, tuple[str, ...]]
 """A run and the metrics it is asked for."""
 End = State | Literal["lost"] | LeftAsItIs
-"""How a job ended; lost: with its process."""
+"""How a job ended; lost: its process died."""
 ProgressCallback = Callable[[str, str, float], None]
-"""Run id, phase, share done."""
+"""Called with the run id, the phase, and the share of the phase that is done."""
 Executor = Callable[[Sequence[Job], RunStore, Machine, ProgressCallback], Iterator[tuple[Run, End]]]
-"""Gives runs with how they ended, as they end. Raises KeyboardInterrupt after SIGINT or SIGTERM, when every run has
-saved where it is."""
+"""Gives each run with how it ended, as soon as it ends. Raises KeyboardInterrupt after SIGINT or SIGTERM, when every
+run has saved a checkpoint."""
 
 
 def in_process(
@@ -39,7 +39,7 @@ def in_process(
     from bench.training.trainer import Interrupted
 
     stop = threading.Event()
-    with signals_set(stop):
+    with signals_stop(stop):
         for run, metrics in jobs:
             if stop.is_set():
                 raise KeyboardInterrupt
@@ -64,7 +64,7 @@ def local_processes(workers: int) -> Executor:
         listener.start()
         try:
             with (
-                signals_set(stop),
+                signals_stop(stop),
                 ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(stop, news)) as pool,
             ):
                 yield from _outcomes(pool, jobs, store, machine)
@@ -72,7 +72,7 @@ def local_processes(workers: int) -> Executor:
                 raise KeyboardInterrupt
         finally:
             news.put(None)
-            listener.join(2)  # a killed worker may have taken the queue's lock with it
+            listener.join(2)  # a killed worker may have held the queue's lock
             news.cancel_join_thread()
 
     return execute_all
@@ -81,12 +81,12 @@ def local_processes(workers: int) -> Executor:
 def _outcomes(
     pool: ProcessPoolExecutor, jobs: Sequence[Job], store: RunStore, machine: Machine
 ) -> Iterator[tuple[Run, End]]:
-    with sigint_blocked():  # workers inherit that until they ignore it
+    with sigint_blocked():  # workers inherit the block until they ignore SIGINT
         futures = {pool.submit(_work, job, store, machine): job[0] for job in jobs}
     left = set(futures)
     while left:
-        over, left = wait(left, min(1.0, store.grace / 6), FIRST_COMPLETED)
-        for future in over:
+        done, left = wait(left, min(1.0, store.grace / 6), FIRST_COMPLETED)
+        for future in done:
             state = _end_of(future)
             if state is not None:
                 yield futures[future], state
@@ -96,34 +96,36 @@ def _outcomes(
 def _end_of(future: Future[End | None]) -> End | None:
     try:
         return future.result()
-    except BrokenProcessPool:  # a worker was killed, and all jobs of the pool with it; what they saved is there
+    except BrokenProcessPool:  # a worker was killed, and the pool gives up all its jobs; their checkpoints remain
         return "lost"
     except LeftAsItIs as left:
         return left
 
 
 def _kill_frozen(runs: list[str], store: RunStore) -> None:
-    """A worker that was stopped, or hangs where no thread of its can run, renews no lease; its run goes on anew."""
+    """Kill workers that renew no lease: they were stopped, or hang where none of their threads can run. Their runs
+    resume in a new process."""
     children = {process.pid for process in multiprocessing.active_children()}
     for run in runs:
         if store.was_at_work(run) and (pid := store.silent_holder(run)) in children and pid is not None:
             os.kill(pid, signal.SIGKILL)
 
 
-_worker: tuple[Any, Any] = (None, None)  # the event that says stop, the queue of news
-_preempted = threading.Event()  # this worker alone is to stop
+_worker: tuple[Any, Any] = (None, None)  # the event that tells all workers to stop, the queue of news
+_preempted = threading.Event()  # tells this worker alone to stop
 
 
 def _start_worker(stop: Any, news: Any) -> None:
     global _worker
     _worker = stop, news
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and says so through the event
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, and sets the event
     signal.signal(signal.SIGTERM, lambda *_: _preempted.set())
     threading.Thread(target=die_with_parent, daemon=True).start()
 
 
 def die_with_parent() -> None:
-    """A parent that is killed cannot say stop; its workers would train on, then wait for work for ever."""
+    """End this process when its parent dies: a killed parent cannot stop its workers, which would train on and then
+    wait for work for ever."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     multiprocessing.connection.wait([parent.sentinel])
@@ -131,7 +133,7 @@ def die_with_parent() -> None:
 
 
 def _work(job: Job, store: RunStore, machine: Machine) -> End | None:
-    """Execute a run in a worker; None when all were told to stop before the end, lost when this one alone was."""
+    """Execute a run in a worker. None: all workers were told to stop before its end. lost: only this one was."""
     from bench.runs.run import Watch, execute
     from bench.training.trainer import Interrupted
 
@@ -149,13 +151,13 @@ def _work(job: Job, store: RunStore, machine: Machine) -> End | None:
 
 
 def pass_on(news: Any, tell: Callable[..., None]) -> None:
-    """Read a queue out, until there is a None in it."""
+    """Pass the items of a queue to `tell`, until None comes."""
     while (item := news.get()) is not None:
         tell(*item)
 
 
 @contextmanager
-def signals_set(stop: Any) -> Iterator[None]:
+def signals_stop(stop: Any) -> Iterator[None]:
     """SIGINT and SIGTERM ask the runs to stop at the next step; a second SIGINT interrupts at once."""
     if threading.current_thread() is not threading.main_thread():
         yield

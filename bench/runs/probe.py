@@ -1,4 +1,4 @@
-"""What a run takes, measured on 20 of its steps: in this process, in one of its own, and as remembered."""
+"""Probes a run: measures what it takes on 20 of its steps, in this process or in one of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
-from bench.errors import SAID, name_of, with_kind
+from bench.errors import with_fault
 from bench.interrupts import sigint_blocked
 from bench.machine import Machine
 from bench.runs.probe_cache import Probe
@@ -17,46 +17,44 @@ from bench.study.study import Run
 
 
 def probe(run: Run, metrics: Sequence[str], machine: Machine, begun: float | None = None) -> Probe:
-    """Measure in this process what the run takes; what goes wrong is given back as the reason.
+    """Measure what the run takes, in this process; a failure becomes the probe's reason.
 
-    begun: time.monotonic() when the process was started; the time since then is its `start`.
+    begun: time.monotonic() when the process was started; the probe's `start` is the time since then.
     """
     begun = time.monotonic() if begun is None else begun
     try:
-        from bench.runs.probe_steps import measured
+        from bench.runs.probe_steps import measure_run
 
-        return measured(run, metrics, machine, begun)
-    except Exception as error:  # of a method, a metric or the device, as in a run
-        fault, said = name_of(error), with_kind(error)
-        reason = said if fault == "error" else f"{SAID[fault]}: {said}"
-    return Probe(reason=reason, took=time.monotonic() - begun)
+        return measure_run(run, metrics, machine, begun)
+    except Exception as error:  # of the method, a metric or the device, as in a run
+        return Probe(reason=with_fault(error), took=time.monotonic() - begun)
 
 
 def probe_apart(run: Run, metrics: Sequence[str], machine: Machine) -> Probe:
-    """The same in a process of its own, so that its peak memory is the run's and this one imports no torch."""
+    """Probe in a process of its own: its peak memory is that of the run alone, and this process imports no torch."""
     context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
+    receiver, sender = context.Pipe(duplex=False)
     begun = time.monotonic()  # the same clock in all processes
-    process = context.Process(target=_serve, args=(theirs, run, tuple(metrics), machine, begun), daemon=True)
+    process = context.Process(target=_serve, args=(sender, run, tuple(metrics), machine, begun), daemon=True)
     with sigint_blocked():
         process.start()
-    theirs.close()
+    sender.close()
     try:
-        found: Probe = ours.recv()
+        result: Probe = receiver.recv()
     except EOFError:
         process.join()
         killed = process.exitcode is not None and process.exitcode < 0
         reason = "its process was killed (out of memory?)" if killed else f"its process ended ({process.exitcode})"
-        found = Probe(reason=reason, took=time.monotonic() - begun)
+        result = Probe(reason=reason, took=time.monotonic() - begun)
     finally:
         process.join(5)
         process.kill()
         process.join()
-    return found
+    return result
 
 
 def _serve(pipe: Connection, run: Run, metrics: tuple[str, ...], machine: Machine, begun: float) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
-    found = probe(run, metrics, machine, begun)
-    with suppress(BrokenPipeError):  # nobody waits for it any more
-        pipe.send(found)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
+    result = probe(run, metrics, machine, begun)
+    with suppress(BrokenPipeError):  # the parent no longer waits
+        pipe.send(result)

@@ -1,4 +1,4 @@
-"""Probes that were made, kept beside the runs: what a step of a config took on a machine."""
+"""Remembers probes in the cache: what a config took on a machine."""
 
 from __future__ import annotations
 
@@ -15,43 +15,44 @@ from bench.data.cache import cache_root
 from bench.machine import Machine
 from bench.store.run_store import read_text, write_atomically
 
-VERSION = 1  # raise it when the fields of a probe come to mean something else
+VERSION = 1  # raise it when a probe's fields change their meaning
 PACKAGES = ("torch", "torchvision", "torchmetrics", "numpy")
-"""Whose versions change how long a run takes."""
+"""Packages whose version changes how long a run takes."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What a run takes, in seconds and bytes. With a `reason` nothing else is known."""
+    """What a run takes, in seconds and bytes. A probe with a `reason` failed, and has only that and `took`."""
 
     start: float = 0.0
     """Once a process: imports."""
     setup: float = 0.0
-    """Once a process: opening the data, building the method, and what first steps, validations and scores do once."""
+    """Once a process: opening the data, building the method, and the extra time of first steps and scores."""
     train: float = 0.0
-    """The whole budget, drawing its batches included."""
+    """The whole training budget, drawing of batches included."""
     validation: float = 0.0
     """Each validation."""
     score: float = 0.0
-    """What follows training: weights, samples and the metrics."""
+    """After training: weights, samples and metrics."""
     measure: float = 0.0
-    """Cost and speed, once all runs are trained."""
+    """Measuring cost and speed, once all runs are trained."""
     peak_bytes: int = 0
-    """Of the process in main memory."""
+    """Peak main memory of the process."""
     gpu_peak_bytes: int | None = None
-    """Of tensors, as CUDA's allocator has it."""
+    """Peak of tensors, by CUDA's allocator; None on the CPU."""
     gpu_bytes: int | None = None
-    """What the device has."""
+    """Memory of the device; None on the CPU."""
     phases: dict[str, float] = field(default_factory=dict)
-    """Seconds of a step by phase, which is named after its losses."""
+    """Seconds of a step, by phase; a phase is named after its losses."""
     took: float = 0.0
-    """The probe itself."""
+    """Seconds of the probe itself."""
     reason: str = ""
+    """Why the probe failed; else empty."""
 
 
 def probe_file(seedless: str, metrics: Sequence[str], machine: Machine, device_name: str) -> Path:
-    """Where the probes of a config are remembered. seedless: the run id that it has with seed 0, which stands for the
-    config, the data's content and the code."""
+    """The file with the probes of a config. seedless: the config's run id with seed 0, the hash of config, data and
+    code."""
     key: dict[str, Any] = {
         "version": VERSION,
         "run": seedless,
@@ -66,28 +67,28 @@ def probe_file(seedless: str, metrics: Sequence[str], machine: Machine, device_n
 
 
 def recall(file: Path, at_a_time: int) -> Probe | None:
-    """The remembered probe, of the nearest number of runs at a time; None if there is none."""
-    known = _known(file)
-    if not known:
+    """The remembered probe with the nearest number of runs at a time; None if there is none."""
+    probes = _read(file)
+    if not probes:
         return None
-    return known[min(known, key=lambda count: (abs(count - at_a_time), count))]
+    return probes[min(probes, key=lambda count: (abs(count - at_a_time), count))]
 
 
-def remember(file: Path, at_a_time: int, found: Probe) -> None:
-    """Write it down; where the cache cannot be written, it is forgotten."""
-    known = _known(file) | {at_a_time: found}
+def remember(file: Path, at_a_time: int, probe: Probe) -> None:
+    """Write the probe to the cache, if that can be written."""
+    probes = _read(file) | {at_a_time: probe}
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, json.dumps({str(count): asdict(p) for count, p in known.items()}, indent=1) + "\n")
+        write_atomically(file, json.dumps({str(count): asdict(p) for count, p in probes.items()}, indent=1) + "\n")
 
 
 def all_remembered() -> list[Probe]:
-    """Every probe in the cache, of whatever config and machine."""
-    return [found for file in sorted((cache_root() / "probes").glob("*.json")) for found in _known(file).values()]
+    """Every probe in the cache, of any config and machine."""
+    return [probe for file in sorted((cache_root() / "probes").glob("*.json")) for probe in _read(file).values()]
 
 
-def _known(file: Path) -> dict[int, Probe]:
-    """By number of runs at a time; empty where the file is not there or damaged."""
+def _read(file: Path) -> dict[int, Probe]:
+    """Number of runs at a time -> probe; empty if the file is absent or damaged."""
     try:
         return {int(count): Probe(**fields) for count, fields in json.loads(read_text(file) or "{}").items()}
     except (ValueError, TypeError, AttributeError):

@@ -1,4 +1,4 @@
-"""Measures what a run takes: steps from all over its budget, two validations, its scoring twice."""
+"""Measures what a run takes: steps from all over its budget, two validations, and its scoring twice."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from bench.data.tasks import Batch
 from bench.machine import Machine
 from bench.measure.memory import peak_resident_bytes
 from bench.measure.throughput import clock_of
+from bench.runs.context import RunContext, Watch
 from bench.runs.probe_cache import Probe
-from bench.runs.stages import RunStages, Watch
+from bench.runs.stages import RunStages
 from bench.store.run_store import RunStore
 from bench.study.study import Run
 from bench.training.checkpoint import save_weights
@@ -31,27 +32,29 @@ from bench.training.method import Method, Progress
 
 STEPS = 20
 AT_ONCE = {"cpu": 1, "cuda": 5}
-"""Steps that are timed together: a GPU works while the next is launched, as long as nobody waits for it."""
+"""Steps timed together: a GPU computes one step while the next is launched, so timing each alone would wait."""
 WARM_UP = {"cpu": 2, "cuda": 4}
-"""Steps of each phase before those that count; on CUDA the capture of a graph is among them."""
+"""Steps of each phase before the timed ones; on CUDA a graph is captured in them."""
 
 
-def measured(run: Run, metrics: Sequence[str], machine: Machine, begun: float) -> Probe:
-    """The probe of a run. Raises whatever the run would."""
+def measure_run(run: Run, metrics: Sequence[str], machine: Machine, begun: float) -> Probe:
+    """Probe a run. Raises whatever the run would."""
     start, opened = time.monotonic() - begun, time.monotonic()
     with tempfile.TemporaryDirectory(prefix="bench-probe-") as folder:
-        work, again = (RunStages(run, RunStore(Path(folder) / name), machine, Watch()) for name in ("first", "again"))
-        again.method, _ = work.method, work.validation  # the same method, as if it were trained
-        clock = Clock(work.device)
+        contexts = (RunContext(run, RunStore(Path(folder) / name), machine, Watch()) for name in ("first", "second"))
+        stages, second = (RunStages(context) for context in contexts)
+        second.method = stages.method  # as if it were trained
+        _ = stages.scorer.validation
+        clock = Clock(stages.device)
         setup = time.monotonic() - opened
         train, validation, phases = 0.0, 0.0, {}
-        if run.config.method not in UNTRAINED and work.method.optimizers:
-            steps = Steps(run.config, work.method, clock)
+        if run.config.method not in UNTRAINED and stages.method.optimizers:
+            steps = Steps(run.config, stages.method, clock)
             train = training_seconds(run.config, steps)
             phases = {phase: median(seconds) for phase, seconds in steps.seconds.items()}
-            first, validation = clock(work.validate), clock(work.validate)
+            first, validation = clock(stages.scorer.validate), clock(stages.scorer.validate)
             setup += steps.excess() + max(0.0, first - validation)
-        first, score = (clock(partial(_finish, each, metrics)) for each in (work, again))
+        first, score = (clock(partial(_finish, each, metrics)) for each in (stages, second))
         peak, gpu_peak = peak_resident_bytes(), clock.gpu_peak_bytes()
         return Probe(
             start=start,
@@ -59,7 +62,7 @@ def measured(run: Run, metrics: Sequence[str], machine: Machine, begun: float) -
             train=train,
             validation=validation,
             score=score,
-            measure=clock(partial(_measure, work)),
+            measure=clock(partial(_measure, stages)),
             peak_bytes=peak,
             gpu_peak_bytes=gpu_peak,
             gpu_bytes=clock.gpu_bytes(),
@@ -68,25 +71,25 @@ def measured(run: Run, metrics: Sequence[str], machine: Machine, begun: float) -
         )
 
 
-def _finish(work: RunStages, metrics: Sequence[str]) -> None:
+def _finish(stages: RunStages, metrics: Sequence[str]) -> None:
     """What a run does besides its steps and validations."""
-    work.describe()
-    with work.store.placing(work.run.id, "weights.safetensors") as path:
-        save_weights(path, work.method)
-    work.keep_samples()
-    work.score(metrics)
+    stages.describe()
+    with stages.store.placing(stages.run.id, "weights.safetensors") as path:
+        save_weights(path, stages.method)
+    stages.keep_samples()
+    stages.scorer.score(metrics)
 
 
-def _measure(work: RunStages) -> None:
-    with suppress(Exception):  # a run is done without it too
-        work.measure()
+def _measure(stages: RunStages) -> None:
+    with suppress(Exception):  # a run is done without its speed too
+        stages.measure()
 
 
 def training_seconds(config: RunConfig, steps: Steps) -> float:
-    """Seconds of the whole budget, from STEPS of its steps with their true index and fraction, so that every phase, as
-    that of D after pretraining, is met where it is and has its share."""
+    """Seconds of the whole budget, from STEPS steps spread over it. Each has its true index and fraction, so that every
+    phase (D joins after pretraining) is timed and counts by its share."""
     first = steps.take(0, 0.0)
-    count = max(1, math.ceil(steps.budget / steps.cost(first)))  # fewer, if a later phase costs more
+    count = max(1, math.ceil(steps.budget / steps.cost(first)))  # an upper bound: a later phase may cost more a step
     at = sorted({(2 * i + 1) * count // (2 * STEPS) for i in range(STEPS)})
     phases = [steps.take(step, step / count) for step in at]
     if config.train.seconds is not None:
@@ -102,7 +105,7 @@ def training_seconds(config: RunConfig, steps: Steps) -> float:
 
 
 class Steps:
-    """Steps of a run's training, timed by phase; drawing is kept apart, since the trainer draws several batches at
+    """Steps of a run's training, timed by phase. Drawing is timed apart, since the trainer draws several batches at
     once."""
 
     def __init__(self, config: RunConfig, method: Method, clock: Clock) -> None:
@@ -116,13 +119,13 @@ class Steps:
 
     @property
     def budget(self) -> float:
-        """In whole steps where it is one of images."""
+        """The run's budget; one in images is rounded up to whole steps."""
         train = self.config.train
         images = None if train.images is None else math.ceil(train.images / train.batch_size) * train.batch_size
         return next(float(b) for b in (train.steps, images, train.flops, train.seconds) if b is not None)
 
     def cost(self, phase: str) -> float:
-        """Of a step, in the unit of the budget."""
+        """The cost of a step in the unit of the budget."""
         train = self.config.train
         if train.flops is not None:
             return self._flops[phase]
@@ -131,7 +134,7 @@ class Steps:
         return 1 if train.steps is not None else train.batch_size
 
     def take(self, step: int, fraction: float) -> str:
-        """Time a step; gives its phase. The first of a phase are warm-up, and there its FLOPs are counted."""
+        """Time a step; gives its phase. The first steps of a phase are warm-up; its FLOPs are counted there."""
         batch: Batch | None = None
         losses: dict[str, Any] = {}
 
@@ -162,23 +165,23 @@ class Steps:
         return phase
 
     def excess(self) -> float:
-        """What the first step of each phase and the first batches took over the others: once a process."""
+        """Seconds that the first step of each phase and the first draw took beyond the others: once a process."""
         steps = sum(max(0.0, first - median(self.seconds[phase])) for phase, first in self._first.items())
         return steps + max(0.0, self._first_draw - median(self.drawing))
 
     def _draw(self, step: int) -> Batch:
-        """The batch of a step, with those that are made along with it."""
+        """The batch of a step; the batches that are drawn together with it are drawn too."""
         return BatchesAhead(self.config, self.clock.device)(step)
 
 
 def repeat(call: Callable[[], Any], times: int) -> None:
-    """Call it so many times."""
+    """Call `call` `times` times."""
     for _ in range(times):
         call()
 
 
 class Clock:
-    """Seconds of a call, until the device has done what it was told."""
+    """Seconds of a call, until the device has finished it."""
 
     def __init__(self, device: torch.device) -> None:
         self.device, self.kind = device, "cuda" if device.type == "cuda" else "cpu"

@@ -1,4 +1,4 @@
-"""Progress on the terminal: a bar for all runs and one for each run at work, with the time that is left."""
+"""Progress on the terminal: a bar for all runs and one for each running run, with the time that is left."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ MARKS = {
     "failed": "[red]failed[/]",
     "left as it is": "[red]left as it is[/]",
 }
-TRAINING_SHARE = 0.85  # of a run's time, roughly; the rest is measuring and scoring
+TRAINING_SHARE = 0.85  # training's rough share of a run's time; the rest is scoring
 
 
 class Display:
-    """Shows what `tell` is told, inside a `with`. Without a terminal it prints a line when a run ends."""
+    """Shows the news that `tell` receives, inside a `with`. Without a terminal it prints one line when a run ends."""
 
     def __init__(self, console: Console, jobs: Sequence[Job]) -> None:
         self.runs = {run.id: run for run, _ in jobs}
@@ -38,10 +38,10 @@ class Display:
         self.progress = Progress(*columns, TimeElapsedColumn(), Eta(), console=console, transient=True)
         self.total = self.progress.add_task("", total=1, shown="")
 
-    def begin(self, what: str, count: int) -> None:
+    def begin(self, activity: str, count: int) -> None:
         """Start counting to `count` runs."""
         self.over, self.count = set(), count
-        self.progress.reset(self.total, description=what, total=count, shown=f"0/{count}")
+        self.progress.reset(self.total, description=activity, total=count, shown=f"0/{count}")
 
     def __enter__(self) -> Display:
         self.progress.start()
@@ -53,8 +53,8 @@ class Display:
         self.progress.stop()
 
     def tell(self, run_id: str, phase: str, fraction: float) -> None:
-        """A run's news: what it does, and the share of it that is done. Workers' news come in another thread, and may
-        come after the end of their run."""
+        """A run's phase and the share of the phase that is done. Workers' news come in another thread, and may come
+        after the end of their run."""
         with self.lock:
             if run_id in self.over:
                 return
@@ -68,11 +68,11 @@ class Display:
             self.progress.update(self.total, completed=len(self.over) + sum(self.shares.values()))
 
     def note(self, run: Run, text: str) -> None:
-        """What happened to a run on its way."""
+        """Print an event of a run, such as damage or a take-over."""
         self.progress.print(f"[dim]{escape(name(run))}: {escape(text)}[/]", highlight=False)
 
     def end(self, run: Run, state: str, reason: str) -> None:
-        """A run ended, or its measuring did, which is told only if it failed."""
+        """A run ended, or its measuring did; successful measuring prints nothing."""
         with self.lock:
             self.over.add(run.id)
             self.shares.pop(run.id, None)
@@ -85,7 +85,7 @@ class Display:
 
 
 def name(run: Run) -> str:
-    """As people speak of it: `max_pool, seed 2`."""
+    """The run for people: `max_pool, seed 2`."""
     return f"{run.label}, seed {run.config.seed}"
 
 

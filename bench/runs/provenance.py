@@ -1,4 +1,4 @@
-"""What a run was made with: code, versions, machine, settings that decide the last bits, and the command."""
+"""Describes what a run is made with: code, versions, machine, settings that decide the last bits, command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PACKAGES = ("torch", "torchvision", "torchmetrics", "stlpips_pytorch", "fvcore",
 
 
 def describe(device: torch.device, command: str = "") -> dict[str, str | int]:
-    """Flat words for run.json and reports; no paths but those of the command, and no times in it."""
+    """Flat values for run.json and reports; without times, and without paths but those in the command."""
     return {
         "python": platform.python_version(),
         **{name: _version(name) for name in PACKAGES},
@@ -30,9 +30,9 @@ def describe(device: torch.device, command: str = "") -> dict[str, str | int]:
     }
 
 
-def same_make(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two descriptions are of the same software and device, as far as both say."""
-    return all(one[name] == other[name] for name in MAKE if name in one and name in other)
+def has_same_make(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two descriptions name the same software and device; `cuda` is absent on the CPU."""
+    return all(one.get(name) == other.get(name) for name in MAKE)
 
 
 def device_name(device: torch.device) -> str:
@@ -43,7 +43,7 @@ def device_name(device: torch.device) -> str:
 
 
 def _cuda(device: torch.device) -> dict[str, str]:
-    """Of a GPU: the CUDA and cuDNN that torch was built with, and the driver."""
+    """For a GPU: the CUDA and cuDNN that torch was built with, and the driver."""
     if device.type != "cuda":
         return {}
     cudnn: Any = torch.backends.cudnn
@@ -60,7 +60,7 @@ def _driver() -> str:
             return str(pynvml.nvmlSystemGetDriverVersion())
         finally:
             pynvml.nvmlShutdown()
-    except Exception:  # NVML's own kinds, and what a missing library raises
+    except Exception:  # NVML's own classes, and what a missing library raises
         return "unknown"
 
 

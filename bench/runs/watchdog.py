@@ -1,4 +1,4 @@
-"""Notices that a run does not get on, says where it stands, and ends the process, which would wait for ever."""
+"""Notices that a run hangs, writes where it stands, and ends the process, which would wait for ever."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-CHECKS = 20  # within the patience
-HUNG = 1  # the exit code
+CHECKS = 20  # within `patience` seconds
+EXIT_CODE = 1
 
 
 class Watchdog:
-    """Inside a `with`: unless it is fed every `patience` seconds, the stacks of all threads go to `stacks`, `hung` is
-    called, and the process ends. By the monotonic clock: that a clock is set does not matter."""
+    """Inside a `with`: unless fed every `patience` seconds, it writes the stacks of all threads to `stacks`, calls
+    `on_hang` with the reason, and ends the process. Its clock is monotonic, so setting the time changes nothing."""
 
-    def __init__(self, patience: float, stacks: Path, hung: Callable[[str], None]) -> None:
-        self.patience, self.stacks, self.hung = patience, stacks, hung
+    def __init__(self, patience: float, stacks: Path, on_hang: Callable[[str], None]) -> None:
+        self.patience, self.stacks, self.on_hang = patience, stacks, on_hang
         self.fed, self.over = time.monotonic(), threading.Event()
         self.thread = threading.Thread(target=self._watch, daemon=True)
 
     def feed(self) -> None:
-        """The run got on."""
+        """The run made progress."""
         self.fed = time.monotonic()
 
     def __enter__(self) -> Watchdog:
@@ -41,7 +41,7 @@ class Watchdog:
         last = time.monotonic()
         while not self.over.wait(self.patience / CHECKS):
             now = time.monotonic()
-            if now - last > self.patience / 2:  # we were stopped ourselves, and the run with us
+            if now - last > self.patience / 2:  # this process was stopped, and the run with it
                 self.fed = now
             last = now
             if now - self.fed > self.patience:
@@ -51,7 +51,7 @@ class Watchdog:
         try:
             with open(self.stacks, "w") as file:
                 faulthandler.dump_traceback(file, all_threads=True)
-            self.hung(f"no sign of progress for {self.patience:g} seconds")
+            self.on_hang(f"no sign of progress for {self.patience:g} seconds")
         finally:
             sys.stdout.flush()
-            os._exit(HUNG)
+            os._exit(EXIT_CODE)

@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.errors import InputError
 from bench.interrupts import sigint_blocked
-from bench.runs.executors import ProgressCallback, die_with_parent, pass_on, signals_set
+from bench.runs.executors import ProgressCallback, die_with_parent, pass_on, signals_stop
 from bench.runs.runner import MAX_LOSSES
 from bench.search.load import read_search
 from bench.search.search import Search, SearchArguments
@@ -41,7 +41,7 @@ def run_local_workers(
 
     losses, complete = 0, show_trials()
     try:
-        with signals_set(stop):
+        with signals_stop(stop):
             living = [start_worker() for _ in range(workers)]
             while living:
                 time.sleep(POLL_SECONDS)

@@ -70,12 +70,13 @@ def run_ray_workers(
 
 
 def check_shared(cluster: Cluster, url: str, is_given: bool) -> None:
-    """Raises InputError for a storage in a file if some nodes do not see this machine's folders."""
-    if cluster.blind and ("://" not in url or url.startswith("sqlite")):
-        storage = f"--storage {url}" if is_given else "the search's journal"
+    """Raises InputError for a storage in a file where not all nodes see the same folders."""
+    if cluster.nodes_without_store and ("://" not in url or url.startswith("sqlite")):
+        what = f"--storage {url}" if is_given else "the search's journal"
+        nodes = ", ".join(sorted(set(cluster.nodes_without_store)))
         raise InputError(
-            f"{storage} is a file, but {', '.join(sorted(set(cluster.blind)))} cannot see this machine's run store; "
-            "name a database with --storage postgresql+psycopg://..., or a folder that all nodes see with --runs"
+            f"{what}: is a file, and {nodes} does not see this machine's run store; "
+            "name a database, --storage postgresql+psycopg://..., or give a folder that all nodes see with --runs"
         )
 
 
@@ -95,7 +96,7 @@ def _remote_search(search: Search) -> RemoteSearch:
 
 def _work_on_node(remote: RemoteSearch, settings: WorkerSettings, driver: Driver) -> None:
     """Be a worker, until the search has its trials or the driver says stop. Raises InputError and STORAGE_ERRORS."""
-    with tempfile.TemporaryDirectory(prefix="bench-search-") as folder, at_node(driver) as (line, store):
+    with tempfile.TemporaryDirectory(prefix="bench-search-") as folder, at_node(driver) as (link, store):
         for name, text in remote.files.items():
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,6 +105,6 @@ def _work_on_node(remote: RemoteSearch, settings: WorkerSettings, driver: Driver
         if search.study_name != remote.study_name:
             raise InputError(f"{remote.arguments.path}: this node's data differ from the driver's")
         root = node_runs() if isinstance(store, CarriedStore) else driver.store.root
-        worker = Worker(search, replace(settings, root=root), line.tell, line.told_to_stop, store)
+        worker = Worker(search, replace(settings, root=root), link.tell, link.told_to_stop, store)
         with suppress(KeyboardInterrupt):  # the driver knows that it stopped the worker
             worker.work()

@@ -20,7 +20,7 @@ from bench.report.search.results import SearchResults
 from bench.report.search.write import BEST_FILE, confirmation_in, write_search
 from bench.report.write import write_report
 from bench.runs.executors import Job
-from bench.runs.runner import default_workers, jobs_of, run_jobs
+from bench.runs.runner import RunRequest, default_workers, jobs_of, run_jobs
 from bench.search.best import BEST, best_yaml, check_best
 from bench.search.optuna_study import open_study
 from bench.search.results import collect_search, default_runs, describe
@@ -69,10 +69,10 @@ def run_search(request: SearchRequest, console: Console) -> tuple[SearchResults,
     optuna_study, _ = open_study(search, settings.url)
     states: dict[str, State] = {}
     if request.with_comparison:
-        resources = (store, console, settings.machine, request.workers, request.cluster)
-        states |= run_jobs(_default_jobs(search), *resources)
+        runs = RunRequest(_default_jobs(search), store, settings.machine, request.workers, request.cluster)
+        states |= run_jobs(runs, console)
         if (best := _best_study(search, collect_search(search, optuna_study, store), folder)) is not None:
-            states |= run_jobs(jobs_of([best]), *resources)
+            states |= run_jobs(replace(runs, jobs=jobs_of([best])), console)
     results = write_reports(search, optuna_study, store, folder, request.with_pictures)
     return results, list(states.values())
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from optuna.study import Study
 from rich.console import Console
 
-from bench.runs.executors import signals_set
+from bench.runs.executors import signals_stop
 from bench.search.local_workers import run_local_workers
 from bench.search.optuna_study import open_study
 from bench.search.progress import SearchDisplay
@@ -42,7 +42,7 @@ def run_workers(
             run_ray_workers(cluster, search, settings, workers, display.tell, show_trials)
         elif workers == 1:
             stop = threading.Event()
-            with signals_set(stop):
+            with signals_stop(stop):
                 Worker(search, settings, display.tell, stop.is_set).work(after_trial=show_trials)
         else:
             run_local_workers(search, settings, workers, display.tell, show_trials)

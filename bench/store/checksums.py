@@ -1,4 +1,4 @@
-"""SHA256SUMS of a run's folder: what each file has to be, written before the file is, and looked up when it is read."""
+"""SHA256SUMS of a run's folder: the sum of each file, written before the file is and checked when it is read."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ from bench.errors import reading, writing
 Buffer: TypeAlias = bytes | memoryview
 NAME = "SHA256SUMS"
 GONE = 64 * "0"
-"""In the place of a sum: the file was set aside."""
+"""Stands in place of a sum when the file was set aside."""
 
 
 class Checksums:
-    """A log in the format of sha256sum. A file is good if any line of its name fits: between the line and the file's
-    arrival the writer may be killed, and then the file is the one before."""
+    """A log in the format of sha256sum.
+
+    A file is good if any line with its name has its sum: the writer may be killed between writing the line and placing
+    the file, and then the previous file is still there. A file without a line is taken as it is, so that a lost log
+    loses no run.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.path = folder, folder / NAME
         self._lines: dict[str, list[str]] = {}
         self._size = -1
 
-    def known(self) -> dict[str, list[str]]:
+    def entries(self) -> dict[str, list[str]]:
         """File name -> its sums, the newest last. Raises Unreadable."""
         try:
             with reading(self.path):
@@ -38,21 +42,21 @@ class Checksums:
 
     @staticmethod
     def _parse(content: bytes) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
+        sums: dict[str, list[str]] = {}
         for line in content.decode(errors="replace").splitlines():
             digest, _, name = line.partition("  ")
             if digest == GONE:
-                found.pop(name, None)
+                sums.pop(name, None)
             elif len(digest) == 64 and name:  # else cut off by a full disk or a kill
-                found.setdefault(name, []).append(digest)
-        return found
+                sums.setdefault(name, []).append(digest)
+        return sums
 
     def enter(self, name: str, path: Path) -> None:
-        """Note that `name` is to be what lies at `path`."""
+        """Log the sum of the file at `path` under `name`, where it will be placed."""
         self._add(file_sum(path), name)
 
     def forget(self, name: str) -> None:
-        """Note that `name` is not there any more."""
+        """Log that `name` is no longer there."""
         self._add(GONE, name)
 
     def _add(self, digest: str, name: str) -> None:
@@ -65,19 +69,19 @@ class Checksums:
             os.fsync(file.fileno())
 
     def read(self, name: str) -> bytes | None:
-        """The file's bytes; None if it is not there, or not what it has to be. Raises Unreadable."""
+        """The file's bytes; None if it is absent or has another sum. Raises Unreadable."""
         path = self.folder / name
         try:
             with reading(path):
                 content = path.read_bytes()
         except FileNotFoundError:
             return None
-        sums = self.known().get(name)  # none: it was written before there were sums
+        sums = self.entries().get(name)
         return content if sums is None or hashlib.sha256(content).hexdigest() in sums else None
 
     def problem(self, name: str) -> str | None:
-        """What is wrong with a file that was entered, None if nothing is. Raises Unreadable."""
-        path, sums = self.folder / name, self.known().get(name)
+        """What is wrong with a file of the log; None if it is good. Raises Unreadable."""
+        path, sums = self.folder / name, self.entries().get(name)
         try:
             with reading(path):
                 is_good = sums is None or file_sum(path) in sums
@@ -86,17 +90,17 @@ class Checksums:
         return None if is_good else "is not what was written (SHA-256)"
 
     def damage(self) -> dict[str, str]:
-        """File name -> what is wrong with it, of those that were entered. Raises Unreadable."""
-        return {name: problem for name in self.known() if (problem := self.problem(name))}
+        """File name -> what is wrong with it, for the damaged files of the log. Raises Unreadable."""
+        return {name: problem for name in self.entries() if (problem := self.problem(name))}
 
 
 def tensors_sum(words: str, tensors: Iterable[tuple[str, Sequence[int], Buffer]]) -> str:
-    """SHA-256 over a text and tensors (name, shape, bytes): safetensors would not notice a bit that has flipped."""
-    found = hashlib.sha256(words.encode())
+    """SHA-256 of a text and tensors (name, shape, bytes): safetensors itself would not notice a flipped bit."""
+    digest = hashlib.sha256(words.encode())
     for name, shape, content in sorted(tensors, key=lambda tensor: tensor[0]):
-        found.update(f"{name} {list(shape)}".encode())
-        found.update(content)
-    return found.hexdigest()
+        digest.update(f"{name} {list(shape)}".encode())
+        digest.update(content)
+    return digest.hexdigest()
 
 
 def file_sum(path: Path) -> str:
@@ -106,6 +110,6 @@ def file_sum(path: Path) -> str:
 
 
 def fsync_file(path: Path) -> None:
-    """Have what was written on the disk, before a name says that it is there."""
+    """Flush a file to the disk, before it gets the name that readers look for."""
     with open(path, "rb+") as file:
         os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""The warning of slow bf16: on which processors, for which runs, and with which ratio."""
+"""The warning about slow bf16: on which processors, for which runs, with which ratio."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bench.plan.price import Pricing
 from bench.runs.executors import Job
 from bench.runs.probe_cache import Probe, remember
 from bench.runs.runner import jobs_of
-from bench.store.run_store import RunStore
+from bench.store.run_store import SCHEMA, RunStore
 from bench.study.load import load_study
 
 SLOW, FAST = {"avx2", "avx512f", "avx512_vnni"}, {"avx2", "avx512f", "avx512_bf16"}
@@ -40,10 +40,10 @@ def _probed(job: Job, store: RunStore, train: float) -> None:
 
 
 def _ran(job: Job, store: RunStore, train: float) -> None:
-    """Write down a finished run that took so long."""
+    """Store a finished run that trained for `train` seconds."""
     run, data = job[0].id, {"fingerprint": open_dataset(job[0].config.data).fingerprint}
-    made = {"config": job[0].config.identity(), "data": data, "provenance": {"device": processor_name(), "threads": 1}}
-    store.write(run, "run", made)
+    identity = {"config": job[0].config.identity(), "data": data, "schema": SCHEMA, "method_code": ""}
+    store.write(run, "run", {**identity, "provenance": {"device": processor_name(), "threads": 1}})
     store.write(run, "timing", {"seconds": {"setup": 0.0, "train": train, "score": 0.0, "measure": 0.0}})
     store.write(run, "outcome", {"state": "done"})
 

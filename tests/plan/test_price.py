@@ -1,4 +1,4 @@
-"""What `bench plan` says of the work that is left: states, prices, totals."""
+"""`bench plan`: states, prices and totals of the work that is left."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from bench.data.cache import cache_root
 from bench.machine import Machine, device_and_name, processor_name
-from bench.plan.price import Planned, Price, Pricing, spent
+from bench.plan.price import Planned, Price, Pricing, trained_share
 from bench.plan.terminal import bytes_text, duration
 from bench.plan.wall_time import outlook
 from bench.runs.runner import jobs_of
@@ -42,7 +42,7 @@ def test_a_plan_asks_for_a_probe_and_then_remembers_it(
     axes, control = {"method": ["l1_unet", "mine:Mine"]}, {"method": "l1_unet"}
     study = write_study(axes=axes, control=control, seeds=2, metrics=["psnr"])
     plain = bench("plan", study, *RUN, **own_probes).stdout
-    assert "4 runs of 2 configs without a price; bench plan --probe measures them, in 20 steps" in plain
+    assert "4 runs of 2 configs without a price; bench plan --probe measures them, with 20 steps" in plain
     probed = bench("plan", study, *RUN, "--probe", **own_probes)
     failure = "probed mine:Mine without success: RuntimeError: no such luck"
     assert (probed.returncode, probed.stderr.splitlines()) == (0, ["probed l1_unet", failure])
@@ -96,20 +96,20 @@ def test_a_checkpoint_says_how_much_is_left(
 ) -> None:
     job = jobs_of([load_study(write_study(), "tiny", None, (budget,))])[0]
     store = RunStore(tmp_path / "runs")
-    assert spent(store, job[0]) == 0
+    assert trained_share(store, job[0]) == 0
     file = store.prepare(job[0].id) / "checkpoint.safetensors"
     save_file({"weight": np.zeros(3, np.float32)}, file, {"state": json.dumps(state)})
-    assert spent(store, job[0]) == share
+    assert trained_share(store, job[0]) == share
     planned = Pricing(store, Machine(), "CPU", 1).plan([job])[0]
     assert (planned.state, planned.train_share) == ("resumable", 1 - share)
     file.write_bytes(file.read_bytes()[:20])
-    assert spent(store, job[0]) == 0
+    assert trained_share(store, job[0]) == 0
 
 
 def test_runs_go_to_the_worker_that_is_free_first_and_speed_is_measured_after_them(write_study: WriteStudy) -> None:
     jobs = jobs_of([load_study(write_study(seeds=2), "tiny")])[:3]
     price = Price(1.0, 2.0, 9.0, 1.0, 3.0, 100, 10, "probe")
-    runs = [Planned(*job, "new", [], 1.0, False, False, price, "", Path()) for job in jobs]
+    runs = [Planned(*job, "new", (), 1.0, False, False, price, "", Path()) for job in jobs]
     two = outlook(runs, 2)
     assert two.wall_seconds == (3 + 10 + 10) + (3 + 3 * 3)  # the worker with two runs, then this process
     assert two.work_seconds == (3 + 20) + (3 + 10) + (3 + 9)

@@ -1,4 +1,4 @@
-"""What `bench why` says of a run, and which runs `bench plan` calls stale."""
+"""`bench why`: the nearest stored run and what differs; which runs `bench plan` calls stale."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def test_the_fields_that_differ_are_named(stored: tuple[Path, RunStore]) -> None
     assert why("max_pool", [control, pooled], store)[0].startswith(f"run {pooled.id} (max_pool, seed 0) is cached: ")
     changed = _runs(study, "train.steps=40", "train.ema=0.9", "seeds=2")
     first, nearest, *differences = why("max_pool, seed 0", changed, store)
-    assert first == f"run {changed[1].id} (max_pool, seed 0) is new: nothing in {store.root} has this id"
-    assert nearest.startswith(f"most like it is run {pooled.id} (seed 0), done since 20")
+    assert first == f"run {changed[1].id} (max_pool, seed 0) is new: {store.root} has no run with this id"
+    assert nearest.startswith(f"the nearest is run {pooled.id} (seed 0), done since 20")
     assert differences == ["  train.steps: 20 -> 40", "  train.ema: null -> 0.9"]
     more = _runs(study, "seeds=2")
     assert why("strided_conv, seed 1", more, store)[2:] == ["  seed: 0 -> 1"]
     assert f"run {control.id} (strided_conv, seed 0)" in why("strided_conv, seed 1", more, store)[1]
-    half = _runs(study, "data.score_on=validation")  # not in the ids of before there was such a field
+    half = _runs(study, "data.score_on=validation")
     assert "  data.score_on: all -> validation" in why("max_pool", half, store)
     assert why(pooled.id[:12], [], store)[0] == why(pooled.id, [], store)[0]
 
@@ -56,7 +56,7 @@ def test_the_fields_that_differ_are_named(stored: tuple[Path, RunStore]) -> None
 def test_a_run_must_be_meant_and_is_no_path(stored: tuple[Path, RunStore]) -> None:
     study, store = stored
     runs = _runs(study, "seeds=2")
-    with pytest.raises(InputError, match=r"'max_pool' may be any of 2 runs: .* \(max_pool, seed 0\); .*seed 1\)"):
+    with pytest.raises(InputError, match=r"'max_pool' may mean any of 2 runs: .* \(max_pool, seed 0\); .*seed 1\)"):
         why("max_pool", runs, store)
     for name in ("", "x", "../runs", str(store.root), "max_pool, seed 7", "f" * 17):
         with pytest.raises(InputError, match="no run is called"):
@@ -65,26 +65,28 @@ def test_a_run_must_be_meant_and_is_no_path(stored: tuple[Path, RunStore]) -> No
 
 def test_a_store_with_nothing_like_it(stored: tuple[Path, RunStore], tmp_path: Path) -> None:
     runs = _runs(stored[0])
-    assert why("max_pool", runs, RunStore(tmp_path / "none"))[1] == f"nothing like it is in {tmp_path / 'none'}"
+    assert (
+        why("max_pool", runs, RunStore(tmp_path / "none"))[1]
+        == f"{tmp_path / 'none'} has no other run to compare it with"
+    )
     assert not (tmp_path / "none").exists()
 
 
-def test_another_schema_is_told_though_none_was_written_down(
+def test_a_run_of_another_schema_is_not_this_versions(
     bench: Bench, stored: tuple[Path, RunStore], tmp_path: Path
 ) -> None:
     study, store = stored
     run = _runs(study)[1]
-    made = json.loads((store.folder(run.id) / "run.json").read_text())
-    fingerprint = made["data"]["fingerprint"]
-    older = identity_hash(made["config"], fingerprint, schema=SCHEMA - 1)
+    description = json.loads((store.folder(run.id) / "run.json").read_text())
+    older = identity_hash(description["config"], description["data"]["fingerprint"], schema=SCHEMA - 1)
     shutil.move(store.folder(run.id), store.folder(older))
-    store.write(older, "run", {key: made[key] for key in ("config", "data", "provenance")})
-    plan = bench("plan", study, *TINY).stdout
-    assert "1 cached, 1 stale" in plan
-    assert f"`bench why {run.id} {study} ...`" in plan
-    said = bench("why", "max_pool, seed 0", study, *TINY)
-    assert said.returncode == 0
-    assert said.stdout.splitlines()[2:] == [f"  schema version: {SCHEMA - 1} -> {SCHEMA}"]
+    store.write(older, "run", description | {"schema": SCHEMA - 1})
+    assert has_its_id(older, description | {"schema": SCHEMA - 1})
+    assert "1 cached, 1 new" in bench("plan", study, *TINY).stdout
+    told = bench("why", "max_pool, seed 0", study, *TINY)
+    assert told.returncode == 0
+    assert f", made under schema {SCHEMA - 1}; old -> new:" in told.stdout
+    assert told.stdout.splitlines()[2:] == [f"  schema version: {SCHEMA - 1} -> {SCHEMA}"]
 
 
 def test_a_method_of_ones_own_that_was_changed(bench: Bench, write_study: WriteStudy, tmp_path: Path) -> None:
@@ -102,15 +104,14 @@ def test_a_method_of_ones_own_that_was_changed(bench: Bench, write_study: WriteS
 def test_a_method_whose_code_has_another_version(stored: tuple[Path, RunStore], write_study: WriteStudy) -> None:
     _, store = stored
     trained = next(r for r in _runs(write_study(baselines=["zhang2016"])) if r.config.method == "zhang2016")
-    made, fingerprint = trained.config.identity(), open_dataset(trained.config.data).fingerprint
-    first = identity_hash(made, fingerprint)
-    content = {"config": made, "data": {"fingerprint": fingerprint}, "schema": SCHEMA, "provenance": {}}
-    for code in ({}, {"method_code": ""}):  # of before it was noted, and of after
-        store.write(first, "run", content | code)
-        assert has_its_id(first, content | code)
-        assert why("zhang2016, seed 0", [trained], store)[2:] == ["  version of the code of zhang2016: 1 -> 2"]
-    assert not has_its_id(first, content | {"method_code": "2"})
-    assert has_its_id(trained.id, content | {"method_code": "2"})
+    config, fingerprint = trained.config.identity(), open_dataset(trained.config.data).fingerprint
+    first = identity_hash(config, fingerprint)
+    description = {"config": config, "data": {"fingerprint": fingerprint}, "schema": SCHEMA, "provenance": {}}
+    store.write(first, "run", description | {"method_code": ""})
+    assert has_its_id(first, description | {"method_code": ""})
+    assert why("zhang2016, seed 0", [trained], store)[2:] == ["  version of the code of zhang2016: 1 -> 2"]
+    assert not has_its_id(first, description | {"method_code": "2"})
+    assert has_its_id(trained.id, description | {"method_code": "2"})
 
 
 def test_data_that_changed(bench: Bench, write_study: WriteStudy, tmp_path: Path) -> None:

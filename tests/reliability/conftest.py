@@ -1,4 +1,4 @@
-"""What tests of faults share; with --write PATH the counts of what they tried become the report on reliability."""
+"""Fixtures of the tests of faults; with --write PATH their counts become the report on reliability."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def study(write_study: WriteStudy) -> Path:
 
 @pytest.fixture(scope="session")
 def quiet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The outcomes of the study's runs, to which nothing happened."""
+    """The outcomes of the study's runs when nothing disturbs them."""
     study = small_study(tmp_path_factory.mktemp("quiet"), metrics=["psnr"])
     finish(start(study, "quiet"), 0)
     return outcomes(study.parent / "quiet")

@@ -1,8 +1,8 @@
-"""`bench plan --probe` against what `bench run` then takes, less its report: a JSON row a study.
+"""Compares `bench plan --probe` with the time that `bench run` then takes without its report: a JSON row a study.
 
 python tests/reliability/plan_against_actual.py ablations/pooling.yaml --scale tiny --set train.steps=400 seeds=2
 
---clock cpu compares seconds of CPU time, of one worker, which others at work on the machine disturb less.
+--clock cpu compares seconds of CPU time with one worker, which other load on the machine disturbs less.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ SPAWN = multiprocessing.get_context("spawn")
 
 
 def row(study: Path, scale: str, changes: Sequence[str], workers: int, clock: str) -> dict[str, Any]:
-    """The study in a store and a cache of its own: its price, what it took, and the price once more, which says how
-    steady the machine was meanwhile."""
+    """One study in a store and a cache of its own: its price, its actual time, and its price again, which shows how
+    steady the machine was."""
     with tempfile.TemporaryDirectory(prefix="bench-plan-") as folder:
         here, load = Path(folder), os.getloadavg()[0]
         asked = [str(study), "--scale", scale, *changes, "--workers", str(workers)]
@@ -54,7 +54,7 @@ def row(study: Path, scale: str, changes: Sequence[str], workers: int, clock: st
 def _priced(
     asked: Sequence[str], study: Path, scale: str, changes: Sequence[str], cache: Path, clock: str
 ) -> dict[str, Any]:
-    """What `bench plan --json` says of an empty store, once all is probed."""
+    """The output of `bench plan --json` with an empty store, once every config is probed."""
     if clock == "cpu":
         for label in _apart(_labels, study, scale, changes, cache):
             _apart(_probe_in_cpu_seconds, study, scale, changes, cache, label)
@@ -64,7 +64,7 @@ def _priced(
 
 
 def _bench(*arguments: str | Path, cache: Path) -> str:
-    """What a command says on stdout."""
+    """A command's standard output."""
     command = [sys.executable, "-m", "bench", *map(str, arguments)]
     done = subprocess.run(command, env=os.environ | {"BENCH_CACHE": str(cache)}, capture_output=True, text=True)
     if done.returncode:
@@ -73,7 +73,7 @@ def _bench(*arguments: str | Path, cache: Path) -> str:
 
 
 def _apart(work: Any, study: Path, scale: str, changes: Sequence[str], cache: Path, *more: str) -> Any:
-    """work's answer, from a process of its own."""
+    """The result of `work` in a process of its own."""
     ours, theirs = SPAWN.Pipe(duplex=False)
     process = SPAWN.Process(target=_answer, args=(theirs, work, study, scale, tuple(changes), cache, *more))
     process.start()
@@ -95,7 +95,7 @@ def _labels(study: Any) -> list[str]:
 
 
 def _probe_in_cpu_seconds(study: Any, label: str) -> None:
-    """Probe with the process's CPU time in place of the clocks, and remember it."""
+    """Probe by the process's CPU time instead of the clocks, and remember the probe."""
     time.perf_counter = time.monotonic = time.process_time
     from bench.machine import Machine, processor_name
     from bench.plan.price import Pricing
@@ -114,16 +114,16 @@ def _run_in_cpu_seconds(study: Any) -> float:
     from rich.console import Console
 
     from bench.machine import Machine
-    from bench.runs.runner import jobs_of, run_jobs
+    from bench.runs.runner import RunRequest, jobs_of, run_jobs
     from bench.store.run_store import RunStore
 
     with tempfile.TemporaryDirectory(prefix="bench-plan-") as runs:
-        run_jobs(jobs_of([study]), RunStore(Path(runs)), Console(quiet=True), Machine(), 1)
+        run_jobs(RunRequest(jobs_of([study]), RunStore(Path(runs)), Machine(), 1), Console(quiet=True))
     return time.process_time()
 
 
 def main() -> None:
-    """Print a row as soon as it is there."""
+    """Print each row as soon as it is measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("studies", nargs="+", type=Path)
     parser.add_argument("--scale", default="tiny")

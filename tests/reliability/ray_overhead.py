@@ -1,4 +1,4 @@
-"""What Ray costs a run: the same small runs through one Ray node of one CPU and through one local process, by turns.
+"""Measures Ray's overhead a run: the same small runs through one Ray node of one CPU, then through a local process.
 
 python tests/reliability/ray_overhead.py [ROUNDS] prints JSON: medians with the least and the greatest."""
 

@@ -1,4 +1,4 @@
-"""reports/reliability.md: what the tests in this folder tried, and what became of it, in one table."""
+"""Writes reports/reliability.md: what the tests in this folder tried, and how it ended, in one table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bench.store.run_store import write_atomically
 
 
 class Report:
-    """A plugin of pytest; of several processes the one that starts the others has it."""
+    """A pytest plugin; with several test processes, the one that starts the others has it."""
 
     def __init__(self, path: Path, arguments: Sequence[str]) -> None:
         self.path, self.arguments = path, arguments
@@ -28,7 +28,7 @@ class Report:
         row = report.nodeid.partition("::")[2].partition("[")[0].removeprefix("test_").replace("_", " ")
         if report.when == "call":
             self.tests.setdefault(row, []).append(report.outcome)
-        if report.when != "teardown":  # when all counts are in
+        if report.when != "teardown":  # by then all counts are known
             return
         for name, value in report.user_properties:
             if name == "tried":
@@ -78,7 +78,7 @@ HEAD = """# Reliability
 
 What was done to studies at work, with real processes, signals, disks and clocks, and what became of their runs. *Lost*
 are runs that did not end as they would have undisturbed, bit by bit; *trained twice* are runs whose training was
-brought to its end more than once. RunIdentity by
+brought to its end more than once. Made by
 
 ```
 {command}

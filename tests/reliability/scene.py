@@ -1,4 +1,4 @@
-"""Where the faults happen: a small study, commands at work on it, and what is left of them in the store."""
+"""The scene of the faults: a small study, commands that run it, and what they leave in the store."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def start(study: Path, runs: str | Path, *more: str, **options: str) -> Command:
 
 
 def finish(command: Command, code: int) -> str:
-    """Wait for its end; what it said. A traceback is a defect."""
+    """Wait for the command's end; gives its output. A traceback is a defect."""
     done = command.finish()
     said = done.stdout + done.stderr
     assert done.returncode == code, said
@@ -51,7 +51,7 @@ def wait_until(is_so: Callable[[], object], seconds: float = 120) -> None:
 
 
 def wait_for(runs: Path, pattern: str, seconds: float = 120) -> Path:
-    """The first path that fits, once there is one."""
+    """The first path that matches, once there is one."""
     wait_until(lambda: list(runs.glob(pattern)), seconds)
     return next(iter(runs.glob(pattern)))
 
@@ -66,17 +66,17 @@ def outcomes(runs: Path) -> dict[str, tuple[bytes, list[str]]]:
 
 
 def trained_twice(runs: Path) -> int:
-    """Runs that were trained to their end more than once."""
+    """The number of runs that were trained to their end more than once."""
     store = RunStore(runs)
-    known = [store.sums(folder.name).known().get("weights.safetensors", []) for folder in runs.iterdir()]
+    known = [store.sums(folder.name).entries().get("weights.safetensors", []) for folder in runs.iterdir()]
     return sum(len(sums) > 1 for sums in known)
 
 
-def events(runs: Path, what: str) -> list[str]:
-    """What happened to runs, of one kind."""
+def events(runs: Path, kind: str) -> list[str]:
+    """The texts of the runs' events of one kind."""
     store = RunStore(runs)
     found = [event for folder in sorted(runs.iterdir()) for event in store.read(folder.name, "events") or []]
-    return [event["text"] for event in found if event["what"] == what]
+    return [event["text"] for event in found if event["what"] == kind]
 
 
 def children(command: Command) -> list[int]:

@@ -1,5 +1,5 @@
-"""Whatever is written into studies, searches and overrides: it plans, or is refused in words; it is never a traceback,
-a hang or a write. `BENCH_EXAMPLES=5000 pytest tests/reliability/test_bad_input.py` tries so many of each kind."""
+"""Any content of studies, searches and overrides is planned or refused in words: never a traceback, a hang or a write.
+`BENCH_EXAMPLES=5000 pytest tests/reliability/test_bad_input.py` tries that many of each kind."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from bench.study.load import load_study
 
 EXAMPLES = int(os.environ.get("BENCH_EXAMPLES", "0"))
 SECONDS = 10
-"""That an input may take at most."""
+"""The most that one input may take."""
 
 
 def tries(count: int) -> settings:
-    """The same inputs at every call, unless more are asked for than `count`."""
+    """`count` inputs, the same at every call, unless BENCH_EXAMPLES asks for another number."""
     return settings(
         max_examples=EXAMPLES or count,
         derandomize=not EXAMPLES,
         database=None,
-        deadline=None,  # `_in_time` ends what hangs, too
+        deadline=None,  # `_in_time` also ends what hangs
         suppress_health_check=list(HealthCheck),
     )
 
@@ -67,7 +67,7 @@ def _plans_or_is_refused(folder: Path, load: Callable[[], object]) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty one, which is the current folder."""
+    """An empty folder, which is the current one."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -86,7 +86,7 @@ def _search(folder: Path, text: str | bytes, scale: Any, *overrides: str, data: 
 
 @pytest.fixture
 def count(tried: Tried) -> Iterator[Callable[[], None]]:
-    """To be called for each input that is tried."""
+    """A function to call for each input that is tried."""
     inputs: list[None] = []
     yield lambda: inputs.append(None)
     tried("bad inputs", len(inputs))

@@ -1,4 +1,4 @@
-"""What can go wrong besides death: disks, damage, data, memory, numbers, and code that hangs; each has a name."""
+"""Faults other than kills: disks, damage, data, memory, numbers, and code that hangs; each has a name."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _remount(disk: Path, option: str) -> None:
 def test_a_full_disk(study: Path, quiet: Outcomes, disk: Path, tried: Tried) -> None:
     said = finish(start(study, disk / "runs"), 1)
     assert "disk full" in said or "No space left on device" in said
-    assert not list(disk.glob("runs/*/.*"))  # what was begun does not fill it further
+    assert not list(disk.glob("runs/*/.*"))  # half-written files do not fill it further
     _remount(disk, "size=50m")
     finish(start(study, disk / "runs"), 0)
     assert outcomes(disk / "runs") == quiet
@@ -118,7 +118,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("how", ["truncated", "flipped", "gone"])
 def test_damaged_records(finished: Path, tmp_path: Path, quiet: Outcomes, how: str, tried: Tried) -> None:
-    """Each file of a run in turn: it is named, no report uses it, and it is made again."""
+    """Damage each file of a run in turn: it is named, no report uses it, and it is made again."""
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     runs, study = tmp_path / "runs", tmp_path / "study.yaml"
     folders = sorted(runs.iterdir())
@@ -167,7 +167,7 @@ def test_an_image_that_turns_unreadable(study: Path, photographs: Path, bench: B
     assert "data changed: " in done.stdout
     assert _faults(study.parent / "runs") == {"data_changed": 2}
     page = (study.parent / "reports/study/report.md").read_text()
-    assert "bring the images back as they were" in page
+    assert "restore the images as they were" in page
     for path, content in broken.items():
         path.write_bytes(content)
     assert bench("run", *arguments, "--workers", "1").returncode == 0

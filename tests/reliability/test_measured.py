@@ -1,4 +1,4 @@
-"""What is measured for the report alone: prices against what runs then take, and what leases and Ray cost a run."""
+"""Measurements for the report alone: prices against actual times, and what leases and Ray cost a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A name from outside never leads out of its folder: of study files, variants, images, data and in archives."""
+"""No name from outside leads out of its folder: names of studies, variants, images, data, and those in archives."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Nodes:
         found = {}
         for raylet in self.raylets:
             processes = [raylet, *map(int, _children(raylet))]
-            if any(_name(pid) == b"ray::work" for pid in processes):
+            if any(_name(pid) == b"ray::execute_job" for pid in processes):
                 found[raylet] = processes
         return found
 
@@ -200,7 +200,7 @@ def test_a_search_fans_its_trials_out_and_a_dead_node_costs_none(tmp_path: Path,
 def test_a_node_with_other_code_is_refused_by_name(study: Path, nodes: Callable[..., Nodes]) -> None:
     for room in ("bench", "baselines"):
         shutil.copytree(ROOT / room, study.parent / "other" / room)
-    with open(study.parent / "other" / "bench" / "build.py", "a") as file:
+    with open(study.parent / "other" / "baselines" / "build.py", "a") as file:
         file.write("# another version\n")
     three = nodes(PYTHONPATH=str(study.parent / "other"))
     said = finish(_start(study, "runs", *_on(three)), 2)

@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
 
 def _check(store: Path, quiet: Outcomes, tried: Tried, **counts: int) -> None:
-    """All runs are there, as if nothing had happened; counts it."""
+    """Check that all runs are as if nothing had happened, and count it for the report."""
     found = outcomes(store)
     tried("lost", sum(found.get(run) != expected for run, expected in quiet.items()))
     tried("trained twice", trained_twice(store))
@@ -54,10 +54,10 @@ def test_killed_at_random_instants(study: Path, quiet: Outcomes, tried: Tried) -
             with suppress(ProcessLookupError):
                 os.kill(command.pid, signal.SIGKILL)
             if command.finish(timeout=30).returncode != -signal.SIGKILL:
-                break  # it was done before
+                break  # it had finished before the kill
             kills += 1
             if len(list(runs.glob("*/training.json"))) == len(quiet):
-                break  # all is trained: what else is killed in this store is the measuring of speed
+                break  # everything is trained: a further kill in this store would only hit the measuring of speed
         finish(start(study, runs), 0)
         _check(runs, quiet, tried, take_overs=len(events(runs, "taken over")))
     tried("SIGKILL", kills)
@@ -144,7 +144,7 @@ def test_a_silent_machine_is_taken_over(study: Path, quiet: Outcomes, tried: Tri
     os.kill(other.pid, number)
     finish(Command(study.parent, *_command(study, "taken")), 0)
     assert any("on node-b, which was dead or silent" in text for text in events(study.parent / "taken", "taken over"))
-    if number == signal.SIGSTOP:  # it wakes up, finds that its run is another's, and trains nothing more
+    if number == signal.SIGSTOP:  # it wakes up, finds its run taken over, and trains nothing more
         os.kill(other.pid, signal.SIGCONT)
     said, _ = other.communicate(timeout=120)
     assert "Traceback" not in said

@@ -1,4 +1,4 @@
-"""What is too large is refused by its size, at once and in little memory, unless it is asked for."""
+"""A study or search that is too large is refused by its size, at once and in little memory, unless asked for."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FIELDS += ("data.subset_seed", "train.validations", "task.mask_seed", "discrimin
 
 
 def _refused(load: Callable[[], object]) -> str:
-    """What the input is refused with: within a few seconds of work, and without memory for what it would have been."""
+    """The error's message, which has to come within a few seconds and without memory for the refused input."""
     began, before = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(InputError) as error:
         load()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from made import PSNR, made_results
 
-from bench.errors import ADVICE, SAID
+from bench.errors import ADVICE, FAULT_WORDS
 from bench.report.analysis.frames import Results
 from bench.report.page.reproduce import made_table
 from bench.report.tables.failures import events_table, failures_table, mark, mark_note
@@ -18,7 +18,7 @@ def results() -> Results:
 
 
 def test_every_fault_has_words_and_advice() -> None:
-    assert SAID.keys() == ADVICE.keys()
+    assert FAULT_WORDS.keys() == ADVICE.keys()
 
 
 def test_each_failure_says_what_to_do(results: Results) -> None:

@@ -1,4 +1,4 @@
-"""The probe: what it measures, what it says of a run that cannot be, what it remembers."""
+"""The probe: what it measures, its reason when a run fails, and how it is remembered."""
 
 from __future__ import annotations
 

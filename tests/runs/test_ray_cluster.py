@@ -1,4 +1,4 @@
-"""What of the many machines needs no Ray: shards, what runs ask for, the board, and the script for Slurm."""
+"""What clusters need that can be tested without Ray: shards, resources, the store's actor, the script for Slurm."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from bench.cli.checks import parse_shard
 from bench.errors import InputError
 from bench.machine import Machine
 from bench.runs.probe_cache import Probe
-from bench.runs.ray_cluster.resources import Resources, ask_for
-from bench.runs.ray_cluster.transfer import Board, safe, travelling
+from bench.runs.ray_cluster.resources import Resources, resources_for
+from bench.runs.ray_cluster.transfer import StoreActor, files_to_send, path_in_run
 from bench.store.run_store import RunStore, TakenOver
 
 RUN = "0123456789abcdef"
@@ -77,41 +77,41 @@ def test_without_ray_its_extra_is_named(write_study: WriteStudy) -> None:
 
 def test_a_run_asks_for_what_its_probe_took_and_a_fifth_more() -> None:
     probe = Probe(peak_bytes=GIB, gpu_peak_bytes=2 * GIB, gpu_bytes=16 * GIB)
-    assert ask_for(probe, Machine("cpu", 2), 8 * GIB) == Resources(2, 0, int(1.2 * GIB))
-    assert ask_for(probe, Machine("cpu", 1), GIB) == Resources(1, 0, GIB)  # no node has more
+    assert resources_for(probe, Machine("cpu", 2), 8 * GIB) == Resources(2, 0, int(1.2 * GIB))
+    assert resources_for(probe, Machine("cpu", 1), GIB) == Resources(1, 0, GIB)  # no node has more
     share = (2 * 1.2 + 600 / 1024) / 16  # 0.1866
-    assert ask_for(probe, Machine("cuda", 1), 8 * GIB).gpus == 0.19 >= share
-    assert ask_for(Probe(gpu_peak_bytes=40 * GIB, gpu_bytes=16 * GIB), Machine("cuda"), GIB).gpus == 1
-    assert ask_for(Probe(reason="out of memory"), Machine("cuda"), GIB) == Resources(1, 1)
+    assert resources_for(probe, Machine("cuda", 1), 8 * GIB).gpus == 0.19 >= share
+    assert resources_for(Probe(gpu_peak_bytes=40 * GIB, gpu_bytes=16 * GIB), Machine("cuda"), GIB).gpus == 1
+    assert resources_for(Probe(reason="out of memory"), Machine("cuda"), GIB) == Resources(1, 1)
 
 
 def test_the_board_holds_a_run_for_one_task_and_writes_for_no_other(tmp_path: Path) -> None:
-    board = Board(RunStore(tmp_path))
-    assert board.claim(RUN, "one") == []
-    assert board.claim(RUN, "two") is None
+    actor = StoreActor(RunStore(tmp_path))
+    assert actor.claim(RUN, "one") == []
+    assert actor.claim(RUN, "two") is None
     assert RunStore(tmp_path).state(RUN) == "running"
-    board.write(RUN, "one", "scores/psnr.csv", b"a,", True, False)
-    assert travelling(tmp_path / RUN) == []  # it is not whole yet
-    board.write(RUN, "one", "scores/psnr.csv", b"b\n", False, True)
-    assert board.read(RUN, "one", "scores/psnr.csv", 2) == b"b\n"
-    board.rename(RUN, "one", "scores/psnr.csv", "scores/ssim.csv")
+    actor.write(RUN, "one", "scores/psnr.csv", b"a,", True, False)
+    assert files_to_send(tmp_path / RUN) == []  # it is not whole yet
+    actor.write(RUN, "one", "scores/psnr.csv", b"b\n", False, True)
+    assert actor.read(RUN, "one", "scores/psnr.csv", 2) == b"b\n"
+    actor.rename(RUN, "one", "scores/psnr.csv", "scores/ssim.csv")
     with pytest.raises(TakenOver):
-        board.write(RUN, "two", "scores/psnr.csv", b"", True, True)
-    board.drop(RUN)
-    assert board.claim(RUN, "two") == ["scores/ssim.csv"]
+        actor.write(RUN, "two", "scores/psnr.csv", b"", True, True)
+    actor.drop(RUN)
+    assert actor.claim(RUN, "two") == ["scores/ssim.csv"]
     with pytest.raises(TakenOver):
-        board.remove(RUN, "one", "scores/ssim.csv")
-    board.stop()
-    assert board.exchange("two", {})
-    assert board.claim("f" * 16, "three") is None
+        actor.remove(RUN, "one", "scores/ssim.csv")
+    actor.stop()
+    assert actor.exchange("two", {})
+    assert actor.claim("f" * 16, "three") is None
 
 
 @pytest.mark.parametrize("name", ["../a", "/etc/passwd", "a/../../b", "", ".", "lease", "lease.lock", ".a", "a\\b"])
 def test_no_name_leaves_a_runs_folder(name: str) -> None:
     with pytest.raises(ValueError, match="is no file of a run"):
-        safe(name)
+        path_in_run(name)
     with pytest.raises(ValueError, match="is no run's id"):
-        Board(RunStore(Path())).claim(f"../{name}", "one")
+        StoreActor(RunStore(Path())).claim(f"../{name}", "one")
 
 
 def test_the_scripts_for_slurm_are_bash() -> None:

@@ -1,4 +1,4 @@
-"""A run in this process: what it refuses to go on with, and what becomes of it when it is taken over."""
+"""A run in this process: it does not resume on other images, and stops when another process takes it over."""
 
 from __future__ import annotations
 

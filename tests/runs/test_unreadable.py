@@ -1,4 +1,4 @@
-"""What cannot be read now is not damaged: nothing of it is removed, moved or written over, and it is named."""
+"""A run that cannot be read now is not damaged: none of its files is removed, moved or overwritten."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from harness import small_study
 from rich.console import Console
 from training.test_checkpoint import STATE, build
 
-import bench.runs.stages
+import bench.runs.scoring
 from bench.config import DataConfig
 from bench.data.dataset import open_dataset
-from bench.errors import LeftAsItIs, Unreadable, Unwritable, name_of
+from bench.errors import LeftAsItIs, Unreadable, Unwritable, fault_of
 from bench.machine import Machine
 from bench.runs.executors import in_process
 from bench.runs.repair import damage, quarantine, verify_store
 from bench.runs.run import Watch, execute
-from bench.runs.runner import run_jobs
+from bench.runs.runner import RunRequest, run_jobs
 from bench.store.run_store import CHECKPOINTS, RunStore
 from bench.study.load import load_study
 from bench.study.study import Run
@@ -130,17 +130,18 @@ def test_a_run_that_is_done_stays_so_when_a_later_score_fails(
     def fails(name: str, device: str) -> None:
         raise MemoryError("of this metric")
 
-    monkeypatch.setattr(bench.runs.stages, "load", fails)
+    monkeypatch.setattr(bench.runs.scoring, "load", fails)
     with pytest.raises(LeftAsItIs, match="is done, but was not scored: out of memory: MemoryError: of this metric"):
         execute(run, ("psnr", "ssim"), store, Machine(), Watch())
     assert (store.folder(run.id) / "outcome.json").read_bytes() == outcome
     assert store.read(run.id, "scores/ssim.v1.missing")["reason"] == "out of memory: MemoryError: of this metric"
     job, console = (run, ("psnr", "ssim")), Console(quiet=True)
+    request = RunRequest([job], store, Machine(), workers=1)
     assert [type(end) for _, end in in_process([job], store, Machine(), lambda *_: None)] == [LeftAsItIs]
-    assert run_jobs([job], store, console, Machine(), 1) == {run.id: "failed"}  # this command's part, not the run
+    assert run_jobs(request, console) == {run.id: "failed"}  # this command's part, not the run
     assert store.state(run.id) == "done"
     monkeypatch.undo()
-    assert run_jobs([job], store, console, Machine(), 1) == {run.id: "done"}
+    assert run_jobs(request, console) == {run.id: "done"}
     assert store.read_rows(run.id, "scores/ssim.v1") is not None
 
 
@@ -154,9 +155,6 @@ def test_an_outcome_is_not_written_over(tmp_path: Path) -> None:
 
 def test_reading_and_writing_have_words_of_their_own(tmp_path: Path) -> None:
     denied = PermissionError(13, "Permission denied", "x")
-    assert [name_of(error) for error in (Unreadable.of(tmp_path, denied), Unwritable.of(tmp_path, denied), denied)] == [
-        "unreadable",
-        "read_only",
-        "no_right",
-    ]
-    assert name_of(Unwritable(28, "No space left on device", "x")) == "disk_full"
+    errors = (Unreadable.of(tmp_path, denied), Unwritable.of(tmp_path, denied), denied)
+    assert [fault_of(error) for error in errors] == ["unreadable", "read_only", "no_right"]
+    assert fault_of(Unwritable(28, "No space left on device", "x")) == "disk_full"

@@ -1,4 +1,4 @@
-"""SHA256SUMS: a file is what was written there, or as good as absent; and what is damaged is set back."""
+"""SHA256SUMS: a file with another sum counts as absent, and repair sets aside what is damaged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RUN = "0123456789abcdef"
 
 @pytest.fixture
 def store(tmp_path: Path) -> RunStore:
-    """With a run that looks done."""
+    """A store with a run that looks done."""
     store = RunStore(tmp_path)
     store.write(RUN, "training", {"steps": 3})
     store.write_rows(RUN, "curve", [{"step": 1, "value": 0.5}])
@@ -33,14 +33,14 @@ def test_the_log_is_that_of_sha256sum(store: RunStore) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_changed_file_is_as_good_as_absent(store: RunStore) -> None:
+def test_a_changed_file_counts_as_absent(store: RunStore) -> None:
     path = store.folder(RUN) / "scores/psnr.v1.csv"
     path.write_text(path.read_text().replace("1.5", "9.5"))
     assert store.read_rows(RUN, "scores/psnr.v1") is None
     assert damage(store, RUN) == {"scores/psnr.v1.csv": "is not what was written (SHA-256)"}
 
 
-def test_a_file_without_a_line_is_of_before_there_were_sums(store: RunStore) -> None:
+def test_a_file_without_a_line_is_taken_as_it_is(store: RunStore) -> None:
     (store.folder(RUN) / "cost.json").write_text('{"macs": 1}')
     assert store.read(RUN, "cost") == {"macs": 1}
     (store.folder(RUN) / "cost.json").write_text('{"macs": ')
@@ -58,7 +58,7 @@ def test_a_line_that_was_cut_off_hides_nothing(tmp_path: Path) -> None:
     (tmp_path / NAME).write_text("abc")
     (tmp_path / "a").write_text("content")
     sums.enter("a", tmp_path / "a")
-    assert sums.known() == {"a": [hashlib.sha256(b"content").hexdigest()]}
+    assert sums.entries() == {"a": [hashlib.sha256(b"content").hexdigest()]}
 
 
 def test_a_write_that_fails_leaves_nothing(store: RunStore) -> None:

@@ -1,4 +1,4 @@
-"""Who works on a run: one holder, the dead and the silent make room, and who was taken over finds out."""
+"""The lease of a run: one holder; a dead or silent holder is replaced; a replaced one finds out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ print(lease.is_mine(), flush=True)
 
 @pytest.fixture
 def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that has the lease, with a grace of 1.5 seconds."""
+    """A process that holds the lease, with a grace of 1.5 seconds."""
     command = [sys.executable, "-c", HOLD, str(tmp_path / "lease"), "1.5"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -104,10 +104,10 @@ def test_nothing_is_written_under_a_lease_that_is_lost(tmp_path: Path) -> None:
         thief.release()
 
 
-def test_the_old_lock_and_half_files_of_the_dead_are_cleared_away(tmp_path: Path) -> None:
+def test_half_written_files_of_the_dead_are_cleared_away(tmp_path: Path) -> None:
     store, folder = RunStore(tmp_path), tmp_path / "a"
     folder.mkdir()
-    for name in ("claim", ".outcome.7.json", ".checkpoint.safetensors.7"):
+    for name in (".outcome.7.json", ".checkpoint.safetensors.7"):
         (folder / name).touch()
     with store.claim("a"):
         assert [path.name for path in folder.iterdir()] == ["lease"]

@@ -1,4 +1,4 @@
-"""The folder of runs: states, claims between processes, and writes that are whole or absent."""
+"""The run store: states, claims of several processes, and writes that are whole or absent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The connection with a Ray cluster, or a Ray of this machine alone, for as long as a command is at work."""
+"""Connects a command to a Ray cluster, or starts a Ray on this machine alone, until the command ends."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError, first_line
 from bench.runs.ray_cluster.tasks import ClusterLost, Driver, code
-from bench.runs.ray_cluster.transfer import Board
+from bench.runs.ray_cluster.transfer import StoreActor
 from bench.store.run_store import RunStore
 
 if TYPE_CHECKING:
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 INSTALL = "pip install -e '.[ray]'"
 REACH_SECONDS = 5  # ray itself tries for minutes
-OBJECT_STORE = 128 << 20  # bytes, of a Ray of this machine: hardly anything travels there
+OBJECT_STORE = 128 << 20  # bytes, for a Ray on this machine: hardly anything is sent through it
 
 
 @contextmanager
 def connected(address: str | None, store: RunStore) -> Iterator[Cluster]:
-    """The nodes at `address` (auto, or HOST:PORT), or a Ray of this machine that ends with the block; `store` is
-    the driver's. Raises InputError if Ray is not installed, or there is no cluster to be had, and ClusterLost."""
+    """The cluster at `address` (auto, or HOST:PORT), or a Ray on this machine that ends with the block. `store` is the
+    driver's. Raises InputError if Ray is not installed or no cluster is found, and ClusterLost."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # or ray warns that it will be so
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # without it ray warns of a coming change
     try:
         import ray
         from ray.exceptions import RayError
@@ -39,21 +39,21 @@ def connected(address: str | None, store: RunStore) -> Iterator[Cluster]:
     token = store.root / f".seen-{uuid.uuid4().hex}"
     try:
         _init(ray, address)
-        _leave(token)
+        _write_token(token)
         from bench.runs.ray_cluster.executor import Cluster
 
-        driver = Driver(_board(ray, store), store, token.name, Path.cwd(), code())
+        driver = Driver(_store_actor(ray, store), store, token.name, Path.cwd(), code())
         yield Cluster(driver)
     except RayError as error:
         raise ClusterLost(first_line(error)) from None
     finally:
         ray.shutdown()
-        with suppress(OSError):  # it is not there, or the store cannot be written any more
+        with suppress(OSError):  # it was not written, or the store is lost
             token.unlink()
 
 
-def _leave(token: Path) -> None:
-    """A file by which tasks see whether a folder is the driver's store."""
+def _write_token(token: Path) -> None:
+    """Write the file by which tasks recognise the driver's store."""
     try:
         token.parent.mkdir(parents=True, exist_ok=True)
         token.touch()
@@ -72,7 +72,7 @@ def _init(ray: Any, address: str | None) -> None:
         ray.init(address, **quiet)
     except (ConnectionError, RuntimeError, ValueError, AssertionError) as error:
         raise InputError(
-            f"--address {address}: no Ray cluster to be had ({first_line(error)}); start one here with "
+            f"--address {address}: no Ray cluster found ({first_line(error)}); start one here with "
             "`ray start --head`, or join one with `ray start --address=HOST:PORT`"
         ) from None
 
@@ -87,8 +87,8 @@ def _check_reachable(address: str) -> None:
         raise InputError(f"--address {address}: cannot be reached ({error}); is the head node up?") from None
 
 
-def _board(ray: Any, store: RunStore) -> Any:
+def _store_actor(ray: Any, store: RunStore) -> Any:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    return ray.remote(Board).options(num_cpus=0, scheduling_strategy=here).remote(store)
+    return ray.remote(StoreActor).options(num_cpus=0, scheduling_strategy=here).remote(store)

@@ -1,4 +1,4 @@
-"""What a run asks of a node, from what a probe of it took."""
+"""The resources that a run's Ray task asks for, from a probe of the run."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from bench.machine import Machine
     from bench.runs.probe_cache import Probe
 
-MARGIN = 1.2  # over what the probe took
+MARGIN = 1.2  # times what the probe took
 CONTEXT_BYTES = 600 << 20  # of a process on a GPU, besides its tensors: CUDA's context and its libraries
-SHARES = 100  # a GPU is handed out in
+SHARES = 100  # of a GPU: tasks ask for a whole number of them
 
 
 @dataclass(frozen=True)
@@ -23,24 +23,24 @@ class Resources:
     gpus: float = 0.0
     """A share of one GPU, or 1."""
     memory: int = 0
-    """Bytes of main memory; 0: not known."""
+    """Bytes of main memory; 0: unknown."""
 
     def options(self) -> dict[str, Any]:
         """As ray's task options."""
         return {"num_cpus": self.cpus, "num_gpus": self.gpus, "memory": self.memory or None}
 
 
-def whole(machine: Machine) -> Resources:
-    """For what is not known: a GPU for itself."""
+def default_resources(machine: Machine) -> Resources:
+    """Resources of a run that was not probed: a GPU of its own."""
     return Resources(machine.threads, 1.0 if machine.device == "cuda" else 0.0)
 
 
-def ask_for(probe: Probe, machine: Machine, most_memory: float) -> Resources:
-    """most_memory: of any node, since a task that asks for more than there is would wait for ever."""
+def resources_for(probe: Probe, machine: Machine, max_memory: float) -> Resources:
+    """max_memory: the largest of any node; a task that asked for more would wait for ever."""
     if probe.reason:
-        return whole(machine)
-    memory = int(min(probe.peak_bytes * MARGIN, most_memory))
+        return default_resources(machine)
+    memory = int(min(probe.peak_bytes * MARGIN, max_memory))
     if machine.device != "cuda" or probe.gpu_peak_bytes is None or not probe.gpu_bytes:
-        return Resources(machine.threads, whole(machine).gpus, memory)
+        return Resources(machine.threads, default_resources(machine).gpus, memory)
     share = (probe.gpu_peak_bytes * MARGIN + CONTEXT_BYTES) / probe.gpu_bytes
     return Resources(machine.threads, min(1.0, math.ceil(share * SHARES) / SHARES), memory)

@@ -1,4 +1,4 @@
-"""What runs on the nodes: a probe, a run, the measuring of a run, and what a node says of itself."""
+"""The Ray tasks: check a node, probe a job, execute a job, measure a run."""
 
 from __future__ import annotations
 
@@ -26,40 +26,41 @@ if TYPE_CHECKING:
     from bench.study.study import Run
 
 EXCHANGE_SECONDS = 0.5
-PATIENCE_SECONDS = 120  # for the board to answer: it may be writing what others send
-OWN_STORE = "BENCH_NODE_RUNS"  # a node's environment: a folder for runs of its own, though it may see the driver's
+ANSWER_SECONDS = 120  # for the actor to answer: it may be writing what others send
+OWN_STORE = "BENCH_NODE_RUNS"
+"""A node's environment variable: the node keeps runs in this folder, even if it sees the driver's store."""
 
 
 class ClusterLost(Exception):
-    """The cluster does not answer any more, or has no nodes left that could do the work."""
+    """The cluster no longer answers, or has no node left that can do the work."""
 
 
 @dataclass(frozen=True)
 class Driver:
-    """What tasks know of the command that sent them."""
+    """What a task knows of the command that submitted it."""
 
-    board: Any
+    actor: Any
     store: RunStore
     token: str
-    """Name of a file that lies in the store for as long as the command is at work."""
+    """The name of a file that is in the store while the command runs."""
     folder: Path
-    """Where it was given."""
+    """The command's working directory."""
     code: str
     holder: str = ""
     """The task's own name."""
 
 
-class Line:
-    """A task's connection with the board. Inside a `with`, a thread exchanges news for the word to stop; a board that
-    is gone, since the driver is, says stop too."""
+class DriverLink:
+    """A task's link to the driver's actor. Inside a `with`, a thread sends the news and asks whether to stop; an actor
+    that is gone, with its driver, means stop too."""
 
     def __init__(self, driver: Driver) -> None:
-        self.board, self.holder = driver.board, driver.holder
+        self.actor, self.holder = driver.actor, driver.holder
         self.latest: dict[str, tuple[str, float]] = {}
         self.guard, self.is_over, self.left = threading.Lock(), threading.Event(), threading.Event()
         self.thread = threading.Thread(target=self._exchange_on, daemon=True)
 
-    def __enter__(self) -> Line:
+    def __enter__(self) -> DriverLink:
         self._exchange()
         self.thread.start()
         return self
@@ -70,26 +71,26 @@ class Line:
         self._exchange()
 
     def tell(self, name: str, phase: str, share: float) -> None:
-        """News of a run; of several between two exchanges, the last goes."""
+        """Tell a run's phase and share; only the latest news is sent at the next exchange."""
         with self.guard:
             self.latest[name] = (phase, share)
 
     def told_to_stop(self) -> bool:
         return self.is_over.is_set()
 
-    def ask(self, what: str, run: str, *more: Any) -> Any:
-        """Of the run's files and its claim. Raises what the board does, and ray's errors if it is gone."""
+    def ask(self, method: str, run: str, *more: Any) -> Any:
+        """Call an actor's method for the run. Raises what the actor raises, and ray's errors if it is gone."""
         from ray.exceptions import RayTaskError
 
         try:
-            return self._call(what, run, self.holder, *more)
+            return self._call(method, run, self.holder, *more)
         except RayTaskError as error:
             raise error.cause from None
 
-    def _call(self, what: str, *arguments: Any) -> Any:
+    def _call(self, method: str, *arguments: Any) -> Any:
         import ray
 
-        return ray.get(getattr(self.board, what).remote(*arguments), timeout=PATIENCE_SECONDS)
+        return ray.get(getattr(self.actor, method).remote(*arguments), timeout=ANSWER_SECONDS)
 
     def _exchange(self) -> None:
         from ray.exceptions import GetTimeoutError, RayError
@@ -110,14 +111,14 @@ class Line:
             self._exchange()
 
 
-def greet(driver: Driver) -> bool:
-    """Whether this node sees the driver's store. Raises InputError if its code is another."""
+def check_node(driver: Driver) -> bool:
+    """Whether this node sees the driver's store. Raises InputError if this node has other code."""
     check_code(driver)
     return sees(driver.store.root / driver.token)
 
 
-def probe(job: Job, machine: Machine, driver: Driver) -> Probe:
-    """What a run takes on this node: as remembered here, or measured in a process of its own."""
+def probe_job(job: Job, machine: Machine, driver: Driver) -> Probe:
+    """What a job's run takes on this node: as remembered here, or measured in a process of its own."""
     from bench.data.dataset import open_dataset
     from bench.machine import set_up
     from bench.runs.probe import probe_apart
@@ -131,88 +132,88 @@ def probe(job: Job, machine: Machine, driver: Driver) -> Probe:
         config = run.config.model_copy(update={"seed": 0})
         seedless = run_id(config, open_dataset(config.data).fingerprint, method_code(config.method))
         file = probe_file(seedless, metrics, machine, device_name(set_up(machine)))
-        if (found := recall(file, 1)) is None:
-            patience = threading.Timer(machine.hang_seconds, _kill_children)
-            patience.start()
-            found = probe_apart(run, metrics, machine)
-            patience.cancel()
-            if not found.reason:
-                remember(file, 1, found)
-        return found
+        if (result := recall(file, 1)) is None:
+            timer = threading.Timer(machine.hang_seconds, _kill_children)
+            timer.start()
+            result = probe_apart(run, metrics, machine)
+            timer.cancel()
+            if not result.reason:
+                remember(file, 1, result)
+        return result
 
 
 def _kill_children() -> None:
-    """A probe that hangs, as its run will, which has a name for it."""
+    """End a probe that hangs; its run will hang too, and is stored as hung."""
     for process in multiprocessing.active_children():
         process.kill()
 
 
-def work(job: Job, machine: Machine, driver: Driver) -> State | None:
-    """Train and score a run; None when told to stop before the end."""
+def execute_job(job: Job, machine: Machine, driver: Driver) -> State | None:
+    """Train and score a job's run; None when told to stop before the end."""
     from bench.runs.run import Watch, execute
     from bench.training.trainer import Interrupted
 
     run, metrics = job
-    with at_node(driver) as (line, store):
-        if line.told_to_stop():
+    with at_node(driver) as (link, store):
+        if link.told_to_stop():
             return None
         try:
-            return execute(run, metrics, store, machine, Watch(line.tell, line.told_to_stop))
+            return execute(run, metrics, store, machine, Watch(link.tell, link.told_to_stop))
         except Interrupted:
             return None
 
 
-def measure(run: Run, machine: Machine, driver: Driver) -> State:
+def measure_run(run: Run, machine: Machine, driver: Driver) -> State:
     """Count a run's cost and measure its speed."""
     import bench.runs.run
 
-    with at_node(driver) as (line, store):
-        return bench.runs.run.measure(run, store, machine, bench.runs.run.Watch(line.tell))
+    with at_node(driver) as (link, store):
+        return bench.runs.run.measure(run, store, machine, bench.runs.run.Watch(link.tell))
 
 
 @contextmanager
-def at_node(driver: Driver) -> Iterator[tuple[Line, RunStore]]:
-    """A task's line to the driver, and the store: the driver's where it is seen, else one that is carried."""
+def at_node(driver: Driver) -> Iterator[tuple[DriverLink, RunStore]]:
+    """A task's link to the driver, and the run store: the driver's if this node sees it, else a CarriedStore."""
     from bench.runs.ray_cluster.carried_store import CarriedStore
 
     check_code(driver)
     if driver.folder.is_dir():
-        os.chdir(driver.folder)  # relative paths, and methods from outside
-    with Line(driver) as line:
+        os.chdir(driver.folder)  # for relative paths, and for a method of your own
+    with DriverLink(driver) as link:
         if sees(driver.store.root / driver.token):
-            yield line, driver.store
+            yield link, driver.store
             return
-        own = node_runs() / line.holder
+        own = node_runs() / link.holder
         try:
-            yield line, CarriedStore(own, line)
+            yield link, CarriedStore(own, link)
         finally:
             shutil.rmtree(own, ignore_errors=True)
 
 
 def sees(token: Path) -> bool:
-    """Whether the folder that the token is in is the driver's own."""
+    """Whether this node sees the driver's store, which holds the token."""
     return OWN_STORE not in os.environ and token.exists()
 
 
 def node_runs() -> Path:
-    """Where a node that does not see the driver's store keeps runs while they are at work."""
+    """The folder in which a node that does not see the driver's store keeps runs while it executes them."""
     from bench.data.cache import cache_root
 
     return Path(os.environ.get(OWN_STORE) or cache_root() / "node-runs").absolute()
 
 
 def check_code(driver: Driver) -> None:
-    """Raises InputError if this node would compute with other code than the driver's."""
-    if (ours := code()) != driver.code:
+    """Raises InputError if this node's code differs from the driver's."""
+    if (own_code := code()) != driver.code:
         raise InputError(
-            f"--executor ray: the node {platform.node()} has another version of gan-bench ({ours}) than the driver "
+            f"--executor ray: the node {platform.node()} has another version of gan-bench ({own_code}) than the driver "
             f"({driver.code}); install the same one there"
         )
 
 
 @lru_cache
 def code() -> str:
-    """Python's version, and 12 hex digits of the content of all our source files."""
+    """12 hex digits of the hash of all our source files, and Python's version."""
     root = Path(__file__).parents[3]
     content = hashlib.sha256()
     for path in sorted(path for room in ("bench", "baselines") for path in (root / room).rglob("*.py")):
