@@ -116,10 +116,11 @@ def run(
     """Train what is missing, score it, and report."""
     from bench.machine import Machine, processor_flags
     from bench.plan.bf16 import bf16_warning
+    from bench.report.analysis.analysis import analyse
+    from bench.report.analysis.archive import load_all
     from bench.report.analysis.frames import collect
     from bench.report.overview import write_overview
     from bench.report.ownership import check_study
-    from bench.report.tables.claims import archives
     from bench.report.terminal import print_results
     from bench.report.write import write_report
     from bench.runs.runner import jobs_of, run_jobs
@@ -136,7 +137,7 @@ def run(
     check_folder("--reports", reports)
     for study in loaded:
         check_study(study, reports / study.name)
-    archives(reports, without={study.name for study in loaded})  # a broken one is said before the work
+    load_all(reports, without={study.name for study in loaded})  # a damaged archive is reported before the work
     jobs = jobs_of(loaded)[place::shards]
     say_advice(line for study in loaded for line in study.advice())
     machine = Machine(known_device(device), threads, checkpoint_every, cuda_graphs, hang_after, given_command())
@@ -146,12 +147,12 @@ def run(
         states = run_jobs(jobs, store, console, machine, workers, cluster, measures=shard is None)
     for study in loaded if shard is None else ():
         try:
-            results = collect(study, store)
+            analysis = analyse(collect(study, store))
         except Unreadable as error:
             say(f"{study.name}: no report is written, and one that stands there stays: {error}")
             continue
-        write_report(results, reports / study.name, store, pictures)
-        print_results(results, reports / study.name, console)
+        write_report(analysis, reports / study.name, store, pictures)
+        print_results(analysis, reports / study.name, console)
     if shard is None:
         write_overview(reports)
     else:
@@ -173,10 +174,10 @@ def report(
     max_runs: MaxRuns = None,
 ) -> None:
     """Make reports of studies and searches again, from the store or from the records beside them; trains nothing."""
+    from bench.report.analysis.archive import load_all
     from bench.report.overview import check_overview, write_overview
     from bench.report.ownership import check_study
-    from bench.report.sources import all_results
-    from bench.report.tables.claims import archives
+    from bench.report.sources import all_analyses
     from bench.report.terminal import print_results
     from bench.report.write import check_report, write_report
     from bench.store.run_store import RunStore
@@ -191,15 +192,15 @@ def report(
     check_distinct([*searches, *(study.path for study in loaded)], "studies and searches")
     for study in () if check else loaded:
         check_study(study, reports / study.name)
-    archives(reports, without={study.name for study in loaded})
+    load_all(reports, without={study.name for study in loaded})
     asked = (scale, data, overrides, storage, runs, reports, pictures, check)
     stale = report_searches([Path(a) for a in searches], not given, *asked)
-    for results, folder, source in all_results(loaded, store, reports) if loaded or not searches else ():
+    for analysis, folder, source in all_analyses(loaded, store, reports) if loaded or not searches else ():
         if check:
-            stale += [folder / name for name in check_report(results, folder)]
+            stale += [folder / name for name in check_report(analysis, folder)]
         else:
-            write_report(results, folder, source, pictures)
-            print_results(results, folder, console)
+            write_report(analysis, folder, source, pictures)
+            print_results(analysis, folder, console)
     if check:
         stale += check_overview(reports)
     else:

@@ -28,8 +28,9 @@ from dataclasses import replace
 from optuna.study import Study as OptunaStudy
 
 from bench.measure.metrics import METRICS
+from bench.report.analysis.analysis import Analysis, analyse
 from bench.report.analysis.archive import ARCHIVE
-from bench.report.analysis.frames import Results, collect
+from bench.report.analysis.frames import collect
 from bench.report.folder import rewritten
 from bench.report.search.write import BEST_FILE, confirmed_in, write_search
 from bench.report.write import write_report
@@ -137,7 +138,7 @@ def best_study(search: Search, results: SearchResults, folder: Path) -> Study | 
 
 def write_all(
     search: Search, optuna_study: OptunaStudy, store: RunStore, folder: Path, pictures: bool
-) -> tuple[SearchResults, Results | None]:
+) -> tuple[SearchResults, Analysis | None]:
     """The search's page, and below it the report of the comparison if that was run."""
     results = collect_search(search, optuna_study, store)
     results = replace(results, search=results.search | {"folder": folder.as_posix()})
@@ -146,7 +147,7 @@ def write_all(
         runs = study.runs()
         results = replace(results, search=results.search | {"best_runs": [run.id for run in runs]})
         if all(store.state(run.id) in ENDED for run in runs):
-            best = collect(study, store)
+            best = analyse(collect(study, store))
     with rewritten(folder) as beside:
         if study is None:
             (beside / BEST_FILE).unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import pytest
 from pages import EVIL, rich_results, store_with_pictures
 
+from bench.report.analysis.analysis import analyse
 from bench.report.analysis.archive import save
 from bench.report.overview import write_overview
 from bench.report.write import write_report
@@ -35,8 +36,8 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     results = rich_results(("a", EVIL, "c", "d", "e", "free"), images=16)
     for place, run in enumerate(results.runs):
         run["id"] = f"run{place}"
-    write_report(results, reports / "s", store_with_pictures(results, reports.parent / "runs"))
-    write_report(results, reports / "plain", None)
+    write_report(analyse(results), reports / "s", store_with_pictures(results, reports.parent / "runs"))
+    write_report(analyse(results), reports / "plain", None)
     save(results, reports / "plain")
     write_overview(reports)
     return reports

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from bench.report.analysis.columns import COSTS, Column
+from bench.report.analysis.pareto import undominated
 from bench.report.analysis.quantities import parse
-from bench.report.figures.pareto import undominated
 from bench.report.search.results import SearchResults, Trial
 from bench.study.hypotheses import COUNTS
 

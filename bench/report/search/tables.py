@@ -8,10 +8,9 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bench.report.analysis.analysis import Analysis
 from bench.report.analysis.columns import Column
-from bench.report.analysis.frames import Results
 from bench.report.analysis.quantities import parse
-from bench.report.analysis.verdicts import answers
 from bench.report.search.frames import best_trials, costs, in_units, objectives, winner, word
 from bench.report.search.results import SearchResults, Trial
 from bench.report.tables.numbers import new_text, number, ratio, these_text
@@ -194,14 +193,14 @@ def _default_word(control: dict[str, Any], path: str) -> str:
     return ", ".join(f"{key} {word(value)}" for key, value in inner.items() if value is not None) or MISSING
 
 
-def confirmed(results: SearchResults, best: Results) -> Confirmed:
+def confirmed(results: SearchResults, best: Analysis) -> Confirmed:
     """A row an objective, then one for every other answer of the comparison."""
     won = next((trial for trial in results.trials if trial.number == results.winner), None)
     names = [objective["quantity"] for objective in results.search["objectives"]]
     ours = dict(zip(names, won.values or [], strict=False)) if won else {}
     theirs = dict(zip(names, results.default["values"] or [], strict=False))
     rows: list[dict[str, Any]] = []
-    for answer in answers(best):
+    for answer in best.answers:
         key, column = answer.quantity.column.key, answer.quantity.column
         text = new_text(answer.comparison, column) if answer.of_new_images else these_text(answer.comparison, column)
         is_default = answer.right == best.control

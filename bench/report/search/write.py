@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.report.analysis.analysis import analyse
 from bench.report.analysis.archive import ARCHIVE, BEST, TRIALS, load
 from bench.report.analysis.quantities import parse
 from bench.report.folder import rewritten
@@ -252,7 +253,7 @@ def confirmed_in(results: SearchResults, folder: Path) -> Confirmed | None:
     """What the archive of the comparison says, if there is one and it is of this winner. Raises InputError."""
     if not (folder / BEST / ARCHIVE).exists():
         return None
-    best = load(folder / BEST)
+    best = analyse(load(folder / BEST))
     return confirmed(results, best) if [run["id"] for run in best.runs] == results.search.get("best_runs") else None
 
 
@@ -260,7 +261,7 @@ def write_again(results: SearchResults, folder: Path, pictures: bool) -> None:
     """Both reports from their archives, or neither. Raises InputError."""
     with rewritten(folder) as beside:
         if (beside / BEST / ARCHIVE).exists():
-            write_report(load(beside / BEST), beside / BEST, None, pictures)
+            write_report(analyse(load(beside / BEST)), beside / BEST, None, pictures)
         write_search(results, beside, confirmed_in(results, beside))
 
 
@@ -268,5 +269,5 @@ def stale(results: SearchResults, folder: Path) -> list[Path]:
     """Files of both that differ from what their archives give. Raises InputError."""
     found = [folder / name for name in check_search(results, folder, confirmed_in(results, folder))]
     if (folder / BEST / ARCHIVE).exists():
-        found += [folder / BEST / name for name in check_report(load(folder / BEST), folder / BEST)]
+        found += [folder / BEST / name for name in check_report(analyse(load(folder / BEST)), folder / BEST)]
     return found
