@@ -36,9 +36,7 @@ def all_analyses(
         return
     archives = sorted(reports.glob(f"*/{ARCHIVE}"))
     if not archives and not any(any(reports.glob(other)) for other in (f"*/{TRIALS}", f"{SPEED}/*.json")):
-        raise InputError(
-            f"{reports}: there are no reports; bench run a study first, or name another folder with --reports"
-        )
+        raise InputError(f"{reports}: no reports here; bench run a study first, or name another folder with --reports")
     for archive in archives:
         yield analyse(load(archive.parent)), archive.parent, None
 
@@ -50,8 +48,8 @@ def _with_study(study: Study, archived: Results, folder: Path) -> Results:
     wanted = [(run.label, run.config.seed, run.id) for run in study.runs()]
     if wanted != [(run["label"], run["seed"], run["id"]) for run in archived.runs]:
         raise InputError(
-            f"{folder} holds the results of `{kept['command']}`, but `{study.command}` has other "
-            f"runs with {study.path} and bench as they are now; give the same options, or bench run the study"
+            f"{folder} holds the results of `{kept['command']}`, whose runs are not those of `{study.command}` with "
+            f"{study.path} and bench as they are now; give the same options, or bench run the study"
         )
     if unscored := [metric for metric in today["metrics"] if metric not in kept["metrics"]]:
         raise InputError(

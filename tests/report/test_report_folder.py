@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -178,3 +179,25 @@ def test_a_report_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "study").write_text("a file")
     with pytest.raises(InputError, match=r"study: cannot write the report \(it is not a folder\); use --reports DIR"):
         write_report(analyse(made_results({"a": {0: [20.0]}}, [])), tmp_path / "study", None)
+
+
+def test_a_report_inside_a_copy_is_written_there_and_put_in_place_with_it(reports: Reports) -> None:
+    old, new, _, folder = reports
+    with rewritten(folder) as copy:
+        write_report(analyse(new), copy / "best", None)
+        assert [path.name for path in copy.parent.iterdir()] == ["study"]  # no copy of the copy
+        assert not (folder / "best").exists()
+    assert check_report(analyse(new), folder / "best") == []
+    assert check_report(analyse(old), folder) == []
+
+
+def test_a_report_from_an_archive_stays_without_figure_files_that_were_removed(reports: Reports) -> None:
+    old, _, store, folder = reports
+    shutil.rmtree(folder / "figures")
+    write_report(analyse(old), folder, None)
+    assert not (folder / "figures").exists()
+    assert "(figures/" not in (folder / "report.md").read_text()
+    assert "figures/" not in (folder / "index.html").read_text()
+    assert check_report(analyse(old), folder) == []
+    write_report(analyse(old), folder, store)
+    assert "(figures/curves.png)" in (folder / "report.md").read_text()

@@ -105,7 +105,7 @@ def test_a_run_that_diverged_counts_as_the_worst() -> None:
     assert (answer.comparison.new, answer.p, answer.verdict) == (NOTHING, 0.03125, "supported")
     table = hypothesis_table(analyse(results))
     assert table.rows[0][1] == "median +1.01 [+0.98, +∞]"
-    assert any("counts as the worst" in note for note in table.notes)
+    assert any("counts as worse than any other" in note for note in table.notes)
 
 
 def test_of_a_metric_without_a_better_end_a_run_that_diverged_is_the_worst_for_what_is_expected() -> None:

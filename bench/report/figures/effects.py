@@ -109,16 +109,16 @@ def _draw(axis: Any, row: Mapping[Hashable, Any], low: float, high: float) -> No
 
 
 def _band(margin: float, is_ratio: bool) -> tuple[float, float]:
-    """What counts as equal."""
+    """The differences, or ratios, that count as equal."""
     return (1 / (1 + margin), 1 + margin) if is_ratio else (-margin, margin)
 
 
 def _limits(rows: pd.DataFrame, neutral: float, is_ratio: bool) -> tuple[float, float]:
-    """Room for all that is finite, and for a margin."""
+    """Limits of the x axis: they include all finite values and the margin."""
     margins = rows["margin"].dropna().to_list()
-    found = [neutral, *(end for margin in margins[:1] for end in _band(margin, is_ratio))]
-    found += [float(value) for name in ("value", "low", "high") for value in rows[name]]
-    finite = np.array([value for value in found if math.isfinite(value) and not (is_ratio and value <= 0)])
+    values = [neutral, *(end for margin in margins[:1] for end in _band(margin, is_ratio))]
+    values += [float(value) for name in ("value", "low", "high") for value in rows[name]]
+    finite = np.array([value for value in values if math.isfinite(value) and not (is_ratio and value <= 0)])
     if is_ratio:
         finite = np.log(finite)
     room = 0.08 * np.ptp(finite) or (0.1 if is_ratio else 1.0)

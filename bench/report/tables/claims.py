@@ -24,7 +24,7 @@ NOTES = [
     f"(screening) means fewer than {SCREENING_BELOW} seeds: no sign-flip test can then pass 0.05.",
     "n is the number of training seeds, and of the photographs that the scored images are cut from.",
     "A verdict holds for the scale and the data of its row. Zhang & Zhou trained on around 8,000 images of 256x256 "
-    "pixels (scale `paper`).",
+    "pixels (scale paper).",
 ]
 ORDER = ("supported", "refuted", "inconclusive", NO_HYPOTHESIS)
 

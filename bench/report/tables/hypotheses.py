@@ -70,10 +70,10 @@ FIRST = (
     "run. A difference is left − right and × is left / right; both are paired by seed and have 95% intervals."
 )
 ESTIMATES = (
-    "On these images: a t interval over the seeds' means (of logarithms for ×). It predicts new seeds on the images "
-    "that were scored. On new images: a two-way interval over seeds and photographs, with all crops of a photograph as "
-    "one cluster (Cameron, Gelbach & Miller 2011; degrees of freedom after Satterthwaite 1946). It predicts new seeds "
-    "and new photographs."
+    "On these images: a t interval over the seeds' means (of logarithms for ×). It generalises to new seeds on the "
+    "images that were scored. On new images: a two-way interval over seeds and photographs, with all crops of a "
+    "photograph as one cluster (Cameron, Gelbach & Miller 2011; degrees of freedom after Satterthwaite 1946). It "
+    "generalises to new seeds and new photographs."
 )
 VERDICT = (
     "The verdict uses the estimate on new images where there is one, else the estimate on these images. If p (Holm) is "
@@ -88,7 +88,7 @@ SIGN_FLIP = (
 NEEDED = (
     "Still needed: the additional seeds with which the test would decide with 80% power if the observed mean and "
     "spread (for a median: the observed shares on either side) were the true ones, before the Holm adjustment. It is a "
-    "rough guide. `More photographs` means that no number of seeds up to 1,000 is enough."
+    "rough guide. “More photographs” means that no number of seeds up to 1,000 is enough."
 )
 EQUAL = (
     "An equality (=) is tested with two one-sided t tests against its margin (Schuirmann 1987): supported if the "

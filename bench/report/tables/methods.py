@@ -18,7 +18,7 @@ def methods_table(analysis: Analysis) -> TextTable | None:
         settings = method.card.settings if method.card and not method.has_authors_weights else ""
         rows.append([method.name, _paper(method.card), _training(method), _told(method), settings or MISSING])
     notes = [
-        "`Trained here` means on this study's data and budget, with the losses and the optimiser of the method's own "
+        "“Trained here” means on this study's data and budget, with the losses and the optimiser of the method's own "
         "paper. Some methods are always told where the hole is; the others only if task.mask_known is true.",
     ]
     headings = ["method", "paper", "training", "told where the hole is", "losses and optimiser"]

@@ -167,7 +167,7 @@ def _costs(rows: list[Row]) -> TextTable:
         labels.setdefault((f"{row['image_size']} px", *counts, *operations), {})[row["label"]] = None
     cells = [["\n".join(names), *shown] for shown, names in labels.items()]
     notes = [
-        "params counts the trainable parameters of the generator and of all networks. MACs, counted by fvcore, are for "
+        "params are the trainable parameters of the generator and of all networks. MACs, counted by fvcore, are for "
         "the prediction of one image; FLOPs are 2 x MACs."
     ]
     return TextTable("What it costs", ["", "image", "params G", "params all", "MACs (M)", "FLOPs (M)"], cells, notes)

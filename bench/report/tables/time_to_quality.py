@@ -12,7 +12,7 @@ from bench.study.labels import MISSING
 
 TIME_RATIO = (
     "× is the median of the seeds' ratios; its interval comes from the order statistics of the sign test and needs at "
-    "least 6 seeds. ×0 means that the variant on the right never reaches the score."
+    "least 6 seeds. ×0 means that the variant in the denominator never reaches the score."
 )
 
 

@@ -43,7 +43,7 @@ def score_table(analysis: Analysis, compact: bool = False) -> TextTable:
     interval = "with a * where its 95% t interval excludes 0" if compact else "with its 95% t interval"
     table.notes.append(
         "± is the standard deviation over seeds. Below it stands the difference from the control, paired by seed, "
-        f"{interval}. The interval predicts new seeds on these images."
+        f"{interval}. The interval generalises to new seeds on these images."
     )
     if set(analysis.labels) != set(analysis.results.same_task):
         table.notes.append("Variants with another task than the control's are not compared with it.")
@@ -65,7 +65,7 @@ def cost_table(analysis: Analysis, compact: bool = False) -> TextTable:
         "with a * where its 95% t interval excludes 1" if compact else "with the 95% t interval of the log ratios"
     )
     table.notes.append(
-        "params counts trainable parameters. MACs, counted by fvcore, are for the whole tiled forward pass of one "
+        "params are trainable parameters. MACs, counted by fvcore, are for the whole tiled forward pass of one "
         f"image; FLOPs are 2 x MACs; both are in millions. × is the ratio to the control, {interval}."
     )
     table.notes.extend(_speed_notes(analysis))
