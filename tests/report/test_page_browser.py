@@ -215,7 +215,7 @@ def test_what_is_compared_is_found_by_place_and_said_where_it_is_missing(driver:
     row.select_by_value("0")
     row.select_by_value("1")
     assert (over.get_attribute("src"), over.get_attribute("alt")) == (None, "")
-    assert missing.text == f"Left: no picture of this image by {EVIL}."
+    assert missing.text == f"Left: there is no picture of this image by {EVIL}."
     row.select_by_value("0")
     assert over.get_attribute("src").endswith("0-2.png")
     assert not missing.is_displayed()
