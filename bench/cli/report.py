@@ -42,10 +42,10 @@ def report(
     max_runs: MaxRuns = None,
 ) -> None:
     """Make reports of studies and searches again, from the store or from the records beside them; trains nothing."""
+    from bench.report.analysis.archive import load_all
     from bench.report.overview import check_overview, write_overview
     from bench.report.ownership import check_study
-    from bench.report.sources import all_results
-    from bench.report.tables.claims import archives
+    from bench.report.sources import all_analyses
     from bench.report.terminal import print_results
     from bench.report.write import check_report, write_report
     from bench.store.run_store import RunStore
@@ -57,15 +57,15 @@ def report(
     check_distinct([*searches, *(study.path for study in loaded)], "studies and searches")
     for study in () if check else loaded:
         check_study(study, reports / study.name)
-    archives(reports, without={study.name for study in loaded})
+    load_all(reports, without={study.name for study in loaded})
     asked = SearchReports(scale, data, overrides, storage, runs, reports, pictures, check)
     stale = report_searches([Path(name) for name in searches], not studies, asked)
-    for results, folder, source in all_results(loaded, store, reports) if loaded or not searches else ():
+    for analysis, folder, source in all_analyses(loaded, store, reports) if loaded or not searches else ():
         if check:
-            stale += [folder / name for name in check_report(results, folder)]
+            stale += [folder / name for name in check_report(analysis, folder)]
         else:
-            write_report(results, folder, source, pictures)
-            print_results(results, folder, console)
+            write_report(analysis, folder, source, pictures)
+            print_results(analysis, folder, console)
     if check:
         stale += check_overview(reports)
     else:

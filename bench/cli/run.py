@@ -74,8 +74,8 @@ def run(
     """
     from bench.machine import Machine, processor_flags
     from bench.plan.bf16 import bf16_warning
+    from bench.report.analysis.archive import load_all
     from bench.report.ownership import check_study
-    from bench.report.tables.claims import archives
     from bench.runs.runner import RunRequest, jobs_of, run_jobs
     from bench.store.run_store import RunStore
 
@@ -91,7 +91,7 @@ def run(
     # All that can be wrong with the input is found before the first run, not after hours.
     for study in loaded:
         check_study(study, reports / study.name)
-    archives(reports, without={study.name for study in loaded})  # reports a broken archive before the work, not after
+    load_all(reports, without={study.name for study in loaded})
     jobs = jobs_of(loaded)[index::shards]
     say_advice(line for study in loaded for line in study.advice())
     machine = Machine(known_device(device), threads, checkpoint_every, cuda_graphs, hang_after, given_command())
@@ -109,6 +109,7 @@ def run(
 
 
 def _write_reports(studies: list[Study], store: RunStore, reports: Path, pictures: bool, console: Console) -> None:
+    from bench.report.analysis.analysis import analyse
     from bench.report.analysis.frames import collect
     from bench.report.overview import write_overview
     from bench.report.terminal import print_results
@@ -116,10 +117,10 @@ def _write_reports(studies: list[Study], store: RunStore, reports: Path, picture
 
     for study in studies:
         try:
-            results = collect(study, store)
+            analysis = analyse(collect(study, store))
         except Unreadable as error:
             say(f"{study.name}: no report is written, and the one that is there stays: {error}")
             continue
-        write_report(results, reports / study.name, store, pictures)
-        print_results(results, reports / study.name, console)
+        write_report(analysis, reports / study.name, store, pictures)
+        print_results(analysis, reports / study.name, console)
     write_overview(reports)

@@ -1,4 +1,4 @@
-"""What stands above all reports of a folder: claims.md, speed.md, and index.html with every study and search."""
+"""The overview of all reports in a folder: claims.md, speed.md, and index.html with every study and search."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
-from bench.report.analysis.archive import ARCHIVE, BEST, TRIALS
-from bench.report.analysis.frames import Results
-from bench.report.analysis.verdicts import answers, conjunction
+from bench.report.analysis.analysis import Analysis, analyse
+from bench.report.analysis.archive import ARCHIVE, BEST, TRIALS, load_all
 from bench.report.page.render import PAGE, render
 from bench.report.page.sentence import screening, verdict_sentence
 from bench.report.search.analysis import analyse_search
@@ -16,7 +15,7 @@ from bench.report.search.results import SearchResults, load_search_results
 from bench.report.search.sentences import counts_text as trials_text
 from bench.report.search.sentences import fresh_text, winner_sentences
 from bench.report.search.write import confirmation_in
-from bench.report.tables.claims import CLAIMS, archives, claims_table, claims_text, commands, counts_text, in_order
+from bench.report.tables.claims import CLAIMS, claims_table, claims_text, commands, counts_text, in_order
 from bench.report.tables.speed import Record, speed_text
 from bench.report.tables.speed_records import PAGE as SPEED_PAGE
 from bench.report.tables.speed_records import load_records
@@ -25,33 +24,33 @@ from bench.store.run_store import read_text, write_atomically
 
 
 def write_overview(reports: Path) -> None:
-    """Write them anew from the archives; nothing where there are none. Raises InputError."""
+    """Write the files from the archives; without archives write nothing. Raises InputError."""
     for name, text in _texts(reports).items():
         write_atomically(reports / name, text)
 
 
 def check_overview(reports: Path) -> list[Path]:
-    """Paths of those that differ from what the archives give. Raises InputError."""
+    """Paths of the files that do not match the archives. Raises InputError."""
     return [reports / name for name, text in _texts(reports).items() if read_text(reports / name) != text]
 
 
 def _texts(reports: Path) -> dict[str, str]:
     """File name -> content."""
-    studies = archives(reports)
+    studies = [analyse(results) for results in load_all(reports)]
     folders = sorted(path.parent for path in reports.glob(f"*/{TRIALS}"))
     searches = [(folder, load_search_results(folder)) for folder in folders]
     speeds = load_records(reports)
-    found = {CLAIMS: claims_text(studies)} if studies else {}
+    texts = {CLAIMS: claims_text(studies)} if studies else {}
     if speeds:
-        found[SPEED_PAGE] = speed_text(speeds)
+        texts[SPEED_PAGE] = speed_text(speeds)
     if studies or searches or speeds:
-        found[PAGE] = render("index.html.j2", page=index_page(studies, searches, speeds, reports))
-    return found
+        texts[PAGE] = render("index.html.j2", page=index_page(studies, searches, speeds, reports))
+    return texts
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A study or a search in the list."""
+    """A study or a search in the list of reports."""
 
     title: str
     link: str
@@ -59,12 +58,12 @@ class Entry:
     words: str
     screening: str
     more: list[tuple[str, str]]
-    """Further links: words, address."""
+    """Further links: text, address."""
 
 
 @dataclass(frozen=True)
 class IndexPage:
-    """The page's content."""
+    """The content of the page."""
 
     counts: str
     studies: list[Entry]
@@ -72,24 +71,24 @@ class IndexPage:
     claims: TextTable | None
     commands: list[str]
     up: tuple[str, str] | None
-    """The page of the folder above, if that is one of reports too: name, address."""
+    """The overview of the folder above, if that holds reports too: name, address."""
     elsewhere: list[tuple[str, str]]
-    """Folders below this one with reports of their own: name, address."""
+    """Folders below this one that hold reports: name, address."""
     speeds: list[tuple[str, str]]
-    """Records of speed: title, machine."""
+    """Records of `bench profile`: title, machine."""
 
 
 def index_page(
-    studies: list[Results], searches: list[tuple[Path, SearchResults]], speeds: list[Record], reports: Path
+    studies: list[Analysis], searches: list[tuple[Path, SearchResults]], speeds: list[Record], reports: Path
 ) -> IndexPage:
     """The content of `reports`/index.html."""
     claims = claims_table(studies) if studies else None
     if claims:
-        links = [f"{quote(results.study['name'], safe='')}/{PAGE}" for results in in_order(studies)]
+        links = [f"{quote(analysis.study['name'], safe='')}/{PAGE}" for analysis in in_order(studies)]
         claims = replace(claims, links=links)
     return IndexPage(
         counts=counts_text(studies) if studies else "",
-        studies=[_study(results) for results in in_order(studies)],
+        studies=[_study(analysis) for analysis in in_order(studies)],
         searches=[_search(folder, results) for folder, results in searches],
         claims=claims,
         commands=commands(studies),
@@ -99,10 +98,10 @@ def index_page(
     )
 
 
-def _study(results: Results) -> Entry:
-    study, name = results.study, quote(results.study["name"], safe="")
-    verdict, more = conjunction(answers(results)), [("Markdown", f"{name}/report.md")]
-    return Entry(study["title"], f"{name}/{PAGE}", verdict, verdict_sentence(results), screening(results), more)
+def _study(analysis: Analysis) -> Entry:
+    title, name = analysis.study["title"], quote(analysis.study["name"], safe="")
+    links, warning = [("Markdown", f"{name}/report.md")], screening(analysis)
+    return Entry(title, f"{name}/{PAGE}", analysis.verdict, verdict_sentence(analysis), warning, links)
 
 
 def _search(folder: Path, results: SearchResults) -> Entry:
@@ -120,13 +119,13 @@ def _search(folder: Path, results: SearchResults) -> Entry:
 
 
 def _elsewhere(reports: Path) -> list[Path]:
-    """Folders of reports below this one; a study or a search with the comparison at its end is none, nor is one that a
-    report is being written in."""
-    found = {path.parent.parent for name in (ARCHIVE, TRIALS) for path in reports.glob(f"*/*/{name}")}
-    found = {folder for folder in found if not folder.name.startswith(".")}
-    return sorted(folder for folder in found if not any((folder / name).exists() for name in (ARCHIVE, TRIALS)))
+    """Folders of reports below this one. A search that holds the report of its comparison is not one, and neither is a
+    folder in which a report is being written."""
+    folders = {path.parent.parent for name in (ARCHIVE, TRIALS) for path in reports.glob(f"*/*/{name}")}
+    folders = {folder for folder in folders if not folder.name.startswith(".")}
+    return sorted(folder for folder in folders if not any((folder / name).exists() for name in (ARCHIVE, TRIALS)))
 
 
 def _has_reports(folder: Path) -> bool:
-    """Whether there are archives in it, for then its page is written."""
+    """Whether the folder holds archives, so that it has an overview."""
     return any(True for name in (ARCHIVE, TRIALS) for _ in folder.glob(f"*/{name}"))

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from bench.errors import InputError
 from bench.measure.metrics import METRICS
+from bench.report.analysis.analysis import analyse
 from bench.report.analysis.archive import ARCHIVE
 from bench.report.analysis.frames import collect
 from bench.report.folder import rewritten
@@ -137,7 +138,7 @@ def write_reports(
         runs = study.runs()
         results = replace(results, search=results.search | {"best_runs": [run.id for run in runs]})
         if all(store.state(run.id) in ENDED for run in runs):
-            comparison = collect(study, store)
+            comparison = analyse(collect(study, store))
     with rewritten(folder) as draft:
         if study is None:
             (draft / BEST_FILE).unlink(missing_ok=True)

@@ -27,6 +27,12 @@ CONTROL = {
 }
 
 
+CLEAN = {"skipped": 0, "train_gray": 0, "val_gray": 0, "profiles": {"converted": 0, "broken": 0}, "left_out_images": 0,
+         "near_copies": 0, "only_in_manifest": 0}  # fmt: skip
+"""The facts of a data set with nothing to remark."""
+PROVENANCE = {"torch": "2", "device": "CPU x", "threads": 2, "code": "c", "command": "bench run s.yaml"}
+
+
 def made_run(label: str, seed: int, state: str = "done", trained_on: int | None = None) -> dict[str, Any]:
     """A run of `label`; b has two thirds of the others' parameters and half of a's speed."""
     rate = {"images_per_second": SPEED.get(label, 1e6) * (seed + 1), "spread": 0.02, "batch_size": 4, "windows": 7}
@@ -37,10 +43,11 @@ def made_run(label: str, seed: int, state: str = "done", trained_on: int | None 
         "device": "CPU x",
         "threads": 2,
         "precision": "fp32",
+        "peak_version": 2,
     }
     parameters = {"a": 1200, "b": 800}.get(label, 0)
     data = {"name": "photos", "fingerprint": "f" * 16, "train_images": trained_on, "train_photographs": trained_on,
-            "val_photographs": 2, "skipped": 0, "split_rule": "fixed"}  # fmt: skip
+            "val_photographs": 2, "split_rule": "fixed"} | CLEAN  # fmt: skip
     return {
         "label": label,
         "seed": seed,
@@ -51,9 +58,8 @@ def made_run(label: str, seed: int, state: str = "done", trained_on: int | None 
         "cost": {"parameters_generator": parameters, "parameters_total": parameters, "macs": 10**6, "flops": 2 * 10**6},
         "throughput": throughput if state == "done" else None,
         "training": {"steps": 10, "images": 40, "seconds": 2.0} if state == "done" else None,
-        "run": None
-        if trained_on is None
-        else {"data": data, "provenance": {"torch": "2", "device": "CPU x", "threads": 2, "code": "c"}},
+        "events": [],
+        "run": None if trained_on is None else {"data": data, "provenance": PROVENANCE},
     }
 
 

@@ -10,10 +10,11 @@ from harness import Bench
 from made import Scores, hypothesis, made_results, named
 
 from bench.errors import InputError
-from bench.report.analysis.archive import save
+from bench.report.analysis.analysis import Analysis, analyse
+from bench.report.analysis.archive import load_all, save
 from bench.report.analysis.frames import Results
 from bench.report.overview import check_overview, write_overview
-from bench.report.tables.claims import CLAIMS, archives, claims_table, claims_text, commands
+from bench.report.tables.claims import CLAIMS, claims_table, claims_text, commands
 from bench.report.tables.text_table import markdown
 
 SCORES: Scores = {
@@ -40,8 +41,12 @@ def _studies() -> list[Results]:
     ]
 
 
+def _analyses() -> list[Analysis]:
+    return [analyse(results) for results in _studies()]
+
+
 def test_a_row_a_study_in_the_papers_order() -> None:
-    table = claims_table(_studies())
+    table = claims_table(_analyses())
     assert [row[0].split("\n")[0] for row in table.rows] == ["About a", "About b c", "About d", "About z", "About y"]
     assert table.links[1] == "b%20c/report.md"
     assert table.rows[1][1:] == [
@@ -60,7 +65,7 @@ def test_a_row_a_study_in_the_papers_order() -> None:
 
 
 def test_the_verdict_is_that_of_the_conjunction() -> None:
-    found = {row[0].split("\n")[0]: row[2] for row in claims_table(_studies()).rows}
+    found = {row[0].split("\n")[0]: row[2] for row in claims_table(_analyses()).rows}
     assert found == {
         "About a": "inconclusive",
         "About b c": "supported (screening)",
@@ -71,17 +76,17 @@ def test_the_verdict_is_that_of_the_conjunction() -> None:
 
 
 def test_the_page_counts_them_and_says_on_what_and_how() -> None:
-    text = claims_text(_studies())
+    text = claims_text(_analyses())
     assert "5 claims: 1 supported, 2 refuted, 1 inconclusive, 1 no hypothesis." in text
     assert (
         "- scale `tiny` (64x64 pixels, 10 steps at batch 4), photographs from photos: 1,000 to train on, 2 to" in text
     )
-    assert "A claim is the conjunction of its hypotheses" in text
+    assert "A claim is supported if all of its hypotheses are supported" in text
     assert claims_text([]) == ""
 
 
 def test_studies_that_were_called_alike_stand_in_one_command() -> None:
-    assert commands([s for s in _studies() if s.study["name"] != "b c"]) == [
+    assert commands([s for s in _analyses() if s.study["name"] != "b c"]) == [
         "bench run x/a.yaml x/d.yaml x/z.yaml --scale tiny",
         "bench run x/y.yaml --scale small",
     ]
@@ -93,7 +98,7 @@ def test_the_same_archives_give_the_same_bytes_and_another_table_is_found(tmp_pa
         save(results, tmp_path / results.study["name"])
     write_overview(tmp_path)
     first = (tmp_path / CLAIMS).read_bytes()
-    assert first.decode() == claims_text(_studies())
+    assert first.decode() == claims_text(_analyses())
     assert check_overview(tmp_path) == []
     (tmp_path / CLAIMS).write_text("changed")
     assert check_overview(tmp_path) == [tmp_path / CLAIMS]
@@ -108,7 +113,7 @@ def test_without_archives_nothing_is_written_and_a_broken_one_is_named(tmp_path:
     (tmp_path / "bad/study.json").write_text("{")
     with pytest.raises(InputError, match="bad: the records cannot be read"):
         check_overview(tmp_path)
-    assert archives(tmp_path, without={"bad"}) == []
+    assert load_all(tmp_path, without={"bad"}) == []
 
 
 def test_the_command_line_writes_and_checks_the_table(bench: Bench, tmp_path: Path) -> None:
@@ -118,7 +123,7 @@ def test_the_command_line_writes_and_checks_the_table(bench: Bench, tmp_path: Pa
         save(results, folder)
     assert bench("report").returncode == 0
     claims = tmp_path / "reports" / CLAIMS
-    assert claims.read_text() == claims_text(_studies()[2:])
+    assert claims.read_text() == claims_text(_analyses()[2:])
     assert bench("report", "--check").returncode == 0
     claims.write_text("changed")
     stale = bench("report", "--check")

@@ -8,9 +8,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from made import named
+from made import CLEAN, PROVENANCE, named
 from pages import rich_results, store_with_pictures
 
+from bench.report.analysis.analysis import analyse
 from bench.report.overview import write_overview
 from bench.report.write import write_report
 
@@ -59,16 +60,16 @@ def _written(folder: Path, words: str) -> Path:
     results.records["image"] = [f"{words} {name}" for name in results.records["image"]]
     results.records["photograph"] = [f"{words} {name}" for name in results.records["photograph"]]
     data = {"name": f"folder {words}", "fingerprint": "f" * 16, "train_images": 2, "train_photographs": 2,
-            "val_photographs": 2, "skipped": 0, "split_rule": words}  # fmt: skip
+            "val_photographs": 2, "split_rule": words} | CLEAN  # fmt: skip
     for place, run in enumerate(results.runs):
         run["id"] = f"run{place}"
         run["missing"] = {"lpips": words}
-        run["run"] = {"data": data, "provenance": {"torch": words, "device": words, "threads": 2, "code": "c"}}
+        run["run"] = {"data": data, "provenance": PROVENANCE | {"torch": words, "device": words}}
         if run["throughput"]:
             run["throughput"]["device"] = words
         if run["state"] == "diverged":
             run["outcome"]["reason"] = words
-    write_report(results, folder / "s", store_with_pictures(results, folder / "runs"))
+    write_report(analyse(results), folder / "s", store_with_pictures(results, folder / "runs"))
     write_overview(folder)
     return folder
 

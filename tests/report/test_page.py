@@ -11,13 +11,12 @@ from made import PSNR, curve, hypothesis, made_results, named
 from pages import EVIL, rich_results, store_with_pictures
 
 from bench.errors import InputError
+from bench.report.analysis.analysis import analyse
 from bench.report.analysis.archive import load
 from bench.report.analysis.frames import Results
-from bench.report.figures.curves import validation_curves
-from bench.report.figures.time_to_quality import levels
 from bench.report.overview import check_overview, write_overview
 from bench.report.page.drawings import curve_drawings, effect_drawings, pareto_drawings
-from bench.report.page.main_table import best, main_table
+from bench.report.page.main_table import main_table
 from bench.report.page.render import sortable, undrawn
 from bench.report.page.sentence import screening, verdict_sentence
 from bench.report.write import check_report, write_report
@@ -26,26 +25,26 @@ from bench.report.write import check_report, write_report
 def test_the_verdict_is_a_sentence_with_all_that_it_stands_on() -> None:
     scores = {"a": {s: [21.0 + 0.1 * s, 20.0, 20.5] for s in range(6)}, "b": {s: [20.0, 19.0, 19.5] for s in range(6)}}
     made = made_results(scores, [hypothesis("psnr")], trained_on={"a": 5, "b": 5})
-    assert verdict_sentence(made) == (
+    assert verdict_sentence(analyse(made)) == (
         "Supported (1 hypothesis: 1 supported): PSNR: a > b, the difference is +1.08 [+0.73, +1.44] dB, 95% interval "
         "on new images, n = 6 seeds and 3 photographs, at scale tiny on photos (5 photographs to train on, 2 to "
         "validate), run on CPU x."
     )
-    assert screening(made) == ""
+    assert screening(analyse(made)) == ""
     exact = named(made, hypotheses=[hypothesis("parameters_total")])
     assert (
         "params G+D: a > b, the ratio is ×1.50, an exact count, the same for 6 seeds, at scale tiny"
-        in verdict_sentence(exact)
+        in verdict_sentence(analyse(exact))
     )
-    assert verdict_sentence(named(made, hypotheses=[])).startswith("No verdict: the study has no hypothesis")
+    assert verdict_sentence(analyse(named(made, hypotheses=[]))).startswith("No verdict: the study has no hypothesis")
 
 
 def test_few_seeds_are_screening(results: Results) -> None:
-    assert screening(results) == "Screening only: 3 seeds; with fewer than 6 no sign-flip test can pass 0.05."
+    assert screening(analyse(results)) == "Screening only: 3 seeds; with fewer than 6 no sign-flip test can pass 0.05."
 
 
 def test_the_main_table_has_values_differences_and_why_they_are_missing(results: Results) -> None:
-    table = main_table(results)
+    table = main_table(analyse(results))
     assert [column.key for column in table.columns[:4]] == ["psnr", "lpips", "parameters_generator", "parameters_total"]
     label, runs, (psnr, lpips, *_) = table.rows[1]
     assert (label, runs, psnr.text, psnr.difference, psnr.sort) == (
@@ -54,21 +53,21 @@ def test_the_main_table_has_values_differences_and_why_they_are_missing(results:
     assert (lpips.text, lpips.note, lpips.reason) == ("—", 1, "no | weights")
     free = dict(zip((c.key for c in table.columns), table.rows[2][2], strict=True))
     assert (free["psnr"].difference, free["psnr"].interval, free["psnr"].is_clear) == ("−4.00", "[−6.48, −1.52]", True)
-    assert table.missing[free["flops"].note - 1].startswith("Missing costs: where nothing is trained")
+    assert table.missing[free["flops"].note - 1].startswith("Missing costs: nothing is trained")
     assert table.text.rows[2][2] == "18.00\n−4.00 [−6.48, −1.52]"
 
 
 def test_the_best_is_marked_among_what_is_trained_and_ties_share_it(results: Results) -> None:
-    marks = best(results, main_table(results).columns)
+    marks = analyse(results).best
     assert ("a", "psnr") in marks
     assert ("b", "parameters_total") in marks  # not free's 0
     assert not any(column == "flops" for _, column in marks)  # the same for both
     same = made_results({"a": PSNR["a"], "b": PSNR["a"], "c": PSNR["b"]}, [])
-    assert {label for label, column in best(same, main_table(same).columns) if column == "psnr"} == {"a", "b"}
+    assert {label for label, column in analyse(same).best if column == "psnr"} == {"a", "b"}
 
 
 def test_curves_have_steps_images_and_seconds_and_the_range_over_seeds() -> None:
-    frame = validation_curves(made_results({"a": {0: [1.0], 1: [1.0]}}, [], curve({"a": {0: [1.0, 2.0], 1: [3.0]}})))
+    frame = analyse(made_results({"a": {0: [1.0], 1: [1.0]}}, [], curve({"a": {0: [1.0, 2.0], 1: [3.0]}}))).curves
     names = ["step", "images", "seconds", "mean", "low", "high", "n"]
     assert frame[names].to_numpy().tolist() == [[10, 40, 5, 2, 1, 3, 2], [20, 80, 10, 2, 2, 2, 1]]
 
@@ -76,14 +75,14 @@ def test_curves_have_steps_images_and_seconds_and_the_range_over_seeds() -> None
 def test_the_level_of_the_curves_is_the_controls_and_when_each_is_there() -> None:
     curves = curve({"a": {0: [1.0, 2.0, 3.0], 1: [1.0, 3.0, 3.0]}, "b": {0: [1.0, 1.0, 1.0], 1: [3.0, 1.0, 1.0]}})
     made = made_results({label: {0: [1.0], 1: [1.0]} for label in ("a", "b")}, [], curves)
-    rows = levels(made)[["label", "level", "reached", "steps", "images", "seconds"]].to_numpy().tolist()
+    rows = analyse(made).levels[["label", "level", "reached", "steps", "images", "seconds"]].to_numpy().tolist()
     assert rows == [["a", 3.0, 2, 25.0, 100.0, 12.5], ["b", 3.0, 1, float("inf"), float("inf"), float("inf")]]
 
 
 def test_figures_say_what_they_show_and_hold_text_and_ids_of_their_own() -> None:
-    results = rich_results(("a", EVIL, "c$x$", "free"))
-    drawings = [*effect_drawings(results), *pareto_drawings(results)]
-    drawings += [drawing for panels in curve_drawings(results) for drawing in panels.values()]
+    analysis = analyse(rich_results(("a", EVIL, "c$x$", "free")))
+    drawings = [*effect_drawings(analysis), *pareto_drawings(analysis)]
+    drawings += [drawing for panels in curve_drawings(analysis) for drawing in panels.values()]
     ids: list[str] = []
     for drawing in drawings:
         root = ElementTree.fromstring(drawing.svg())
@@ -103,7 +102,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     results, folder = rich_results(("a", EVIL, "c", "free")), tmp_path_factory.mktemp("reports") / "s"
     for place, run in enumerate(results.runs):
         run["id"] = f"run{place}"
-    write_report(results, folder, store_with_pictures(results, folder.parent / "runs"))
+    write_report(analyse(results), folder, store_with_pictures(results, folder.parent / "runs"))
     write_overview(folder.parent)
     return folder
 
@@ -129,7 +128,7 @@ def test_the_page_asks_no_network_for_anything(page: Path) -> None:
 
 def test_the_same_store_gives_the_same_bytes(page: Path, tmp_path: Path) -> None:
     results = load(page)
-    write_report(results, tmp_path / "s", store_with_pictures(results, tmp_path / "runs"))
+    write_report(analyse(results), tmp_path / "s", store_with_pictures(results, tmp_path / "runs"))
     write_overview(tmp_path)
     for path in sorted(page.parent.rglob("*")):
         if path.is_file() and "runs" not in path.parts and path.suffix != ".npz":
@@ -138,21 +137,23 @@ def test_the_same_store_gives_the_same_bytes(page: Path, tmp_path: Path) -> None
 
 def test_an_archive_gives_the_page_again_with_its_pictures_and_a_check_knows_when_it_is_old(page: Path) -> None:
     text, results = (page / "index.html").read_text(), load(page)
-    assert check_report(results, page) == []
-    write_report(results, page, None)
+    assert check_report(analyse(results), page) == []
+    write_report(analyse(results), page, None)
     assert (page / "index.html").read_text() == text
     drawn_otherwise = text.replace("#1f77b4", "#123456")
     assert drawn_otherwise != text
     assert undrawn(drawn_otherwise) == undrawn(text)
     curves = results.curves.assign(value=results.curves["value"] + 1)
-    assert check_report(Results(results.study, results.runs, results.records, curves), page)[-1] == "index.html"
+    assert (
+        check_report(analyse(Results(results.study, results.runs, results.records, curves)), page)[-1] == "index.html"
+    )
     (page / "index.html").write_text(drawn_otherwise)
-    assert check_report(results, page) == []
+    assert check_report(analyse(results), page) == []
     (page / "index.html").write_text(text.replace("Verdict", "verdict"))
-    assert check_report(results, page) == ["index.html"]
+    assert check_report(analyse(results), page) == ["index.html"]
     (page / "index.html").unlink()
-    assert check_report(results, page) == ["index.html"]
-    write_report(results, page, None)
+    assert check_report(analyse(results), page) == ["index.html"]
+    write_report(analyse(results), page, None)
 
 
 def test_the_index_is_made_and_checked_with_the_claims(page: Path) -> None:
@@ -169,17 +170,17 @@ def test_the_index_is_made_and_checked_with_the_claims(page: Path) -> None:
 
 
 def test_without_pictures_the_page_says_why(results: Results, tmp_path: Path) -> None:
-    write_report(results, tmp_path, None)
-    assert "made with --no-pictures" in (tmp_path / "index.html").read_text()
+    write_report(analyse(results), tmp_path, None)
+    assert "with --no-pictures" in (tmp_path / "index.html").read_text()
     (tmp_path / "figures/pictures").mkdir()
     (tmp_path / "figures/pictures/pictures.json").write_text("{}")
     with pytest.raises(InputError, match=r"pictures.json: cannot be read"):
-        check_report(results, tmp_path)
+        check_report(analyse(results), tmp_path)
 
 
 def test_a_study_of_five_variants_and_six_seeds_is_below_5_mb(tmp_path: Path) -> None:
     results = rich_results(("a", "b", "c", "d", "e", "free"), images=16)
-    write_report(results, tmp_path / "s", store_with_pictures(results, tmp_path / "runs"))
+    write_report(analyse(results), tmp_path / "s", store_with_pictures(results, tmp_path / "runs"))
     pictures = sum(path.stat().st_size for path in (tmp_path / "s/figures/pictures").iterdir())
     assert (tmp_path / "s/index.html").stat().st_size + pictures < 5e6
 

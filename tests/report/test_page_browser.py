@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import pytest
 from pages import EVIL, rich_results, store_with_pictures
 
+from bench.report.analysis.analysis import analyse
 from bench.report.analysis.archive import save
 from bench.report.overview import write_overview
 from bench.report.write import write_report
@@ -35,8 +36,8 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     results = rich_results(("a", EVIL, "c", "d", "e", "free"), images=16)
     for place, run in enumerate(results.runs):
         run["id"] = f"run{place}"
-    write_report(results, reports / "s", store_with_pictures(results, reports.parent / "runs"))
-    write_report(results, reports / "plain", None)
+    write_report(analyse(results), reports / "s", store_with_pictures(results, reports.parent / "runs"))
+    write_report(analyse(results), reports / "plain", None)
     save(results, reports / "plain")
     write_overview(reports)
     return reports
@@ -214,7 +215,7 @@ def test_what_is_compared_is_found_by_place_and_said_where_it_is_missing(driver:
     row.select_by_value("0")
     row.select_by_value("1")
     assert (over.get_attribute("src"), over.get_attribute("alt")) == (None, "")
-    assert missing.text == f"Left: no picture of this image by {EVIL}."
+    assert missing.text == f"Left: there is no picture of this image by {EVIL}."
     row.select_by_value("0")
     assert over.get_attribute("src").endswith("0-2.png")
     assert not missing.is_displayed()
@@ -237,7 +238,7 @@ def test_every_linked_file_is_there(driver: Any, reports: Path, tmp_path: Path) 
     whole = rich_results()
     asked = [asked for asked in whole.study["hypotheses"] if "steps_to" in str(asked)]
     bare = replace(whole, curves=whole.curves.iloc[:0], study=whole.study | {"hypotheses": asked})
-    write_report(bare, tmp_path / "bare", None)  # no effect has a value
+    write_report(analyse(bare), tmp_path / "bare", None)  # no effect has a value
     save(bare, tmp_path / "bare")
     write_overview(tmp_path)
     for page in [*_of(reports), tmp_path / "bare/index.html"]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from made import Scores, made_results
 
+from bench.report.analysis.analysis import analyse
 from bench.report.analysis.frames import Results
-from bench.report.figures.pareto import draw_pareto, pareto
+from bench.report.figures.pareto import draw_pareto
 
 SCORES: Scores = {  # PSNR: higher is better
     "a": {0: [20.0], 1: [22.0]},  # 21 for 1200 parameters
@@ -28,7 +29,7 @@ def results() -> Results:
 
 
 def test_the_front_is_what_no_other_beats(results: Results) -> None:
-    frame = pareto(results)
+    frame = analyse(results).pareto
     rows = frame[frame["cost"] == "parameters_generator"].set_index("label")
     assert rows["quality"].to_dict() == {"a": 21.0, "b": 19.0, "c": 18.0, "free": 15.0}
     assert rows["price"].to_dict() == {"a": 1200.0, "b": 800.0, "c": 900.0, "free": 0.0}
@@ -36,17 +37,17 @@ def test_the_front_is_what_no_other_beats(results: Results) -> None:
 
 
 def test_of_a_rate_more_is_cheaper(results: Results) -> None:
-    rows = pareto(results).query("cost == 'inference_images_per_second'").set_index("label")
+    rows = analyse(results).pareto.query("cost == 'inference_images_per_second'").set_index("label")
     assert rows["on_front"].to_dict() == {"a": True, "b": False, "c": True, "free": False}
 
 
 def test_a_cost_that_is_the_same_for_all_makes_no_picture(results: Results) -> None:
-    assert "flops" not in set(pareto(results)["cost"])
+    assert "flops" not in set(analyse(results).pareto["cost"])
     few = replace(results, study=results.study | {"variants": results.study["variants"][:2]})
-    assert pareto(few).empty
+    assert analyse(few).pareto.empty
 
 
 def test_the_same_frame_gives_the_same_bytes(results: Results, tmp_path: Path) -> None:
     for name in ("one.png", "two.png"):
-        draw_pareto(pareto(results), tmp_path / name)
+        draw_pareto(analyse(results).pareto, tmp_path / name)
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()

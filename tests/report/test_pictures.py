@@ -11,9 +11,10 @@ from made import Scores, curve, hypothesis, made_results, named
 from matplotlib.figure import Figure
 from rich.console import Console
 
+from bench.report.analysis.analysis import analyse
 from bench.report.analysis.frames import Results
-from bench.report.figures.effects import draw_effects, effects, round_ratios
-from bench.report.figures.scaling import draw_scaling, scaling
+from bench.report.figures.effects import draw_effects, round_ratios
+from bench.report.figures.scaling import draw_scaling
 from bench.report.figures.svg import svg_file
 from bench.report.terminal import print_results
 from bench.report.write import write_report
@@ -43,7 +44,7 @@ def _differences(label: str) -> dict[str, object]:
 
 
 def test_every_seed_and_both_estimates_of_a_hypothesis_are_drawn() -> None:
-    frame = effects(_all())
+    frame = analyse(_all()).effects
     first = frame[frame["hypothesis"] == 0]
     assert first["kind"].tolist() == ["seed", "seed", "seed", "these", "new"]
     assert first["value"].tolist() == pytest.approx([0.5, 0.55, 0.6, 0.55, 0.55])
@@ -55,21 +56,21 @@ def test_every_seed_and_both_estimates_of_a_hypothesis_are_drawn() -> None:
 
 
 def test_scores_are_drawn_over_photographs_a_line_for_what_else_differs() -> None:
-    frame = scaling(_all())
+    frame = analyse(_all()).scaling
     assert frame[["line", "images", "mean", "low", "high", "n"]].to_numpy().tolist() == [
         ["the control's setting", 1000, pytest.approx(20.55), 20.5, 20.6, 3],
         ["the control's setting", 250, 20.0, 20.0, 20.0, 3],
         ["loss.l1=3", 250, 19.75, 19.75, 19.75, 1],
     ]
-    assert scaling(made_results(SCORES, [], trained_on=dict.fromkeys(SCORES, 9))).empty
-    assert scaling(made_results(SCORES, [])).empty
+    assert analyse(made_results(SCORES, [], trained_on=dict.fromkeys(SCORES, 9))).scaling.empty
+    assert analyse(made_results(SCORES, [])).scaling.empty
 
 
 def test_the_same_frame_gives_the_same_picture(tmp_path: Path) -> None:
-    results = _all()
+    analysis = analyse(_all())
     for name in ("one", "two"):
-        draw_effects(effects(results), results, tmp_path / f"{name}.png")
-        draw_scaling(scaling(results), tmp_path / f"{name}s.png")
+        draw_effects(analysis, tmp_path / f"{name}.png")
+        draw_scaling(analysis.scaling, tmp_path / f"{name}s.png")
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
     assert (tmp_path / "ones.png").read_bytes() == (tmp_path / "twos.png").read_bytes()
 
@@ -94,7 +95,7 @@ def test_a_file_for_papers_keeps_words_and_shortens_places() -> None:
 def test_a_report_links_its_pictures_and_has_all_tables(tmp_path: Path) -> None:
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures/samples.png").write_bytes(b"of the runs that the archive is of")
-    write_report(_all(), tmp_path, None)
+    write_report(analyse(_all()), tmp_path, None)
     text = (tmp_path / "report.md").read_text()
     for name in ("effects", "samples", "curves", "scaling"):
         assert f"(figures/{name}.png)" in text
@@ -107,7 +108,7 @@ def test_a_report_links_its_pictures_and_has_all_tables(tmp_path: Path) -> None:
 
 def test_the_terminal_shows_it_in_eighty_columns(tmp_path: Path) -> None:
     console = Console(width=80, record=True, file=(tmp_path / "out").open("w"))
-    print_results(_all(), tmp_path, console)
+    print_results(analyse(_all()), tmp_path, console)
     text = console.export_text()
     console.file.close()
     assert max(map(len, text.splitlines())) <= 80

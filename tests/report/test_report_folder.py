@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from report.pages import store_with_pictures
 
 from bench.errors import InputError
 from bench.report import folder as folder_module
+from bench.report.analysis.analysis import analyse
 from bench.report.analysis.frames import Results
 from bench.report.folder import rewritten
 from bench.report.write import check_report, write_report
@@ -76,7 +78,7 @@ def reports(tmp_path: Path) -> Reports:
     old = made_results({"a": {0: [20.0, 22.0]}, "b": {0: [19.5, 21.5]}}, [], curve({"a": {0: [20.0, 21.0]}}))
     new = made_results({"a": {0: [19.0], 1: [18.0]}, "b": {0: [18.5], 1: [17.0]}}, [])
     store, folder = store_with_pictures(old, tmp_path / "runs"), tmp_path / "reports/study"
-    write_report(old, folder, store)
+    write_report(analyse(old), folder, store)
     (folder / "notes.txt").write_text("mine")
     return old, new, store, folder
 
@@ -90,10 +92,10 @@ def test_at_every_step_the_folder_is_the_old_report_or_the_new_one(reports: Repo
             seen.append(now)
 
     with heard(look):
-        write_report(new, folder, store)
+        write_report(analyse(new), folder, store)
     look()
     assert len(seen) == 2
-    assert check_report(new, folder) == []
+    assert check_report(analyse(new), folder) == []
     assert (folder / "notes.txt").read_text() == "mine"
     assert [path.name for path in folder.parent.iterdir()] == ["study"]
 
@@ -128,24 +130,24 @@ def test_killed_at_any_file_the_report_stands_and_the_next_one_tidies_up(
 
         def write(count: Callable[[], None] = count) -> None:
             with heard(count):
-                write_report(new, folder, store, samples=False)
+                write_report(analyse(new), folder, store, samples=False)
 
         killed = _forked(write) == signal.SIGKILL
         if killed:
             with rewritten(folder) as beside:  # as the next command does
                 assert _content(beside) == _content(folder)
             if _content(folder) == before:
-                assert check_report(old, folder) == []
+                assert check_report(analyse(old), folder) == []
             else:
-                assert check_report(new, folder) == []
-                write_report(old, folder, store)
+                assert check_report(analyse(new), folder) == []
+                write_report(analyse(old), folder, store)
                 (folder / "notes.txt").write_text("mine")
                 before = _content(folder)
             assert _broken_links(folder) == []
             assert [path.name for path in folder.parent.iterdir()] == ["study"]
         at += 3
     assert at > 60
-    assert check_report(new, folder) == []
+    assert check_report(analyse(new), folder) == []
 
 
 def test_interrupted_it_stays_and_leaves_nothing_behind(reports: Reports) -> None:
@@ -160,7 +162,7 @@ def test_interrupted_it_stays_and_leaves_nothing_behind(reports: Reports) -> Non
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert _content(folder) == before
-    assert check_report(old, folder) == []
+    assert check_report(analyse(old), folder) == []
     assert [path.name for path in folder.parent.iterdir()] == ["study"]
 
 
@@ -168,12 +170,34 @@ def test_a_folder_that_is_a_link_stays_one(reports: Reports) -> None:
     _, new, store, folder = reports
     moved = folder.rename(folder.parent.parent / "elsewhere")
     folder.symlink_to(moved)
-    write_report(new, folder, store)
+    write_report(analyse(new), folder, store)
     assert folder.is_symlink()
-    assert check_report(new, moved) == []
+    assert check_report(analyse(new), moved) == []
 
 
 def test_a_report_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "study").write_text("a file")
     with pytest.raises(InputError, match=r"study: cannot write the report \(it is not a folder\); use --reports DIR"):
-        write_report(made_results({"a": {0: [20.0]}}, []), tmp_path / "study", None)
+        write_report(analyse(made_results({"a": {0: [20.0]}}, [])), tmp_path / "study", None)
+
+
+def test_a_report_inside_a_copy_is_written_there_and_put_in_place_with_it(reports: Reports) -> None:
+    old, new, _, folder = reports
+    with rewritten(folder) as copy:
+        write_report(analyse(new), copy / "best", None)
+        assert [path.name for path in copy.parent.iterdir()] == ["study"]  # no copy of the copy
+        assert not (folder / "best").exists()
+    assert check_report(analyse(new), folder / "best") == []
+    assert check_report(analyse(old), folder) == []
+
+
+def test_a_report_from_an_archive_stays_without_figure_files_that_were_removed(reports: Reports) -> None:
+    old, _, store, folder = reports
+    shutil.rmtree(folder / "figures")
+    write_report(analyse(old), folder, None)
+    assert not (folder / "figures").exists()
+    assert "(figures/" not in (folder / "report.md").read_text()
+    assert "figures/" not in (folder / "index.html").read_text()
+    assert check_report(analyse(old), folder) == []
+    write_report(analyse(old), folder, store)
+    assert "(figures/curves.png)" in (folder / "report.md").read_text()

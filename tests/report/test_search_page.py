@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made import CONTROL
+from made import CLEAN, CONTROL
 from rich.console import Console
 
 from bench.report.analysis.archive import TRIALS
@@ -43,8 +43,8 @@ def _results(trials: list[Trial], default: list[float] | None, *, winner: int | 
         "objectives": [{"quantity": "psnr", "direction": "higher"}],
         "constraints": [{"quantity": "macs", "relation": "<=", "bound": 5.25e6}],
         "control": CONTROL | {"data": {"name": "photos", "image_size": 64}},
-        "data": {"name": "photos", "fingerprint": "f" * 16, "train_photographs": 6, "val_photographs": 3, "skipped": 0,
-                 "split_rule": "fixed"},
+        "data": {"name": "photos", "fingerprint": "f" * 16, "train_photographs": 6, "val_photographs": 3,
+                 "split_rule": "fixed"} | CLEAN,
         "winner_is_default": False, "winner_rule": "", "folder": "reports/s",
     }  # fmt: skip
     reference = {"values": default, "costs": {"macs": 4e6}, "runs": ["d0"]}

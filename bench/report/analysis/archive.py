@@ -1,4 +1,4 @@
-"""The archive of a report: its results in the form that is committed beside it, and read again."""
+"""The archive of a report: the results that it was made from, as files beside it."""
 
 from __future__ import annotations
 
@@ -6,35 +6,36 @@ import csv
 import gzip
 import io
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
 
 from bench.errors import InputError
 from bench.measure.metrics import METRICS
-from bench.report.analysis.frames import Results, photograph_of, to_frame
+from bench.report.analysis.frames import Results, to_frame
 from bench.report.analysis.quantities import parse
 from bench.store.run_store import write_atomically
 
 TRIALS = "search.json"
-"""The archive of a search, in its report folder."""
+"""File with the archive of a search."""
 BEST = "best"
-"""The folder of the comparison's report, in the search's."""
+"""Folder in a search's report with the report that compares its winner with the default."""
 
 ARCHIVE = "study.json"
 RECORDS = "records.csv.gz"
 CURVES = "curves.csv.gz"
 ASKED = {"quantity", "left", "relation", "right", "margin"}
-"""What an archive says of a hypothesis."""
+"""The keys of a hypothesis in an archive."""
 
 
 def head(results: Results) -> str:
-    """The archive without records and curves: the study as it was reported and its runs, in the report's order."""
+    """The content of study.json: the study as it was reported and its runs, in the report's order."""
     return json.dumps({"study": results.study, "runs": results.runs}, indent=1) + "\n"
 
 
 def save(results: Results, folder: Path) -> None:
-    """Write the archive that the report can be made from again."""
+    """Write the archive, from which the report can be made again."""
     write_atomically(folder / ARCHIVE, head(results))
     _save_frame(results.records, folder / RECORDS)
     _save_frame(results.curves, folder / CURVES)
@@ -46,12 +47,10 @@ def _save_frame(frame: pd.DataFrame, path: Path) -> None:
 
 
 def load(folder: Path) -> Results:
-    """Read an archive. Raises InputError if there is none, it is damaged, or of a bench that knew other things."""
+    """Read an archive. Raises InputError if there is none, if it is damaged, or if its format is another."""
     try:
         content = json.loads((folder / ARCHIVE).read_text(encoding="utf-8"))
         records, curves = _load_frame(folder / RECORDS), _load_frame(folder / CURVES)
-        if "photograph" not in records and "image" in records:
-            records["photograph"] = records["image"].map(photograph_of)
         results = Results(content["study"], content["runs"], records, curves)
         _check(results)
         return results
@@ -61,14 +60,22 @@ def load(folder: Path) -> Results:
         raise InputError(f"{folder}: the records cannot be read: {error}") from None
 
 
+def load_all(reports: Path, without: Collection[str] = ()) -> list[Results]:
+    """Read the archives of all studies below the folder, except those with these names. Raises InputError for the first
+    one that is damaged."""
+    folders = [path.parent for path in sorted(reports.glob(f"*/{ARCHIVE}"))]
+    return [load(folder) for folder in folders if folder.name not in without]
+
+
 def _check(results: Results) -> None:
-    if not results.labels or "value" not in results.records or "value" not in results.curves:
-        raise ValueError("they lack variants or values")
+    has_values = {"photograph", "value"} <= set(results.records) and "value" in results.curves
+    if not results.labels or not has_values:
+        raise ValueError("variants or values are missing")
     if unknown := set(results.study["metrics"]) - set(METRICS):
-        raise ValueError(f"they have metrics that are not known here: {', '.join(sorted(unknown))}")
+        raise ValueError(f"unknown metrics: {', '.join(sorted(unknown))}")
     for hypothesis in results.study["hypotheses"]:
         if not isinstance(hypothesis, dict) or hypothesis.keys() != ASKED:
-            raise ValueError("they are of another version of bench; make them again with bench run")
+            raise ValueError("they are from another version of bench; bench run makes them again")
         parse(hypothesis["quantity"])
 
 

@@ -1,4 +1,4 @@
-"""What a run has one value of: the columns of the tables, scores first, then costs and speeds."""
+"""The columns of the tables: the scores, costs and speeds of which every run has one value."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.measure.metrics import METRICS
-from bench.report.analysis.frames import Results
 
 ARROWS = {"higher": "↑", "lower": "↓", "neutral": ""}
 
 
 @dataclass(frozen=True)
 class Column:
-    """A quantity that a run has one value of."""
+    """A quantity with one value a run."""
 
     key: str
     title: str
@@ -22,9 +21,9 @@ class Column:
     direction: str
     decimals: int
     is_ratio: bool = False
-    """Compared as a ratio, which is how costs, speeds and times are compared."""
+    """Whether variants are compared by the ratio (costs, speeds and times) or by the difference (scores)."""
     per_unit: float = 1.0
-    """How much of the stored quantity makes one unit."""
+    """The stored value of one unit: 1e6 where tables show millions."""
 
     @property
     def heading(self) -> str:
@@ -34,7 +33,7 @@ class Column:
 
     @property
     def worst(self) -> float | None:
-        """What a run that did not end counts as in a comparison; None where nothing is worst."""
+        """The value that stands for a run that diverged or failed; None for a column without a better end."""
         if self.direction == "neutral":
             return None
         return float("-inf") if self.direction == "higher" else float("inf")
@@ -44,6 +43,8 @@ Get = Callable[[dict[str, Any]], float | None]
 
 
 def _at(*path: str) -> Get:
+    """The value at this path of a run; None if any part of it is missing."""
+
     def get(run: dict[str, Any]) -> float | None:
         value: Any = run
         for part in path:
@@ -54,7 +55,7 @@ def _at(*path: str) -> Get:
 
 
 def _of_a_network(name: str) -> Get:
-    """Operations are counted in networks; what a classical method does is not counted, which is not 0."""
+    """A count of operations in networks. A classical method has none, and its operations are unknown, not 0."""
 
     def get(run: dict[str, Any]) -> float | None:
         cost = run["cost"] or {}
@@ -80,21 +81,11 @@ COSTS: dict[Column, Get] = {
 
 
 def score_column(metric: str) -> Column:
-    """The column of a metric."""
-    found = METRICS[metric]
-    return Column(found.name, found.title, found.unit, found.direction, found.decimals)
+    """The column of a metric's scores."""
+    entry = METRICS[metric]
+    return Column(entry.name, entry.title, entry.unit, entry.direction, entry.decimals)
 
 
-def columns(results: Results) -> list[Column]:
-    """Scores in the study's order, then costs."""
-    return [score_column(name) for name in results.study["metrics"]] + list(COSTS)
-
-
-def finished(results: Results, column: Column, label: str) -> dict[int, float]:
-    """Seed -> a metric's mean over images, or a run's cost; finished runs only."""
-    runs = [run for run in results.runs_of(label) if run["state"] == "done"]
-    get = COSTS.get(column)
-    if get is None:
-        means = results.means.get((label, column.key), {})
-        return {run["seed"]: means[run["seed"]] for run in runs if run["seed"] in means}
-    return {run["seed"]: value / column.per_unit for run in runs if (value := get(run)) is not None}
+def columns_of(metrics: list[str]) -> list[Column]:
+    """The scores in this order, then the costs."""
+    return [score_column(name) for name in metrics] + list(COSTS)

@@ -1,40 +1,39 @@
-"""What a hypothesis speaks of: a score, a cost, a time to quality or an early score, with one value a seed."""
+"""The quantities that a hypothesis can be about: scores, costs, times to quality and early scores, one value a seed."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from statistics import median_high, median_low
 from typing import Literal
 
 from bench.measure.metrics import METRICS
-from bench.report.analysis.columns import COSTS, Column, finished, score_column
-from bench.report.analysis.frames import Results
+from bench.report.analysis.columns import COSTS, Column, score_column
+from bench.report.analysis.measurements import Measurements
 from bench.report.analysis.statistics import time_to
 from bench.store.run_store import BAD_ENDS
 from bench.study.hypotheses import AT_SHARE, COUNTS, TIME_TO
 
 IN_CURVES = {"steps": "step", "images": "images", "seconds": "seconds"}
-"""What a time is measured in: the column of the curves."""
+"""Unit of a time to quality -> its column in the curves."""
 Kind = Literal["score", "count", "cost", "time", "early"]
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """What is compared; `column` says how it is called and shown."""
+    """A compared quantity; `column` says how tables name and show it."""
 
     kind: Kind
     column: Column
     metric: str = ""
-    """The score that a time or an early score is of."""
+    """The score that it is, or that the time or early score refers to; empty for a cost."""
     position: str = ""
-    """time: steps, images or seconds."""
+    """Of a time: steps, images or seconds."""
     share: float = math.nan
-    """early: of the run's last step."""
+    """Of an early score: the fraction of the run's last step."""
 
 
 def parse(key: str) -> Quantity:
-    """The quantity of a hypothesis. Raises ValueError if it is none."""
+    """The quantity with this key in a study file. Raises ValueError if there is none."""
     if key in METRICS:
         return Quantity("score", score_column(key), metric=key)
     if cost := next((column for column in COSTS if column.key == key), None):
@@ -46,90 +45,74 @@ def parse(key: str) -> Quantity:
         decimals = 1 if position == "seconds" else 0
         return Quantity("time", Column(key, title, unit, "lower", decimals, True), metric, position)
     if (early := AT_SHARE.fullmatch(key)) and early[1] in METRICS:
-        of = score_column(early[1])
-        column = Column(key, f"{of.title} at {early[2]}%", of.unit, of.direction, of.decimals)
+        final = score_column(early[1])
+        column = Column(key, f"{final.title} at {early[2]}%", final.unit, final.direction, final.decimals)
         return Quantity("early", column, metric=early[1], share=int(early[2]) / 100)
     raise ValueError(f"{key!r} is not a quantity that can be compared")
 
 
-def values(results: Results, quantity: Quantity, label: str) -> dict[int, float]:
-    """Seed -> value. A run that diverged, failed or has a score of NaN has the worst one; of a cost it is left out."""
+def values(measured: Measurements, quantity: Quantity, label: str) -> dict[int, float]:
+    """Seed -> value. A run that diverged, failed or scored NaN gets the worst value; for a cost it is left out."""
     if quantity.kind == "time":
-        return times(results, quantity.metric, quantity.position, label)
+        return times(measured, quantity.metric, quantity.position, label)
     if quantity.kind == "count":
-        return _counts(results, quantity.column, label)
-    ours = _early(results, quantity, label) if quantity.kind == "early" else finished(results, quantity.column, label)
-    bad = ended_badly(results, label) | {seed for seed, value in ours.items() if math.isnan(value)}
+        return _counts(measured, quantity.column, label)
+    ours = _early(measured, quantity, label) if quantity.kind == "early" else measured.finished(quantity.column, label)
+    bad = measured.ended_badly(label) | {seed for seed, value in ours.items() if math.isnan(value)}
     worst = quantity.column.worst
-    if quantity.kind == "cost" or worst is None or not _is_there(results, quantity, label):
+    if quantity.kind == "cost" or worst is None or not _is_available(measured, quantity, label):
         return {seed: value for seed, value in ours.items() if seed not in bad}
-    seeds = [run["seed"] for run in results.runs_of(label) if run["seed"] in bad or run["seed"] in ours]
+    seeds = [run["seed"] for run in measured.results.runs_of(label) if run["seed"] in bad or run["seed"] in ours]
     return {seed: worst if seed in bad else ours[seed] for seed in seeds}
 
 
-def ended_badly(results: Results, label: str) -> set[int]:
-    """Seeds whose run diverged or failed."""
-    return {run["seed"] for run in results.runs_of(label) if run["state"] in BAD_ENDS}
+def _is_available(measured: Measurements, quantity: Quantity, label: str) -> bool:
+    """Whether the label's finished runs have this score; with none finished, whether any run has it. A score that could
+    not be computed at all must not make a failed run the worst."""
+    known = measured.means if quantity.kind == "score" else measured.validations
+    if any(run["state"] == "done" for run in measured.results.runs_of(label)):
+        return (label, quantity.metric) in known
+    return any(metric == quantity.metric for _, metric in known)
 
 
-def _is_there(results: Results, quantity: Quantity, label: str) -> bool:
-    """Whether the label's finished runs have it, or, with none finished, any run: where it cannot be had, a run that
-    failed is no worse than the others."""
-    found = results.means if quantity.kind == "score" else results.validations
-    if any(run["state"] == "done" for run in results.runs_of(label)):
-        return (label, quantity.metric) in found
-    return any(metric == quantity.metric for _, metric in found)
+def _counts(measured: Measurements, column: Column, label: str) -> dict[int, float]:
+    counts = {run["seed"]: COSTS[column](run) for run in measured.results.runs_of(label)}
+    return {seed: value / column.per_unit for seed, value in counts.items() if value is not None}
 
 
-def _counts(results: Results, column: Column, label: str) -> dict[int, float]:
-    found = {run["seed"]: COSTS[column](run) for run in results.runs_of(label)}
-    return {seed: value / column.per_unit for seed, value in found.items() if value is not None}
-
-
-def _early(results: Results, quantity: Quantity, label: str) -> dict[int, float]:
-    """The value of the first validation at or after the share of the run's last step."""
-    found = {}
-    done = {run["seed"] for run in results.runs_of(label) if run["state"] == "done"}
-    for seed, rows in results.validations.get((label, quantity.metric), {}).items():
+def _early(measured: Measurements, quantity: Quantity, label: str) -> dict[int, float]:
+    """The value of the first validation at or after the share of the run's last step; of finished runs."""
+    early = {}
+    done = {run["seed"] for run in measured.results.runs_of(label) if run["state"] == "done"}
+    for seed, rows in measured.validations.get((label, quantity.metric), {}).items():
         late = rows[rows["step"] >= quantity.share * rows["step"].max() - 1e-9]
         if seed in done:
-            found[seed] = float(late["value"].iloc[0])
-    return found
+            early[seed] = float(late["value"].iloc[0])
+    return early
 
 
-def threshold(results: Results, metric: str) -> float | None:
-    """The control's median final validation score over its finished seeds, of an even number the worse of the two in
-    the middle, so that half of them reach it; None where it has none."""
-    done = {run["seed"] for run in results.runs_of(results.control) if run["state"] == "done"}
-    curves = results.validations.get((results.control, metric), {})
-    last = [float(rows["value"].iloc[-1]) for seed, rows in curves.items() if seed in done]
-    finite = [value for value in last if not math.isnan(value)]
-    if not finite:
-        return None
-    return median_low(finite) if METRICS[metric].direction == "higher" else median_high(finite)
-
-
-def times(results: Results, metric: str, position: str, label: str) -> dict[int, float]:
+def times(measured: Measurements, metric: str, position: str, label: str) -> dict[int, float]:
     """Seed -> steps, images or seconds (of training, without validation) to the first validation that reaches the
-    threshold; infinite for a run that never does, diverged or failed. Empty for a method that does not train."""
-    level = threshold(results, metric)
-    if level is None or label in results.run_once:
+    threshold; infinity for a run that never does, diverged or failed. Empty for a method that does not train."""
+    level = measured.thresholds.get(metric)
+    if level is None or label in measured.results.run_once:
         return {}
-    curves = results.validations.get((label, metric), {})
+    curves = measured.validations.get((label, metric), {})
     rising = METRICS[metric].direction == "higher"
-    found = {}
-    for run in results.runs_of(label):
+    reached = {}
+    for run in measured.results.runs_of(label):
         seed = run["seed"]
         if run["state"] in BAD_ENDS:
-            found[seed] = math.inf
+            reached[seed] = math.inf
         elif run["state"] == "done" and seed in curves:
             points = curves[seed][[IN_CURVES[position], "value"]].astype(float)
-            found[seed] = time_to(list(points.itertuples(index=False, name=None)), level, rising)
-    return found
+            reached[seed] = time_to(list(points.itertuples(index=False, name=None)), level, rising)
+    return reached
 
 
 def oriented(quantity: Quantity, relation: str) -> Quantity:
-    """A score without a better end, as a hypothesis takes it: a run that did not end is then as far off as can be."""
+    """The quantity with a better end; where the score itself has none, the hypothesis gives it: `<` makes lower better.
+    A run that diverged then counts against the side that it is on."""
     if quantity.column.direction != "neutral":
         return quantity
     direction = "lower" if relation == "<" else "higher"

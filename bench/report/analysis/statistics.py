@@ -1,4 +1,4 @@
-"""What paired runs say: differences with intervals that hold at few seeds, tests of them, verdicts, seeds needed."""
+"""Statistics of paired runs: differences with intervals that hold at few seeds, tests, verdicts, and seeds needed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_SEEDS = 1000  # seeds_needed looks no further
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean (or median) of paired differences and its interval; what could not be had is nan."""
+    """A mean (or median) of paired differences and its interval; a value that does not exist is NaN."""
 
     mean: float
     low: float
@@ -31,7 +31,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Test:
-    """A p-value and the side (supported or refuted) that it would decide for."""
+    """A p-value, and the verdict (supported or refuted) if it is small enough."""
 
     p: float
     side: str
@@ -43,8 +43,8 @@ NOTHING = Estimate(math.nan, math.nan, math.nan, 0)
 def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> Estimate:
     """Mean of ours - theirs, pair by pair, with the 95% paired t interval.
 
-    Over seed means it speaks of new seeds on the same images, not of new images. A value that is not finite leaves
-    only n: infinities are for paired_median. ValueError: not in pairs.
+    With the means of seeds it generalises to new seeds on the same images, not to new images. With a value that is not
+    finite only n is known; use paired_median for infinities. Raises ValueError for different lengths.
     """
     difference = np.array([a - b for a, b in zip(ours, theirs, strict=True)], float)
     n = len(difference)
@@ -59,7 +59,7 @@ def paired_difference(ours: Sequence[float], theirs: Sequence[float]) -> Estimat
 def two_way_difference(differences: np.ndarray, photographs: Sequence[str]) -> Estimate:
     """Mean of (S seeds, I images) paired differences, with a 95% interval for new seeds and new photographs.
 
-    Crops of one photograph are one cluster, with the weight of their number, so the mean is that of the seed means.
+    The crops of a photograph are one cluster, weighted by their number, so the mean equals the mean of the seed means.
     Variance: seeds + photographs - cells (Cameron, Gelbach & Miller 2011, two-way clusters; cells: what is left without
     seed and photograph means), no part of it below its cells; each is scaled to be unbiased for effects of equal
     variance (Bell & McCaffrey 2002; G / (G - 1) with equally many crops). Interval: t, freedom as in _satterthwaite.
@@ -120,7 +120,7 @@ def _t_estimate(
 
 
 def _tail(distance: float, error: float, freedom: float) -> float:
-    """One-sided t p-value of a distance above 0; without error any distance is certain."""
+    """One-sided p-value of the t test that a distance is above 0; with zero error any distance is certain."""
     from scipy.special import stdtr
 
     if error == 0 and not math.isnan(distance):
@@ -129,7 +129,7 @@ def _tail(distance: float, error: float, freedom: float) -> float:
 
 
 def paired_median(ours: Sequence[float], theirs: Sequence[float], ratio: bool = False) -> Estimate:
-    """Median of the paired differences (or ratios ours / theirs); infinity is a value: never reached, or worst.
+    """Median of the paired differences (or ratios ours / theirs). Infinity is a valid value: never reached, or worst.
 
     Equal values are a tie (0, or ratio 1), also infinite ones. Interval: the order statistics whose coverage by the
     binomial is at least 95% (min to max at 6 pairs, nan below), ties in their place. p: exact sign test without ties
@@ -160,9 +160,8 @@ def _compare(ours: float, theirs: float, ratio: bool) -> float:
 
 
 def sign_flip_p(differences: Sequence[float]) -> float:
-    """Two-sided p of the sign-flip (Fisher 1935) test of a zero mean; exact up to 14 pairs, else 2^14 fixed resamples.
-
-    Never below 2^(1 - n). nan for one pair, or with a value that is not finite.
+    """Two-sided p-value of the sign-flip test (Fisher 1935) of a zero mean: exact up to 14 pairs, else by 2^14 fixed
+    resamples. It is never below 2^(1 - n), and NaN for one pair or with a value that is not finite.
     """
     values = np.asarray(differences, float)
     if len(values) < 2 or not np.isfinite(values).all():
@@ -174,7 +173,7 @@ def sign_flip_p(differences: Sequence[float]) -> float:
 
 
 def holm(ps: Sequence[float]) -> list[float]:
-    """Adjusted p-values of a family, in the given order (Holm 1979); nan stays nan and does not count."""
+    """p-values adjusted for their number (Holm 1979), in the given order; NaN stays NaN and does not count."""
     order = sorted((i for i, p in enumerate(ps) if not math.isnan(p)), key=lambda i: ps[i])
     adjusted, running = [math.nan] * len(ps), 0.0
     for rank, i in enumerate(order):
@@ -209,12 +208,12 @@ def _checked(relation: str, margin: float | None) -> float:
 
 
 def verdict(test: Test, adjusted_p: float) -> str:
-    """The test's side if the adjusted p is below 0.05, else inconclusive; so is nan."""
+    """The test's side if the adjusted p-value is below 0.05; else, and for NaN, inconclusive."""
     return test.side if adjusted_p < ALPHA else "inconclusive"
 
 
 def seeds_needed(estimate: Estimate, relation: str, margin: float | None = None, power: float = 0.8) -> int | None:
-    """Seeds in all with which the t test would decide, with this power, if the observed mean and spread were true.
+    """Total number of seeds with which the t test decides with this power, if the observed mean and spread are true.
 
     The seed part of the variance shrinks with the seeds, the floor stays (noncentral t; p before Holm). Equivalence
     must hold at both margins, which at a mean near zero costs more than the nearer one alone. None: no number up to
@@ -243,9 +242,9 @@ def seeds_needed(estimate: Estimate, relation: str, margin: float | None = None,
 
 
 def seeds_needed_by_sign(pairs: Sequence[float], neutral: float, power: float = 0.8) -> int | None:
-    """Seeds in all with which the sign test would decide, with this power, if the observed shares of differences above,
-    below and at `neutral` were true (p before Holm). None: as many above as below, or no number up to 1000 is enough.
-    """
+    """Total number of seeds with which the sign test decides with this power, if the observed shares of differences
+    above, below and at `neutral` are true (p before Holm). None: as many above as below, or no number up to 1000 is
+    enough."""
     from scipy.stats import binom
 
     above, below = sum(pair > neutral for pair in pairs), sum(pair < neutral for pair in pairs)

@@ -1,16 +1,15 @@
-"""Each hypothesis answered: estimates, p-values, verdict, and what is still needed for one."""
+"""The answer to each hypothesis: estimates, p-values, the verdict, and the seeds that are still needed for one."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import pandas as pd
 
 from bench.report.analysis.comparisons import Comparison, compare
-from bench.report.analysis.frames import Results
+from bench.report.analysis.measurements import Measurements
 from bench.report.analysis.quantities import Quantity, oriented, parse
 from bench.report.analysis.statistics import (
     ALPHA,
@@ -29,11 +28,12 @@ from bench.study.hypotheses import within
 from bench.study.labels import MISSING
 
 UNDECIDED = "inconclusive"
+NO_HYPOTHESIS = "no hypothesis"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A hypothesis and what became of it."""
+    """A hypothesis with its estimates and verdict."""
 
     quantity: Quantity
     left: str
@@ -42,17 +42,17 @@ class Answer:
     margin: float | None
     comparison: Comparison
     p: float
-    """Of the test that the verdict stands on."""
+    """p-value of the test that decides the verdict; NaN without a test."""
     p_holm: float
     p_sign_flip: float
-    """Of no difference between the seeds' means; nan for an equality, infinities and counts."""
+    """p-value of the sign-flip test of the seeds' means; NaN for an equality, infinite values and exact counts."""
     verdict: str
-    """On new images where there is such an estimate, else on these."""
+    """Verdict for new images where there is such an estimate, else for these images."""
     verdict_these: str
     fewest: int
-    """Seeds with which a sign test can pass 0.05, this family's Holm correction at its strictest."""
+    """Least number of seeds with which a sign test can pass 0.05 under the strictest Holm factor of this study."""
     seeds_needed: int | None
-    """In all, for a verdict on the estimate that this one stands on; None if seeds alone do not help."""
+    """Total number of seeds for a verdict on the deciding estimate; None if seeds alone do not help."""
 
     @property
     def text(self) -> str:
@@ -66,12 +66,12 @@ class Answer:
 
     @property
     def deciding(self) -> Estimate:
-        """The estimate that the verdict stands on."""
+        """The estimate that decides the verdict."""
         return self.comparison.new if self.of_new_images else self.comparison.these
 
     @property
     def verdict_in_words(self) -> str:
-        """With what these images alone say, where that is more, and what has to be known of it."""
+        """The verdict, with a note where it needs one: what these images alone say, or that it is a screening."""
         if self.comparison.identical:
             return f"{self.verdict} (the same outputs)"
         if self.verdict == UNDECIDED != self.verdict_these:
@@ -81,14 +81,14 @@ class Answer:
 
     @property
     def is_unanimous(self) -> bool:
-        """Whether no two seeds differ in opposite directions."""
+        """Whether all seeds that differ do so in the same direction."""
         neutral = self.comparison.neutral
         sides = {value > neutral for value in self.comparison.pairs.values() if value != neutral}
         return len(sides) == 1
 
     @property
     def still_needed(self) -> str:
-        """12 more seeds, more photographs, or a dash."""
+        """`12 more seeds`, `more photographs`, or a dash."""
         undecidable = self.comparison.identical or _is_open(self.comparison, self.relation)
         if self.verdict != UNDECIDED or not self.deciding.n or undecidable:
             return MISSING
@@ -104,33 +104,34 @@ def _seeds(count: int) -> str:
     return f"{count} more seed{'' if count == 1 else 's'}"
 
 
-@lru_cache(maxsize=4)  # the report's tables, figures and claims ask for them in turn
-def answers(results: Results) -> list[Answer]:
-    """An answer a hypothesis, in the study's order."""
-    asked = results.study["hypotheses"]
+def answer_hypotheses(measured: Measurements) -> list[Answer]:
+    """One answer a hypothesis, in the study's order. p-values are adjusted over all of them."""
+    asked = measured.results.study["hypotheses"]
     quantities = [oriented(parse(h["quantity"]), h["relation"]) for h in asked]
-    found = [compare(results, q, h["left"], h["right"]) for q, h in zip(quantities, asked, strict=True)]
-    these = [_tested(c, c.these, h) for c, h in zip(found, asked, strict=True)]
-    final = [_tested(c, c.new, h) if c.new.n else on_these for c, h, on_these in zip(found, asked, these, strict=True)]
-    adjusted = holm([t.p for t in final])
-    adjusted_these = holm([t.p for t in these])
+    comparisons = [compare(measured, q, h["left"], h["right"]) for q, h in zip(quantities, asked, strict=True)]
+    these = [_test(c, c.these, h) for c, h in zip(comparisons, asked, strict=True)]
+    final = [
+        _test(c, c.new, h) if c.new.n else on_these for c, h, on_these in zip(comparisons, asked, these, strict=True)
+    ]
+    adjusted, adjusted_these = holm([t.p for t in final]), holm([t.p for t in these])
+    fewest = _fewest(len([t for t in final if not math.isnan(t.p)]))
     return [
         Answer(
             quantities[i], h["left"], h["relation"], h["right"], h["margin"],
-            comparison=found[i],
+            comparison=comparisons[i],
             p=final[i].p,
             p_holm=adjusted[i],
-            p_sign_flip=_sign_flip(found[i], h["relation"]),
-            verdict=_verdict(found[i], final[i], adjusted[i], h),
-            verdict_these=_verdict(found[i], these[i], adjusted_these[i], h),
-            fewest=_fewest(len([t for t in final if not math.isnan(t.p)])),
-            seeds_needed=_needed(found[i], h),
+            p_sign_flip=_sign_flip(comparisons[i], h["relation"]),
+            verdict=_verdict(comparisons[i], final[i], adjusted[i], h),
+            verdict_these=_verdict(comparisons[i], these[i], adjusted_these[i], h),
+            fewest=fewest,
+            seeds_needed=_seeds_needed(comparisons[i], h),
         )
         for i, h in enumerate(asked)
     ]  # fmt: skip
 
 
-def _tested(comparison: Comparison, estimate: Estimate, hypothesis: dict[str, Any]) -> Test:
+def _test(comparison: Comparison, estimate: Estimate, hypothesis: dict[str, Any]) -> Test:
     if comparison.method == "exact" or comparison.identical:  # nothing to test
         return Test(math.nan, UNDECIDED)
     margin = _on_scale(comparison, hypothesis["margin"])
@@ -138,7 +139,7 @@ def _tested(comparison: Comparison, estimate: Estimate, hypothesis: dict[str, An
 
 
 def _on_scale(comparison: Comparison, margin: float | None) -> float | None:
-    """A margin where the estimates are: within 10% of a ratio is log(1.1) of its logarithm, to either side."""
+    """A margin on the scale of the estimates: 10% of a ratio is log(1.1) of its logarithm, to either side."""
     return math.log1p(margin) if margin is not None and comparison.scale == "log" else margin
 
 
@@ -160,12 +161,12 @@ def _sign_flip(comparison: Comparison, relation: str) -> float:
     return sign_flip_p([math.log(ratio) for ratio in pairs] if comparison.is_ratio else pairs)
 
 
-def _fewest(family: int) -> int:
-    """The least n with family * 2^(1 - n) below 0.05."""
-    return next(n for n in range(SCREENING_BELOW, 100) if max(1, family) * 2.0 ** (1 - n) < ALPHA)
+def _fewest(hypotheses: int) -> int:
+    """The least n with hypotheses * 2^(1 - n) below 0.05: the smallest p-value of a sign test is 2^(1 - n)."""
+    return next(n for n in range(SCREENING_BELOW, 100) if max(1, hypotheses) * 2.0 ** (1 - n) < ALPHA)
 
 
-def _needed(comparison: Comparison, hypothesis: dict[str, Any]) -> int | None:
+def _seeds_needed(comparison: Comparison, hypothesis: dict[str, Any]) -> int | None:
     estimate = comparison.new if comparison.new.n else comparison.these
     if comparison.method == "exact" or estimate.n < 2 or _is_open(comparison, hypothesis["relation"]):
         return None
@@ -175,41 +176,43 @@ def _needed(comparison: Comparison, hypothesis: dict[str, Any]) -> int | None:
 
 
 def _is_open(comparison: Comparison, relation: str) -> bool:
-    """Whether no number of seeds decides: an equality with runs that diverged, of which there is no test."""
+    """Whether no number of seeds can decide: there is no test of an equality where runs diverged."""
     return comparison.method == "median" and relation == "="
 
 
-def fewest_seeds(results: Results) -> int:
-    """That any of the hypotheses was tested on; the study's where none was."""
-    tested = [a.comparison.these.n for a in answers(results) if a.comparison.method != "exact" and a.comparison.these.n]
-    return min(tested, default=len(results.study["seeds"]))
+def fewest_seeds(answers: list[Answer], seeds: list[int]) -> int:
+    """The smallest number of seeds behind any tested hypothesis; the study's number where none was tested."""
+    tested = [a.comparison.these.n for a in answers if a.comparison.method != "exact" and a.comparison.these.n]
+    return min(tested, default=len(seeds))
 
 
-def conjunction(found: list[Answer]) -> str:
-    """A claim's verdict from its hypotheses': refuted if one is, supported if all are."""
-    if not found:
-        return "no hypothesis"
-    verdicts = {answer.verdict for answer in found}
+def conjunction(answers: list[Answer]) -> str:
+    """The verdict on a claim: refuted if one of its hypotheses is, supported if all are, else inconclusive."""
+    if not answers:
+        return NO_HYPOTHESIS
+    verdicts = {answer.verdict for answer in answers}
     if "refuted" in verdicts:
         return "refuted"
     return "supported" if verdicts == {"supported"} else UNDECIDED
 
 
-def hypotheses_frame(results: Results) -> pd.DataFrame:
-    """Every answer in numbers, a row a hypothesis; of ratios the estimates are ratios."""
+METHODS = {"t": "", "median": ", median", "exact": ", exact"}
+
+
+def hypotheses_frame(answers: list[Answer]) -> pd.DataFrame:
+    """Every answer in numbers, a row a hypothesis: hypotheses.csv. Estimates of a ratio are ratios."""
     names = ["quantity", "left", "relation", "right", "margin", "comparison",
              "these_estimate", "these_low", "these_high", "new_estimate", "new_low", "new_high",
              "n", "photographs", "left_out", "p_sign_flip", "p", "p_holm", "verdict", "verdict_these",
              "seeds_needed"]  # fmt: skip
     rows = []
-    for answer in answers(results):
-        found = answer.comparison
-        what = ("ratio" if found.is_ratio else "difference") + {"t": "", "median": ", median", "exact": ", exact"}[
-            found.method
-        ]
+    for answer in answers:
+        comparison = answer.comparison
+        kind = ("ratio" if comparison.is_ratio else "difference") + METHODS[comparison.method]
         rows.append(
-            [answer.quantity.column.key, answer.left, answer.relation, answer.right, answer.margin, what,
-             *found.shown(found.these), *found.shown(found.new), found.these.n, found.photographs, found.left_out,
-             answer.p_sign_flip, answer.p, answer.p_holm, answer.verdict, answer.verdict_these, answer.seeds_needed]
+            [answer.quantity.column.key, answer.left, answer.relation, answer.right, answer.margin, kind,
+             *comparison.shown(comparison.these), *comparison.shown(comparison.new), comparison.these.n,
+             comparison.photographs, comparison.left_out, answer.p_sign_flip, answer.p, answer.p_holm,
+             answer.verdict, answer.verdict_these, answer.seeds_needed]
         )  # fmt: skip
     return pd.DataFrame(rows, columns=names).astype({"seeds_needed": "Int64", "margin": float})

@@ -1,4 +1,4 @@
-"""The report's pictures: samples, validation scores over training, and how every figure looks and is saved."""
+"""The figures of samples and of learning curves, and the look of every figure."""
 
 from __future__ import annotations
 
@@ -13,35 +13,36 @@ import numpy as np
 import pandas as pd
 
 from bench.measure.metrics import METRICS
-from bench.report.analysis.frames import VALIDATION, Results
+from bench.report.analysis.analysis import Analysis
+from bench.report.analysis.frames import VALIDATION
 from bench.report.figures.samples import read_samples
 from bench.report.figures.svg import svg_file
 from bench.report.figures.time_to_quality import draw_levels
 from bench.store.run_store import RunStore, write_atomically
 
-SHOWN = 6  # pictures
+MAX_IMAGES = 6  # rows of the figure of samples
 CELL = 1.5  # inches
-PANELS = 3  # beside each other
-MARKS = 8  # on a line, or a few more
+PANELS = 3  # in a row
+MARKS = 8  # about so many markers on a line
 PANEL = 4.2  # inches
 
 
-def sample_grid(results: Results, store: RunStore) -> list[tuple[str, np.ndarray]]:
-    """Columns of the picture: (title, images (N, H, W, 3) uint8). Input, every variant at the first seed it finished,
-    ground truth. Empty if the store has no samples."""
+def sample_grid(analysis: Analysis, store: RunStore) -> list[tuple[str, np.ndarray]]:
+    """The columns of the figure: (title, images (N, H, W, 3) uint8) of the input, every variant at its first finished
+    seed, and the ground truth. Empty if the store has no samples."""
     middle, ends = [], None
-    for label in results.labels:
-        for run in results.runs_of(label):
+    for label in analysis.labels:
+        for run in analysis.results.runs_of(label):
             if arrays := read_samples(store, run):
-                title = textwrap.fill(plain(label), 16) + ("\n(control)" if label == results.control else "")
-                middle.append((title, arrays["prediction"][:SHOWN]))
-                ends = ends or (arrays["input"][:SHOWN], arrays["target"][:SHOWN])
+                title = textwrap.fill(plain(label), 16) + ("\n(control)" if label == analysis.control else "")
+                middle.append((title, arrays["prediction"][:MAX_IMAGES]))
+                ends = ends or (arrays["input"][:MAX_IMAGES], arrays["target"][:MAX_IMAGES])
                 break
     return [("input", ends[0]), *middle, ("ground truth", ends[1])] if ends else []
 
 
 def draw_samples(columns: list[tuple[str, np.ndarray]], path: Path) -> None:
-    """Draw the grid: a row an image."""
+    """Draw the samples, a row an image."""
     from matplotlib.figure import Figure
 
     rows = max(len(images) for _, images in columns)
@@ -56,33 +57,19 @@ def draw_samples(columns: list[tuple[str, np.ndarray]], path: Path) -> None:
     save_png(figure, path)
 
 
-def validation_curves(results: Results) -> pd.DataFrame:
-    """label, name, step, images, seconds, mean, low, high, n: validation scores over training, with the range over
-    seeds; images and seconds are their means. Of the study's metrics in its order; of all that there are if it has none
-    of those."""
-    curves = results.curves[results.curves["name"].isin([VALIDATION + metric for metric in METRICS])]
-    wanted = [VALIDATION + metric for metric in results.study["metrics"]]
-    if curves["name"].isin(wanted).any():
-        curves = curves[curves["name"].isin(wanted)].sort_values(
-            "name", key=lambda n: n.map(wanted.index), kind="stable"
-        )
-    groups = curves.groupby(["label", "name", "step"], sort=False)
-    found = groups["value"].agg(mean="mean", low="min", high="max", n="count")
-    return groups[["images", "seconds"]].mean().join(found).reset_index()
-
-
 def draw_curves(curves: pd.DataFrame, marks: pd.DataFrame, labels: Sequence[str], path: Path, x: str = "step") -> None:
-    """Draw one panel a score over `x`: step, images or seconds; the band is the range over seeds. `marks`: `levels`."""
+    """Draw one panel a score against `x`: step, images or seconds. The band is the range over seeds; `marks` are the
+    levels of time to quality."""
     names = list(dict.fromkeys(curves["name"]))
     figure, axes = panels(len(names), labels)
     for axis, name in zip(axes, names, strict=True):
-        mine = marks[marks["metric"] == name.removeprefix(VALIDATION)]
-        draw_score(axis, curves[curves["name"] == name], mine, labels, x)
+        level = marks[marks["metric"] == name.removeprefix(VALIDATION)]
+        draw_score(axis, curves[curves["name"] == name], level, labels, x)
     finish(figure, axes, path)
 
 
 def draw_score(axis: Any, rows: pd.DataFrame, marks: pd.DataFrame, labels: Sequence[str], x: str) -> None:
-    """One score: a line a label, each in the style of its place among the labels, and the time-to-quality line."""
+    """Draw one score: a line a label, in the style of its place among the labels, and the time-to-quality line."""
     for index, label in enumerate(labels):
         line = rows[rows["label"] == label].sort_values("step")
         if len(line):
@@ -93,7 +80,7 @@ def draw_score(axis: Any, rows: pd.DataFrame, marks: pd.DataFrame, labels: Seque
 
 
 def panels(count: int, labels: Sequence[str]) -> tuple[Any, list[Any]]:
-    """A figure and its axes, a few beside each other, with room for a legend of these labels below."""
+    """A figure and its axes, at most PANELS in a row, with room for a legend of these labels below."""
     from matplotlib.figure import Figure
 
     columns, rows = min(count, PANELS), math.ceil(count / PANELS)
@@ -107,12 +94,12 @@ def panels(count: int, labels: Sequence[str]) -> tuple[Any, list[Any]]:
 
 
 def _legend_columns(width: float, labels: Sequence[str]) -> int:
-    """Of a legend within so many inches: 13 letters of its size take one, a marker the room of 7."""
+    """Columns of a legend of this width in inches. An inch holds 13 letters, and a marker takes the room of 7."""
     return max(1, min(4, int(13 * width / (7 + max(map(len, labels), default=0)))))
 
 
 def draw_line(axis: Any, line: pd.DataFrame, x: str, index: int, label: str) -> None:
-    """A mean with its range over seeds; the style says which of several lines it is."""
+    """Draw a mean with its range over seeds; `index` gives the line its style."""
     style = ("-", "--", ":", "-.")[index % 4]
     marker = ".sx^"[index // 4 % 4]
     every = max(1, len(line) // MARKS)
@@ -125,12 +112,12 @@ def draw_line(axis: Any, line: pd.DataFrame, x: str, index: int, label: str) -> 
 
 def score_label(metric: str) -> str:
     """PSNR (dB)"""
-    found = METRICS[metric]
-    return f"{found.title} ({found.unit})" if found.unit else found.title
+    entry = METRICS[metric]
+    return f"{entry.title} ({entry.unit})" if entry.unit else entry.title
 
 
 def finish(figure: Any, axes: list[Any], path: Path) -> None:
-    """Dress the axes, put the legend below and save."""
+    """Style the axes, put the legend below and save."""
     handles: dict[str, Any] = {}
     for axis in axes:
         dress(axis)
@@ -147,19 +134,19 @@ def finish(figure: Any, axes: list[Any], path: Path) -> None:
 
 
 def dress(axis: Any) -> None:
-    """The look of every panel."""
+    """Style a panel."""
     axis.spines[["top", "right"]].set_visible(False)
     axis.grid(alpha=0.25)
     axis.ticklabel_format(axis="y", useOffset=False)
 
 
 def plain(text: str) -> str:
-    """Text that matplotlib shows as it is, whatever mathematics it looks like."""
+    """Text that matplotlib shows literally, even if it looks like mathematics."""
     return text.replace("$", r"\$")
 
 
 def save_figure(figure: Any, path: Path) -> None:
-    """Save as SVG, for papers, and if the path says PNG, which Markdown shows, as that too."""
+    """Save as SVG, for papers; if the path names a PNG, which Markdown shows, save that too."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".png":
         save_png(figure, path)
@@ -167,7 +154,7 @@ def save_figure(figure: Any, path: Path) -> None:
 
 
 def save_png(figure: Any, path: Path) -> None:
-    """Save without what differs from day to day."""
+    """Save without metadata, so that the same figure gives the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
     figure.savefig(content, metadata={"Software": None})

@@ -1,4 +1,4 @@
-"""The picture of the hypotheses: every seed's difference, both intervals, and what would be no difference."""
+"""The figure of hypotheses: every seed's difference, both intervals, and the line of no difference."""
 
 from __future__ import annotations
 
@@ -11,36 +11,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.report.analysis.frames import Results
-from bench.report.analysis.verdicts import Answer, answers
+from bench.report.analysis.analysis import Analysis
+from bench.report.analysis.verdicts import Answer
 from bench.report.figures.curves import plain, save_figure
 
 KINDS = {"seed": ("each seed", "C7", 0.0), "these": ("these images", "C0", -1.0), "new": ("new images", "C1", -2.0)}
-"""What is drawn: name, colour, height within a panel."""
-WIDE = 3  # ratios that span more have ticks as a logarithmic axis has them
+"""Kind of point -> name, colour, height within a panel."""
+WIDE = 3  # ratios that span more get ticks of a logarithmic axis
 MAX_TICKS = 7
 
 
-def effects(results: Results) -> pd.DataFrame:
-    """hypothesis (its place), kind (seed, these, new), seed, value, low, high, is_ratio, margin: what is drawn."""
-    rows: list[dict[str, Any]] = []
-    for index, answer in enumerate(answers(results)):
-        found = answer.comparison
-        base = {"hypothesis": index, "is_ratio": answer.quantity.column.is_ratio, "margin": answer.margin}
-        rows += [base | {"kind": "seed", "seed": seed, "value": value} for seed, value in found.pairs.items()]
-        for kind, estimate in (("these", found.these), ("new", found.new)):
-            if estimate.n:
-                value, low, high = found.shown(estimate)
-                rows.append(base | {"kind": kind, "value": value, "low": low, "high": high})
-    names = ["hypothesis", "kind", "seed", "value", "low", "high", "is_ratio", "margin"]
-    return pd.DataFrame(rows, columns=names)
-
-
-def draw_effects(frame: pd.DataFrame, results: Results, path: Path) -> None:
-    """Draw a panel a hypothesis, since each has a unit of its own; ratios lie on a logarithmic axis."""
+def draw_effects(analysis: Analysis, path: Path) -> None:
+    """Draw a panel a hypothesis, since units differ; ratios have a logarithmic axis."""
     from matplotlib.figure import Figure
 
-    shown = [(answer, frame[frame["hypothesis"] == index]) for index, answer in enumerate(answers(results))]
+    frame = analysis.effects
+    shown = [(answer, frame[frame["hypothesis"] == index]) for index, answer in enumerate(analysis.answers)]
     figure = Figure(figsize=(8.4, 0.95 * len(shown) + 0.45), dpi=130, layout="constrained")
     axes: Any = figure.subplots(len(shown), 1, squeeze=False)[:, 0]
     for axis, (answer, rows) in zip(axes, shown, strict=True):
@@ -66,7 +52,7 @@ def unit_of(answer: Answer) -> str:
 
 
 def draw_answer(axis: Any, answer: Answer, rows: pd.DataFrame) -> None:
-    """One hypothesis, from above: every seed, these images, new images."""
+    """Draw one hypothesis; from above: every seed, these images, new images."""
     column = answer.quantity.column
     neutral = 1.0 if column.is_ratio else 0.0
     if column.is_ratio:
@@ -95,17 +81,18 @@ def _ticks(axis: Any, is_ratio: bool) -> None:
 
 
 def round_ratios(low: float, high: float) -> list[float]:
-    """1, 2 and 5 of each decade, or where those are many each, or each second decade's 1, and so on."""
+    """Ticks at 1, 2 and 5 of each decade; where those are too many, at the 1 of every, every second or every fifth
+    decade."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for steps, every in (((1, 2, 5), 1), ((1,), 1), ((1,), 2), ((1,), 5)):
-        found = [float(f"{step}e{decade}") for decade in decades if decade % every == 0 for step in steps]
-        if len(inside := [value for value in found if low <= value <= high]) <= MAX_TICKS:
+        ticks = [float(f"{step}e{decade}") for decade in decades if decade % every == 0 for step in steps]
+        if len(inside := [value for value in ticks if low <= value <= high]) <= MAX_TICKS:
             return inside
     return [1.0]
 
 
 def _draw(axis: Any, row: Mapping[Hashable, Any], low: float, high: float) -> None:
-    """A point with its interval; what lies at infinity is an arrowhead at the edge."""
+    """Draw a point with its interval; an infinite value is an arrowhead at the edge."""
     _, colour, height = KINDS[row["kind"]]
     value = row["value"]
     if math.isnan(value):
@@ -122,16 +109,16 @@ def _draw(axis: Any, row: Mapping[Hashable, Any], low: float, high: float) -> No
 
 
 def _band(margin: float, is_ratio: bool) -> tuple[float, float]:
-    """What counts as equal."""
+    """The differences, or ratios, that count as equal."""
     return (1 / (1 + margin), 1 + margin) if is_ratio else (-margin, margin)
 
 
 def _limits(rows: pd.DataFrame, neutral: float, is_ratio: bool) -> tuple[float, float]:
-    """Room for all that is finite, and for a margin."""
+    """Limits of the x axis: they include all finite values and the margin."""
     margins = rows["margin"].dropna().to_list()
-    found = [neutral, *(end for margin in margins[:1] for end in _band(margin, is_ratio))]
-    found += [float(value) for name in ("value", "low", "high") for value in rows[name]]
-    finite = np.array([value for value in found if math.isfinite(value) and not (is_ratio and value <= 0)])
+    values = [neutral, *(end for margin in margins[:1] for end in _band(margin, is_ratio))]
+    values += [float(value) for name in ("value", "low", "high") for value in rows[name]]
+    finite = np.array([value for value in values if math.isfinite(value) and not (is_ratio and value <= 0)])
     if is_ratio:
         finite = np.log(finite)
     room = 0.08 * np.ptp(finite) or (0.1 if is_ratio else 1.0)

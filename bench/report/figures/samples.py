@@ -1,4 +1,4 @@
-"""The pictures that a run keeps in the store: arrays without pickle."""
+"""The sample pictures of a run in the store, stored as arrays without pickle."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ NAMES = ("names", "input", "target", "prediction")
 
 
 def read_samples(store: RunStore, run: dict[str, Any]) -> dict[str, np.ndarray] | None:
-    """names (N,), input, target and prediction (N, H, W, 3) uint8; None where it kept none, or they are not what was
-    written, which the next `bench run` mends. Raises InputError."""
+    """names (N,); input, target and prediction (N, H, W, 3) uint8. None where the run kept none, or where the file does
+    not match its checksum, which the next `bench run` repairs. Raises InputError."""
     path = store.folder(run["id"]) / "samples.npz"
     content = store.sums(run["id"]).read("samples.npz") if run["state"] == "done" else None
     if content is None:
@@ -27,5 +27,5 @@ def read_samples(store: RunStore, run: dict[str, Any]) -> dict[str, np.ndarray] 
     except (OSError, EOFError, ValueError, LookupError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         why = " ".join(str(error).split()) or type(error).__name__
         raise InputError(
-            f"{path}: the pictures cannot be read ({why}); remove it, and the report goes without"
+            f"{path}: the pictures cannot be read ({why}); remove the file to report without them"
         ) from None

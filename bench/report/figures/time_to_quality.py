@@ -1,4 +1,4 @@
-"""The time-to-quality line of the curves: the score to be reached, and when each variant reaches it."""
+"""The time-to-quality line of the learning curves: the score to reach, and when each variant reaches it."""
 
 from __future__ import annotations
 
@@ -9,25 +9,14 @@ from typing import Any
 import pandas as pd
 
 from bench.report.analysis.columns import score_column
-from bench.report.analysis.frames import Results
-from bench.report.analysis.quantities import threshold
 from bench.report.tables.numbers import number
-from bench.report.tables.time_to_quality import time_frame
 
 COLUMNS = {"step": "steps", "images": "images", "seconds": "seconds"}
-"""Of the curves -> of the times."""
-
-
-def levels(results: Results) -> pd.DataFrame:
-    """metric, level, label, reached, runs, steps, images, seconds: the control's median final validation score, and the
-    median over runs of what each variant takes to it, infinite where most do not reach it."""
-    found = time_frame(results)
-    found.insert(1, "level", [threshold(results, metric) for metric in found["metric"]])
-    return found[["metric", "level", "label", "reached", "runs", *COLUMNS.values()]]
+"""Column of the curves -> column of the levels."""
 
 
 def draw_levels(axis: Any, rows: pd.DataFrame, labels: Sequence[str], x: str) -> None:
-    """A dashed line at the level, and on it a triangle where a variant's median run is there."""
+    """Draw a dashed line at the level, and a triangle on it where a variant's median run reaches it."""
     if rows.empty:
         return
     axis.axhline(rows["level"].iloc[0], color="black", linewidth=0.9, linestyle=(0, (4, 3)), zorder=1.5)
@@ -38,7 +27,7 @@ def draw_levels(axis: Any, rows: pd.DataFrame, labels: Sequence[str], x: str) ->
 
 
 def levels_in_words(rows: pd.DataFrame, x: str) -> str:
-    """For who cannot see it."""
+    """The same in words, for readers who cannot see the figure."""
     if rows.empty:
         return ""
     column, decimals = score_column(rows["metric"].iloc[0]), 1 if x == "seconds" else 0

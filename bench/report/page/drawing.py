@@ -1,4 +1,4 @@
-"""One figure of the page: its data, its words, one way to be drawn; and the swatches of legends."""
+"""A figure of the page: its data, its words and its drawing; and the swatches of legends."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ LETTERS = 10.5  # pixels
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure; it is drawn where the page is written, and not where the page is only checked."""
+    """A figure of the page. It is drawn when the page is written, and not when the page is only checked."""
 
     key: str
-    """Its name in the page."""
+    """Prefix of its ids in the page."""
     title: str
     alt: str
-    """What it shows, in words and numbers."""
+    """What the figure shows, in words and numbers."""
     data: pd.DataFrame = field(repr=False)
     draw: Callable[[Any], None] = field(repr=False)
-    """Onto axes."""
+    """Draws onto matplotlib axes."""
     size: tuple[int, int] = PANEL
     margins: tuple[int, int, int, int] = (58, 8, 44, 8)
     """Left, right, bottom, top, in pixels."""
 
     @property
     def fingerprint(self) -> str:
-        """Of the data: by it a page that is out of date is known without being drawn."""
+        """A checksum of the data: it tells without drawing whether a page is out of date."""
         text = self.data.to_csv(index=False, lineterminator="\n", float_format="%.6g")
         return f"{zlib.crc32(text.encode()):08x}"
 
     def svg(self) -> str:
-        """Draw it."""
+        """The drawn figure as an SVG element."""
         from matplotlib import rc_context
         from matplotlib.figure import Figure
 
@@ -54,14 +54,14 @@ class Drawing:
             return inline_svg(figure, self.key)
 
 
-def line_swatch(index: int, label: str, what: str = "line") -> Drawing:
-    """What a label's curve looks like."""
+def line_swatch(index: int, label: str, prefix: str = "line") -> Drawing:
+    """A sample of a label's curve."""
     frame = pd.DataFrame({"x": [0, 1, 2], "mean": [0, 0, 0], "low": [0, 0, 0], "high": [0, 0, 0]})
-    return _swatch(f"{what}{index}", label, lambda axis: draw_line(axis, frame, "x", index, ""))
+    return _swatch(f"{prefix}{index}", label, lambda axis: draw_line(axis, frame, "x", index, ""))
 
 
 def point_swatch(index: int, label: str) -> Drawing:
-    """What a label's marker looks like."""
+    """A sample of a label's marker."""
     return _swatch(f"point{index}", label, lambda axis: draw_point(axis, (0, 0), index, "", True))
 
 

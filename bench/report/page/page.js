@@ -1,10 +1,10 @@
-// What a page does when it is used: sort and copy tables, show pictures in full, slide between two of them.
+// The behaviour of a page: sort and copy tables, show pictures at full size, slide between two pictures.
 "use strict";
 document.documentElement.classList.add("scripted");
 const byId = (id) => document.getElementById(id);
 
-// Tables: a click on a heading sorts by it, missing values last; a second one turns the order around, a third restores
-// the first order. A column is one of numbers only if all that is not missing are numbers.
+// Tables: a click on a heading sorts by its column, with missing values last. A second click reverses the order, and a
+// third restores the original one. A column is numeric only if all of its values that are not missing are numbers.
 function textOf(row, index) {
   const cell = row.cells[index];
   const text = cell.dataset.sort ?? cell.textContent.trim();
@@ -65,12 +65,12 @@ async function copy(text) {
 for (const button of document.querySelectorAll("button.copy")) {
   button.addEventListener("click", async () => {
     const done = await copy(byId(button.dataset.copy).textContent);
-    byId("copied").textContent = done ? `Copied as ${button.textContent}.` : "This browser does not let a page copy; take the files.";
+    byId("copied").textContent = done ? `Copied as ${button.textContent}.` : "This browser does not allow pages to copy; use the files in the report folder.";
     button.focus();
   });
 }
 
-// Pictures: full size in a dialog, with the arrow keys to its neighbours of the same image.
+// Pictures: a click opens a dialog with the full size; the arrow keys move to other methods' pictures of the image.
 const pictures = [...document.querySelectorAll("a.picture")];
 let shown = 0;
 function show(index) {
@@ -110,7 +110,7 @@ if (pictures.length) {
     if (event.target === byId("viewer")) byId("viewer").close();
   });
 
-  // Two pictures of one image, and a slider between them.
+  // Two pictures of one image with a slider between them.
   const stage = byId("stage"), slide = byId("slide");
   const linkOf = (method) => pictures.find((l) => l.dataset.row === byId("compare-row").value && l.dataset.method === method);
   const load = () => {
@@ -125,7 +125,7 @@ if (pictures.length) {
       } else {
         picture.removeAttribute("src");
         picture.alt = "";
-        missing.push(`${side}: no picture of this image by ${choice.selectedOptions[0].textContent}`);
+        missing.push(`${side}: there is no picture of this image by ${choice.selectedOptions[0].textContent}`);
       }
     }
     const words = missing.join("; ");
@@ -150,13 +150,13 @@ if (pictures.length) {
   move();
 }
 
-// On paper nothing is folded.
+// A printed page shows everything that the screen folds away.
 let unfolded = [];
 addEventListener("beforeprint", () => {
   unfolded = [...unfolded, ...document.querySelectorAll("details:not([open])")];
-  for (const found of unfolded) found.open = true;
+  for (const details of unfolded) details.open = true;
 });
 addEventListener("afterprint", () => {
-  for (const found of unfolded) found.open = false;
+  for (const details of unfolded) details.open = false;
   unfolded = [];
 });

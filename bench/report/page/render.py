@@ -1,4 +1,4 @@
-"""Pages as HTML: one file with its style, script and figures inside; all that came from elsewhere is escaped."""
+"""Render a page as one HTML file with its style, script and figures inside. All text in it is escaped."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from markupsafe import Markup
 from bench.report.page.drawing import Drawing
 
 PAGE = "index.html"
-"""What every page's file is called."""
+"""File name of every page."""
 HERE = Path(__file__).parent
 DRAWN = re.compile(r"<svg.*?</svg>", re.DOTALL)
 
 
 @cache
 def _environment() -> Environment:
-    found = Environment(
+    environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
         undefined=StrictUndefined,
@@ -31,12 +31,12 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    found.filters["sortable"] = sortable
-    return found
+    environment.filters["sortable"] = sortable
+    return environment
 
 
 def render(template: str, drawn: bool = True, **content: Any) -> str:
-    """The page; without its figures if it is only to be compared with one that has them, by `undrawn`."""
+    """The page. Without its figures it can only be compared with another one, by `undrawn`."""
     script = (HERE / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
@@ -61,13 +61,13 @@ def _leave_out(drawing: Drawing) -> Markup:
 
 
 def undrawn(page: str) -> str:
-    """A page without its figures, of which the fingerprints of their data stay: the same data is drawn a little
-    otherwise by another matplotlib."""
+    """The page without its figures; the fingerprints of their data stay. Another version of matplotlib draws the same
+    data slightly differently."""
     return DRAWN.sub("", page)
 
 
 def sortable(value: float | None) -> str:
-    """A number as the script reads it, to 8 digits, since the last of a sum's depend on the processor."""
+    """A number as the page's script reads it, to 8 digits: the last digits of a sum depend on the processor."""
     if value is None or math.isnan(value):
         return ""
     return f"{'-' if value < 0 else ''}Infinity" if math.isinf(value) else f"{value:.8g}"

@@ -1,61 +1,65 @@
-"""The verdict of a study in one sentence, and the facts that it stands on."""
+"""The verdict of a study in one sentence, and the facts of its setting."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 
-from bench.measure.metrics.registry import ALL_IMAGES
-from bench.report.analysis.frames import Results
+from bench.report.analysis.analysis import Analysis
 from bench.report.analysis.statistics import SCREENING_BELOW
-from bench.report.analysis.verdicts import UNDECIDED, Answer, answers, conjunction, fewest_seeds
+from bench.report.analysis.verdicts import UNDECIDED, Answer
 from bench.report.tables.data_set import data_words
-from bench.report.tables.numbers import budget_text, listed, new_text, p_text, seeds_text, these_text
-from bench.study.labels import GROUND_TRUTH, MISSING
+from bench.report.tables.numbers import (
+    budget_text,
+    counted,
+    estimate_with_unit,
+    listed,
+    p_text,
+    range_text,
+    seeds_text,
+    these_text,
+)
+from bench.study.labels import MISSING
 
-PLAIN = ("supported", "refuted", "inconclusive")
+VERDICTS = ("supported", "refuted", "inconclusive")
 
 
-def verdict_sentence(results: Results) -> str:
-    """Inconclusive: of ..., difference −0.01 [−0.07, +0.05], 95% interval on new images, n = 6 seeds and 3 photographs,
-    at scale small on photos (...), on CPU x."""
-    found, verdict = answers(results), conjunction(answers(results))
-    where = f"at scale {results.study['scale']} on {data_text(results)}, run on {device_text(results)}"
-    if not found:
+def verdict_sentence(analysis: Analysis) -> str:
+    """Inconclusive (2 hypotheses: ...): PSNR: a > b, the difference is −0.01 [−0.07, +0.05] dB, 95% interval on new
+    images, n = 6 seeds and 3 photographs, at scale small on photos (...), run on CPU x."""
+    answers, verdict = analysis.answers, analysis.verdict
+    where = f"at scale {analysis.study['scale']} on {data_text(analysis)}, run on {device_text(analysis)}"
+    if not answers:
         return f"No verdict: the study has no hypothesis; it is {where}."
-    return f"{verdict.capitalize()} ({_counts(found)}): {_estimate(_deciding(found, verdict))}, {where}."
+    # The first answer with the claim's verdict is the one that decided it.
+    deciding = next(answer for answer in answers if answer.verdict == verdict)
+    return f"{verdict.capitalize()} ({_counts(answers)}): {_estimate(deciding)}, {where}."
 
 
-def _counts(found: list[Answer]) -> str:
-    counts = Counter(answer.verdict for answer in found)
-    parts = [f"{counts[verdict]} {verdict}" for verdict in PLAIN if counts[verdict]]
-    return f"{len(found)} hypothes{'is' if len(found) == 1 else 'es'}: {listed(parts)}"
-
-
-def _deciding(found: list[Answer], verdict: str) -> Answer:
-    """The first that makes the claim's verdict what it is."""
-    return next(answer for answer in found if answer.verdict == verdict)
+def _counts(answers: list[Answer]) -> str:
+    counts = Counter(answer.verdict for answer in answers)
+    parts = [f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict]]
+    return f"{len(answers)} hypothes{'is' if len(answers) == 1 else 'es'}: {listed(parts)}"
 
 
 def _estimate(answer: Answer) -> str:
-    found, column = answer.comparison, answer.quantity.column
-    what = "ratio" if found.is_ratio else "difference"
-    if found.method == "exact":
-        same = f"an exact count, the same for {_count(found.these.n, 'seed')}"
-        return f"{answer.text}, the {what} is {these_text(found, column)}, {same}"
-    if not found.these.n:
-        return f"{answer.text}, of which there are no values"
-    text = new_text(found, column) if answer.of_new_images else these_text(found, column)
-    unit = f" {column.unit}" if column.unit and not column.is_ratio else ""
+    comparison, column = answer.comparison, answer.quantity.column
+    kind = "ratio" if comparison.is_ratio else "difference"
+    if comparison.method == "exact":
+        same = f"an exact count, the same for {counted(comparison.these.n, 'seed')}"
+        return f"{answer.text}, the {kind} is {these_text(comparison, column)}, {same}"
+    if not comparison.these.n:
+        return f"{answer.text}, for which there are no values"
+    text = estimate_with_unit(answer)
     interval = ", 95% interval" if "[" in text else ""
-    speaks = " on new images" if answer.of_new_images else " on these images" if answer.quantity.metric else ""
-    n = f"n = {_count(found.these.n, 'seed')}"
-    n += f" and {_count(found.photographs, 'photograph')}" if found.photographs else ""
-    return f"{answer.text}, the {what} is {text}{unit}{interval}{speaks}{_corrected(answer)}, {n}"
+    scope = " on new images" if answer.of_new_images else " on these images" if answer.quantity.metric else ""
+    n = f"n = {counted(comparison.these.n, 'seed')}"
+    n += f" and {counted(comparison.photographs, 'photograph')}" if comparison.photographs else ""
+    return f"{answer.text}, the {kind} is {text}{interval}{scope}{_correction(answer)}, {n}"
 
 
-def _corrected(answer: Answer) -> str:
-    """Why there is no verdict although the interval leaves out no difference."""
+def _correction(answer: Answer) -> str:
+    """The adjusted p-value, where it leaves no verdict although the interval excludes no difference."""
     estimate, neutral = answer.deciding, answer.comparison.neutral
     is_within = math.isnan(estimate.low) or estimate.low <= neutral <= estimate.high
     if is_within or answer.verdict != UNDECIDED or answer.margin is not None or math.isnan(answer.p_holm):
@@ -63,60 +67,45 @@ def _corrected(answer: Answer) -> str:
     return f" (p = {p_text(answer.p_holm)} after Holm's correction for the study's hypotheses)"
 
 
-def _count(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
-def screening(results: Results) -> str:
-    """Why no verdict of this study is final; nothing with seeds enough."""
-    seeds = fewest_seeds(results)
-    if seeds >= SCREENING_BELOW or not answers(results):
+def screening(analysis: Analysis) -> str:
+    """The warning that no verdict of this study is final; empty with enough seeds or without hypotheses."""
+    seeds = analysis.fewest_seeds
+    if seeds >= SCREENING_BELOW or not analysis.answers:
         return ""
     return (
-        f"Screening only: {_count(seeds, 'seed')}; with fewer than {SCREENING_BELOW} no sign-flip test can pass 0.05."
+        f"Screening only: {counted(seeds, 'seed')}; with fewer than {SCREENING_BELOW} no sign-flip test can pass 0.05."
     )
 
 
-def data_text(results: Results) -> str:
+def data_text(analysis: Analysis) -> str:
     """photos (6 photographs to train on, 3 to validate)"""
-    found = [run["run"]["data"] for run in results.runs if run["run"]]
-    if not found:
+    setting = analysis.setting
+    if not setting.data:
         return "data that no run describes"
-    names = listed(list(dict.fromkeys(str(data["name"]) for data in found)))
-    train, val = ({data[key] for data in found} for key in ("train_photographs", "val_photographs"))
-    return f"{names} ({_range(train)} photographs to train on, {_range(val)} to validate)"
+    train, val = range_text(setting.train_photographs), range_text(setting.val_photographs)
+    return f"{listed(setting.data_names)} ({train} photographs to train on, {val} to validate)"
 
 
-def _range(counts: set[int]) -> str:
-    low, high = min(counts), max(counts)
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
-
-
-def device_text(results: Results) -> str:
+def device_text(analysis: Analysis) -> str:
     """CPU x and NVIDIA y"""
-    found = [str(run["run"]["provenance"]["device"]) for run in results.runs if run["run"]]
-    return listed(list(dict.fromkeys(found))) if found else "an unknown device"
+    return listed(analysis.setting.devices) if analysis.setting.devices else "an unknown device"
 
 
-def facts(results: Results) -> list[tuple[str, str]]:
-    """The setting, name by name."""
-    study, config = results.study, results.study["control"]
+def facts(analysis: Analysis) -> list[tuple[str, str]]:
+    """The setting of the study: name, value."""
+    study, setting, config = analysis.study, analysis.setting, analysis.study["control"]
     train, side, grid = config["train"], config["data"]["image_size"], config["tiling"]["grid"]
-    scored = results.records[results.records["label"] != GROUND_TRUTH]["image"]
-    data = next((run["run"]["data"] for run in results.runs if run["run"]), None)
-    found = [
+    budget = f"{budget_text(train)} at batch {train['batch_size']}, {train['pretrain_steps']:,} of L1 pretraining"
+    rows = [
         ("Scale", f"{study['scale']}: {side} x {side} pixels, {grid} x {grid} sub-images"),
-        (
-            "Budget",
-            f"{budget_text(train)} at batch {train['batch_size']}, {train['pretrain_steps']:,} of L1 pretraining",
-        ),
+        ("Budget", budget),
         ("Seeds", seeds_text(study["seeds"])),
-        ("Data", data_text(results)),
-        *([("Scored", _count(scored[scored != ALL_IMAGES].nunique(), "crop"))] if len(scored) else []),
-        ("Split", str(data["split_rule"]) if data else MISSING),
-        *([("Of the data", data_words(data))] if data and "near_copies" in data else []),
-        ("Device", f"{device_text(results)}; {train['precision']}"),
+        ("Data", data_text(analysis)),
+        *([("Scored", counted(setting.crops, "crop"))] if len(analysis.results.records) else []),
+        ("Split", str(setting.data["split_rule"]) if setting.data else MISSING),
+        *([("Data quality", data_words(setting.data))] if setting.data else []),
+        ("Device", f"{device_text(analysis)}; {train['precision']}"),
     ]
     if any(path.split(".")[0] in ("data", "tiling", "train") for v in study["variants"] for path in v["differences"]):
-        found.append(("Setting", "the control's; the variants differ as listed under “What differed”"))
-    return found
+        rows.append(("Setting", "this is the control's setting; “What differed” lists how the variants differ from it"))
+    return rows

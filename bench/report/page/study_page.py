@@ -1,4 +1,4 @@
-"""What is on a study's page, from the top: plain values and figures that wait to be drawn."""
+"""The content of a study's page, from top to bottom: plain values, and figures that are drawn later."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.report.analysis.frames import Results
-from bench.report.analysis.summary import wide
-from bench.report.analysis.verdicts import Answer, answers, conjunction
+from bench.report.analysis.analysis import Analysis
+from bench.report.analysis.verdicts import Answer
 from bench.report.figures.effects import unit_of
-from bench.report.figures.pareto import pareto
-from bench.report.figures.scaling import scaling
 from bench.report.page.drawing import Drawing, line_swatch, point_swatch
 from bench.report.page.drawings import (
     curve_drawings,
@@ -21,7 +18,7 @@ from bench.report.page.drawings import (
 )
 from bench.report.page.main_table import MainTable, main_table
 from bench.report.page.pictures import Pictures, read_pictures
-from bench.report.page.reproduce import commands, made_table, runs_table
+from bench.report.page.reproduce import commands, environment_table, runs_table
 from bench.report.page.sentence import facts, screening, verdict_sentence
 from bench.report.tables.failures import events_table, failures_table
 from bench.report.tables.hypotheses import hypothesis_table
@@ -40,15 +37,15 @@ class Effect:
     text: str
     verdict: str
     words: str
-    """The verdict with what has to be known of it."""
+    """The verdict with its note, such as (screening)."""
     estimates: list[tuple[str, str]]
-    """Name, estimate with interval."""
+    """Name, and estimate with interval."""
     drawing: Drawing
 
 
 @dataclass(frozen=True)
 class StudyPage:
-    """The page's content; the template puts it into words' places and nothing else."""
+    """The content of the page. The template places it and computes nothing."""
 
     title: str
     claim: str
@@ -59,7 +56,7 @@ class StudyPage:
     facts: list[tuple[str, str]]
     table: MainTable
     copies: list[tuple[str, str]]
-    """Format, the main table in it."""
+    """Format, and the main table in this format."""
     effects: list[Effect]
     hypotheses: TextTable | None
     curves: list[dict[str, Drawing]]
@@ -71,96 +68,108 @@ class StudyPage:
     pareto_legend: list[Drawing]
     scaling: list[Drawing]
     scaling_legend: list[Drawing]
+    files: dict[str, list[str]]
+    """Section -> its figures that lie below figures/ as files for papers."""
     differences: TextTable
     failures: TextTable | None
     events: TextTable | None
     done: str
-    """How many runs there are, where none failed."""
+    """The sentence for a study whose runs are all done."""
     about: list[TextTable]
-    """Methods, and figures that their papers published."""
+    """The tables of methods, and of the results that their papers published."""
     commands: list[str]
-    made: TextTable
+    environments: TextTable
     runs: TextTable
 
 
-def study_page(results: Results, folder: Path) -> StudyPage:
-    """The content of the page; pictures are those that lie in the report folder."""
-    study, table = results.study, main_table(results)
+def study_page(analysis: Analysis, folder: Path) -> StudyPage:
+    """The content of the page. Pictures and figure files are those in the report folder."""
+    study, table = analysis.study, main_table(analysis)
     return StudyPage(
         title=study["title"],
         claim=study["claim"]["text"],
         section=study["claim"]["section"] or "",
-        verdict=conjunction(answers(results)),
-        sentence=verdict_sentence(results),
-        screening=screening(results),
-        facts=facts(results),
+        verdict=analysis.verdict,
+        sentence=verdict_sentence(analysis),
+        screening=screening(analysis),
+        facts=facts(analysis),
         table=table,
-        copies=copies(results, table),
-        effects=_effects(results),
-        hypotheses=hypothesis_table(results) if study["hypotheses"] else None,
-        **_curves(results),
-        times=time_table(results),
-        pictures=read_pictures(results, folder),
-        no_pictures=_no_pictures(results),
-        **_pareto(results),
-        **_scaling(results),
-        differences=difference_table(results),
-        failures=failures_table(results),
-        events=events_table(results),
-        done=f"All {len(results.runs)} runs are done; none failed or diverged.",
-        about=[found for found in (methods_table(results), published_table(results)) if found],
-        commands=commands(results),
-        made=made_table(results),
-        runs=runs_table(results),
+        copies=_copies(analysis, table),
+        effects=_effects(analysis),
+        hypotheses=hypothesis_table(analysis) if study["hypotheses"] else None,
+        **_curves(analysis),
+        times=time_table(analysis),
+        pictures=read_pictures(analysis, folder),
+        no_pictures=_no_pictures(analysis),
+        **_pareto(analysis),
+        **_scaling(analysis),
+        files={name: [file for file in files if (folder / "figures" / file).exists()] for name, files in FILES.items()},
+        differences=difference_table(analysis),
+        failures=failures_table(analysis),
+        events=events_table(analysis),
+        done=f"All {len(analysis.runs)} runs are done; none failed or diverged.",
+        about=[table for table in (methods_table(analysis), published_table(analysis)) if table],
+        commands=commands(analysis),
+        environments=environment_table(analysis),
+        runs=runs_table(analysis),
     )
 
 
-def copies(results: Results, table: MainTable) -> list[tuple[str, str]]:
-    """The main table as it is copied; the CSV has it in numbers, which is table.csv."""
-    csv = wide(results).to_csv(index=False, lineterminator="\n", float_format="%.8g")
+FILES = {
+    "effects": ["effects.svg"],
+    "curves": ["curves.svg", "curves_seconds.svg"],
+    "scaling": ["scaling.svg"],
+    "pareto": ["pareto.svg"],
+}
+"""Section of the page -> its figures as files below figures/."""
+
+
+def _copies(analysis: Analysis, table: MainTable) -> list[tuple[str, str]]:
+    """The main table in the formats that can be copied; CSV is table.csv."""
+    csv = analysis.table.to_csv(index=False, lineterminator="\n", float_format="%.8g")
     return [("Markdown", markdown(table.text)), ("CSV", csv), ("LaTeX", latex(table.text))]
 
 
-def _effects(results: Results) -> list[Effect]:
+def _effects(analysis: Analysis) -> list[Effect]:
     return [
         Effect(answer.text, answer.verdict, answer.verdict_in_words, _estimates(answer), drawing)
-        for answer, drawing in zip(answers(results), effect_drawings(results), strict=True)
+        for answer, drawing in zip(analysis.answers, effect_drawings(analysis), strict=True)
     ]
 
 
 def _estimates(answer: Answer) -> list[tuple[str, str]]:
-    found, column = answer.comparison, answer.quantity.column
-    rows = [(unit_of(answer), these_text(found, column))]
+    comparison, column = answer.comparison, answer.quantity.column
+    rows = [(unit_of(answer), these_text(comparison, column))]
     if answer.of_new_images:
-        rows = [("on these images", rows[0][1]), ("on new images", new_text(found, column))]
-    seeds = "an exact count" if found.method == "exact" else f"{found.these.n} seeds"
-    rows.append(("from", f"{seeds}, {found.photographs} photographs" if found.photographs else seeds))
+        rows = [("on these images", rows[0][1]), ("on new images", new_text(comparison, column))]
+    sample = "an exact count" if comparison.method == "exact" else f"{comparison.these.n} seeds"
+    rows.append(("from", f"{sample}, {comparison.photographs} photographs" if comparison.photographs else sample))
     return rows + ([("still needed", answer.still_needed)] if answer.still_needed != MISSING else [])
 
 
-def _curves(results: Results) -> dict[str, Any]:
-    drawings = curve_drawings(results) if results.study["metrics"] else []
+def _curves(analysis: Analysis) -> dict[str, Any]:
+    drawings = curve_drawings(analysis) if analysis.study["metrics"] else []
     shown = set().union(*(set(panels["step"].data["label"]) for panels in drawings))
-    legend = [line_swatch(i, label) for i, label in enumerate(results.labels) if label in shown]
+    legend = [line_swatch(i, label) for i, label in enumerate(analysis.labels) if label in shown]
     return {"curves": drawings, "curve_legend": legend}
 
 
-def _pareto(results: Results) -> dict[str, Any]:
-    shown = set(pareto(results)["label"])
-    legend = [point_swatch(i, label) for i, label in enumerate(results.labels) if label in shown]
-    return {"pareto": pareto_drawings(results), "pareto_legend": legend}
+def _pareto(analysis: Analysis) -> dict[str, Any]:
+    shown = set(analysis.pareto["label"])
+    legend = [point_swatch(i, label) for i, label in enumerate(analysis.labels) if label in shown]
+    return {"pareto": pareto_drawings(analysis), "pareto_legend": legend}
 
 
-def _scaling(results: Results) -> dict[str, Any]:
-    lines = list(dict.fromkeys(scaling(results)["line"]))
+def _scaling(analysis: Analysis) -> dict[str, Any]:
+    lines = list(dict.fromkeys(analysis.scaling["line"]))
     legend = [line_swatch(i, line, "scale") for i, line in enumerate(lines)]
-    return {"scaling": scaling_drawings(results), "scaling_legend": legend}
+    return {"scaling": scaling_drawings(analysis), "scaling_legend": legend}
 
 
-def _no_pictures(results: Results) -> str:
-    if not results.study["metrics"]:
-        return "This study is of costs alone: what was hardly trained has nothing to show."
+def _no_pictures(analysis: Analysis) -> str:
+    if not analysis.study["metrics"]:
+        return "This study compares costs only. Its runs are hardly trained, so there are no pictures to show."
     return (
-        "There are no pictures here: the report was made with --no-pictures, for data that may not be passed on, or "
-        "without the run store, in which they lie."
+        "There are no pictures. The report was made without the run store, which holds them, or with --no-pictures, "
+        "for data that may not be passed on."
     )

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from bench.report.analysis.columns import COSTS, Column
+from bench.report.analysis.pareto import undominated
 from bench.report.analysis.quantities import parse
-from bench.report.figures.pareto import undominated
 from bench.report.search.confirmation import Confirmation
 from bench.report.search.frames import (
     curves_frame,

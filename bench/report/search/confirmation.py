@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.report.analysis.frames import Results
-from bench.report.analysis.verdicts import answers
+from bench.report.analysis.analysis import Analysis
 from bench.report.search.results import SearchResults
 from bench.report.tables.numbers import new_text, these_text
 
@@ -31,14 +30,14 @@ class Confirmation:
     rows: list[ConfirmedQuantity]
 
 
-def confirm(results: SearchResults, comparison: Results) -> Confirmation:
+def confirm(results: SearchResults, comparison: Analysis) -> Confirmation:
     """Pair every answer of the final comparison with what the search measured."""
     winner = next((trial for trial in results.trials if trial.number == results.winner), None)
     objectives = [objective["quantity"] for objective in results.search["objectives"]]
     of_winner = dict(zip(objectives, winner.values or [], strict=False)) if winner else {}
     of_default = dict(zip(objectives, results.default["values"] or [], strict=False))
     rows = []
-    for answer in answers(comparison):
+    for answer in comparison.answers:
         column = answer.quantity.column
         text = new_text if answer.of_new_images else these_text
         is_default = answer.right == comparison.control

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from bench.report.analysis.columns import Column
-from bench.report.figures.pareto import undominated
+from bench.report.analysis.pareto import undominated
 from bench.report.search.results import SearchResults, Trial
 from bench.study.hypotheses import COUNTS
 

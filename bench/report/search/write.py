@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.report.analysis.analysis import analyse
 from bench.report.analysis.archive import ARCHIVE, BEST, TRIALS, load
 from bench.report.folder import rewritten
 from bench.report.search.analysis import SearchAnalysis, analyse_search
@@ -54,7 +55,7 @@ def confirmation_in(results: SearchResults, folder: Path) -> Confirmation | None
     Raises InputError."""
     if not (folder / BEST / ARCHIVE).exists():
         return None
-    comparison = load(folder / BEST)
+    comparison = analyse(load(folder / BEST))
     is_of_winner = [run["id"] for run in comparison.runs] == results.search.get("best_runs")
     return confirm(results, comparison) if is_of_winner else None
 
@@ -64,7 +65,7 @@ def rewrite_search(results: SearchResults, folder: Path, with_pictures: bool) ->
     InputError."""
     with rewritten(folder) as draft:
         if (draft / BEST / ARCHIVE).exists():
-            write_report(load(draft / BEST), draft / BEST, None, with_pictures)
+            write_report(analyse(load(draft / BEST)), draft / BEST, None, with_pictures)
         write_search(results, draft, confirmation_in(results, draft))
 
 
@@ -72,7 +73,7 @@ def stale_files(results: SearchResults, folder: Path) -> list[Path]:
     """The files of both reports that differ from what their archives give. Raises InputError."""
     stale = [folder / name for name in check_search(results, folder, confirmation_in(results, folder))]
     if (folder / BEST / ARCHIVE).exists():
-        stale += [folder / BEST / name for name in check_report(load(folder / BEST), folder / BEST)]
+        stale += [folder / BEST / name for name in check_report(analyse(load(folder / BEST)), folder / BEST)]
     return stale
 
 

@@ -1,4 +1,4 @@
-"""Tables on a terminal of any width: whole, folded, in parts, or row by row; no column is ever left out."""
+"""Tables on a terminal of any width: whole, wrapped, in parts, or row by row. No column is ever dropped."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from rich.text import Text
 from bench.report.tables.text_table import TextTable
 
 FOLDS, WORD = 24, 16
-"""Letters of a column from which on it may be folded, and that it keeps then: numbers and names stay whole."""
+"""Letters: a column wider than FOLDS may be wrapped, but not below WORD, so that numbers and names stay whole."""
 GAP = 1
-"""Between two columns."""
+"""Blanks between two columns."""
 
 
 def print_table(table: TextTable, console: Console, left: Collection[str] = ()) -> None:
-    """The table without its notes. Columns are to the right, but for the first and those of `left`, which are words."""
+    """Print the table without its notes. The first column and those named in `left` are words and align left; all
+    others align right."""
     if not table.rows:
         return
     for words in ((), left):
@@ -37,15 +38,15 @@ def print_table(table: TextTable, console: Console, left: Collection[str] = ()) 
 
 
 def fit(table: TextTable, width: int, words: Collection[str] = ()) -> list[int] | None:
-    """The width of each column; None if the table does not fit, even with its long texts folded, and between words the
-    columns of `words`."""
+    """The width of each column; None if the table does not fit even with its long texts wrapped. The columns named in
+    `words` may be wrapped at any word."""
     widest, least = _widest(table), _least(table, words)
     spare = width - GAP * (len(widest) - 1) - sum(least)
     if spare < 0:
         return None
     widths = list(least)
     wanting = [index for index, most in enumerate(widest) if most > least[index]]
-    while wanting and spare >= len(wanting):  # as much to each, so that all become about equally long
+    while wanting and spare >= len(wanting):  # the same to each column: all get about equally many lines
         share = spare // len(wanting)
         for index in wanting:
             more = min(share, widest[index] - widths[index])
@@ -60,18 +61,18 @@ def _widest(table: TextTable) -> list[int]:
 
 
 def _least(table: TextTable, words: Collection[str] = ()) -> list[int]:
-    """What each column needs where long texts, and all of some columns, are folded between words."""
-    found = []
+    """The least width of each column when long texts are wrapped, and the columns named in `words` at any word."""
+    widths = []
     for column, widest in zip(_columns(table), _widest(table), strict=True):
         word = max((cell_len(word) for cell in column for word in cell.split()), default=0)
         folded = min(max(word, WORD), FOLDS) if widest > FOLDS else widest
-        found.append(min(word, folded) if column[0] in words else folded)
-    return found
+        widths.append(min(word, folded) if column[0] in words else folded)
+    return widths
 
 
 def _parts(table: TextTable, width: int) -> list[TextTable] | None:
-    """Several tables that fit, each with the first column; None if that does not tell the rows apart, or one other
-    column is too wide beside it."""
+    """Split into tables that fit, each with the first column; None if the first column does not tell the rows apart, or
+    if another column does not fit beside it."""
     least, firsts = _least(table), [row[0] for row in table.rows]
     if len(set(firsts)) < len(firsts):
         return None
@@ -110,7 +111,7 @@ def _draw(table: TextTable, widths: Sequence[int], left: Collection[str], consol
 
 
 def _print_rows(table: TextTable, console: Console) -> None:
-    """A line a cell; the terminal breaks those that are too long."""
+    """Print a line a cell; the terminal wraps long lines."""
     _print_title(table, console)
     for row in table.rows:
         for index, (heading, cell) in enumerate(zip(table.headings, row, strict=True)):

@@ -1,4 +1,4 @@
-"""A table of words, and its Markdown and LaTeX forms; all that came from a study is escaped."""
+"""A table of text, and its Markdown and LaTeX forms. All text is escaped."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class TextTable:
-    """Headings and rows of cells; a cell may have several lines. Notes stand below."""
+    """Headings, rows of cells, and the notes below. A cell may have several lines."""
 
     title: str
     headings: list[str]
     rows: list[list[str]]
     notes: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
-    """Of each row, what the first line of its first cell leads to in Markdown; URL-quoted."""
+    """The address that the first cell of each row links to, URL-quoted; empty for a table without links."""
 
 
 def markdown(table: TextTable) -> str:
-    """A GitHub table with its notes."""
+    """The table in GitHub's Markdown, with its notes."""
     lines = ["| " + " | ".join(map(escape_markdown, table.headings)) + " |", "|" + "---|" * len(table.headings)]
     for index, row in enumerate(table.rows):
         cells = [escape_markdown(cell) for cell in row]
@@ -31,7 +31,7 @@ def markdown(table: TextTable) -> str:
 
 
 def titled(table: TextTable) -> str:
-    """The table under its title."""
+    """The Markdown table below its title."""
     return f"## {table.title}\n\n{markdown(table)}"
 
 
@@ -44,31 +44,31 @@ _MARKDOWN = {letter: f"\\{letter}" for letter in "\\`[]|*_~$"} | {"&": "&amp;", 
 
 
 def escape_markdown(text: str) -> str:
-    """Text as it is, whatever Markdown, HTML or mathematics it looks like."""
+    """Markdown that shows the text literally, even if it looks like Markdown, HTML or mathematics."""
     escaped = "".join(_MARKDOWN.get(letter, letter) for letter in text)
     return " ".join(escaped.split("\r")).replace("\n", "<br>")
 
 
 def code(text: str) -> str:
     """A code span that nothing in the text can close."""
-    fence = "`" * (_longest(text) + 1)
+    fence = "`" * (_longest_backticks(text) + 1)
     space = " " if len(fence) > 1 else ""
     return f"{fence}{space}{' '.join(text.split())}{space}{fence}"
 
 
 def fenced(text: str) -> str:
     """A code block that nothing in the text can close."""
-    fence = "`" * max(3, _longest(text) + 1)
+    fence = "`" * max(3, _longest_backticks(text) + 1)
     return f"{fence}\n{text}\n{fence}"
 
 
-def _longest(text: str) -> int:
-    """Of the text's runs of backticks."""
+def _longest_backticks(text: str) -> int:
+    """Length of the longest run of backticks in the text."""
     return max(map(len, re.findall("`+", text)), default=0)
 
 
 def latex(table: TextTable) -> str:
-    """A booktabs tabular; a cell's further lines go into rows of their own."""
+    """The table as a booktabs tabular. Further lines of a cell become rows of their own."""
     lines = [rf"\begin{{tabular}}{{l{'r' * (len(table.headings) - 1)}}}", r"\toprule"]
     lines += [" & ".join(map(_tex, table.headings)) + r" \\", r"\midrule"]
     for row in table.rows:
