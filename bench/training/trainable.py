@@ -6,13 +6,12 @@ import copy
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import Adam, Optimizer
 
 from bench.config import RunConfig, TrainConfig
 from bench.data.tasks import Batch
 from bench.models.generator import Generator
 from bench.models.layers import initialise
-from bench.training.optimizer import EagerAdam as Adam
 
 
 class TrainableGenerator:
