@@ -7,9 +7,8 @@ from collections.abc import Collection, Sequence
 from baselines import UNTRAINED
 from bench.machine import Machine, device_and_name
 from bench.plan.price import Pricing
-from bench.runs.executors import Job
 from bench.store.run_store import ENDED, RunStore
-from bench.study.study import Run
+from bench.study.study import Job, Run
 
 BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 """Flags of processors with bf16 instructions."""

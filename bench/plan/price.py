@@ -14,13 +14,12 @@ from bench.config import BUDGETS, TrainConfig
 from bench.errors import Unreadable
 from bench.machine import Machine
 from bench.plan.identity import RunIdentity, identities_of, stored_runs
-from bench.runs.executors import Job
 from bench.runs.probe import probe_apart
 from bench.runs.probe_cache import Probe, all_remembered, probe_file, recall, remember
 from bench.runs.status import measured_runs, read_status
 from bench.store.checkpoint_header import training_state
 from bench.store.run_store import CHECKPOINTS, ENDED, SCHEMA, RunStore, State, identity_hash
-from bench.study.study import Run
+from bench.study.study import Job, Run
 
 START = 1.5  # seconds that a process takes to import torch and the rest, before any probe has measured it
 UNKNOWN = "neither run nor probed on this device"

@@ -18,10 +18,8 @@ from bench.errors import LeftAsItIs
 from bench.interrupts import sigint_blocked
 from bench.machine import Machine
 from bench.store.run_store import RunStore, State
-from bench.study.study import Run
+from bench.study.study import Job, Run
 
-Job = tuple[Run, tuple[str, ...]]
-"""A run and the metrics it is asked for."""
 End = State | Literal["lost"] | LeftAsItIs
 """How a job ended; lost: its process died."""
 ProgressCallback = Callable[[str, str, float], None]

@@ -11,8 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import TimeRemainingColumn as Eta
 
-from bench.runs.executors import Job
-from bench.study.study import Run
+from bench.study.study import Job, Run
 
 MARKS = {
     "done": "[green]done[/]",

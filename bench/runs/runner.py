@@ -13,11 +13,11 @@ from rich.console import Console
 from bench.errors import FAULT_WORDS, LeftAsItIs, Unreadable
 from bench.machine import Machine, resolve_device
 from bench.measure.metrics import Unavailable, load
-from bench.runs.executors import End, Executor, Job, ProgressCallback, in_process, local_processes
+from bench.runs.executors import End, Executor, ProgressCallback, in_process, local_processes
 from bench.runs.progress import Display
 from bench.runs.status import Status, is_measured, measured_runs, read_status
 from bench.store.run_store import RunStore, State
-from bench.study.study import Run, Study
+from bench.study.study import Job, Run, Study
 
 if TYPE_CHECKING:
     from bench.runs.ray_cluster.executor import Cluster

@@ -10,8 +10,8 @@ from baselines.availability import reason_unavailable
 from bench.config import RunConfig
 from bench.errors import Unreadable
 from bench.measure.metrics import METRICS
-from bench.runs.executors import Job
 from bench.store.run_store import RunStore, State
+from bench.study.study import Job
 
 MEASURED_SEEDS = 6
 """Seeds of a config whose speed is measured: more would tell no more."""

@@ -20,7 +20,6 @@ from bench.report.ownership import check_free
 from bench.report.search.results import SearchResults
 from bench.report.search.write import BEST_FILE, confirmation_in, write_search
 from bench.report.write import write_report
-from bench.runs.executors import Job
 from bench.runs.runner import RunRequest, default_workers, jobs_of, run_jobs
 from bench.search.best import BEST, best_yaml, check_best
 from bench.search.optuna_study import open_study
@@ -31,7 +30,7 @@ from bench.search.workers import run_workers
 from bench.store.run_store import RunStore, State, write_atomically
 from bench.study.hypotheses import COUNTS
 from bench.study.load import load_study
-from bench.study.study import Study
+from bench.study.study import Job, Study
 
 if TYPE_CHECKING:
     from bench.runs.ray_cluster.executor import Cluster

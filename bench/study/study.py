@@ -33,6 +33,10 @@ class Run:
     config: RunConfig
 
 
+Job = tuple[Run, tuple[str, ...]]
+"""A run and the metrics it is asked for."""
+
+
 @dataclass(frozen=True)
 class Study:
     """A study at one scale. `variants` begins with the control and ends with the baselines."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import Adam, Optimizer
 from torch.optim.swa_utils import update_bn
 
 from bench.config import RunConfig, TrainConfig
@@ -15,7 +15,6 @@ from bench.data.tasks import Batch
 from bench.models.generator import Generator
 from bench.models.layers import initialise
 from bench.training.method import Method, Progress
-from bench.training.optimizer import EagerAdam as Adam
 from bench.training.schedules import decay_at
 
 

@@ -13,11 +13,11 @@ from bench.data.dataset import open_dataset
 from bench.machine import Machine, processor_flags, processor_name
 from bench.plan.bf16 import bf16_slowdown, bf16_warning
 from bench.plan.price import Pricing
-from bench.runs.executors import Job
 from bench.runs.probe_cache import Probe, remember
 from bench.runs.runner import jobs_of
 from bench.store.run_store import SCHEMA, RunStore
 from bench.study.load import load_study
+from bench.study.study import Job
 
 SLOW, FAST = {"avx2", "avx512f", "avx512_vnni"}, {"avx2", "avx512f", "avx512_bf16"}
 CPU = Machine("cpu")

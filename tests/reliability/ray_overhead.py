@@ -16,11 +16,12 @@ from typing import Any
 from ray.cluster_utils import Cluster
 
 from bench.machine import Machine
-from bench.runs.executors import Executor, Job, local_processes
+from bench.runs.executors import Executor, local_processes
 from bench.runs.ray_cluster.connect import connected
 from bench.runs.runner import jobs_of
 from bench.store.run_store import RunStore
 from bench.study.load import load_study
+from bench.study.study import Job
 
 STUDY = Path(__file__).parents[2] / "ablations" / "pooling.yaml"
 OVERRIDES = ("seeds=2", 'baselines=["gray"]')

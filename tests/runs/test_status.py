@@ -10,11 +10,11 @@ from harness import small_study
 from rich.console import Console
 
 from bench.machine import Machine
-from bench.runs.executors import Job
 from bench.runs.runner import RunRequest, jobs_of, run_jobs
 from bench.runs.status import MEASURED_SEEDS, Status, measured_runs, read_status
 from bench.store.run_store import RunStore, State
 from bench.study.load import load_study
+from bench.study.study import Job
 
 
 class CountingStore(RunStore):

@@ -15,12 +15,12 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from bench.errors import InputError, LeftAsItIs, StoreLost, Unreadable, Unwritable, fault_of, with_class
 from bench.machine import Machine
-from bench.runs.executors import End, Job, ProgressCallback, signals_stop
+from bench.runs.executors import End, ProgressCallback, signals_stop
 from bench.runs.ray_cluster import tasks
 from bench.runs.ray_cluster.resources import Resources, default_resources, resources_for
 from bench.runs.ray_cluster.tasks import ClusterLost, Driver
 from bench.store.run_store import RunStore, TakenOver
-from bench.study.study import Run
+from bench.study.study import Job, Run
 
 POLL_SECONDS = 0.2
 

@@ -20,10 +20,9 @@ from bench.errors import InputError
 
 if TYPE_CHECKING:
     from bench.machine import Machine
-    from bench.runs.executors import Job
     from bench.runs.probe_cache import Probe
     from bench.store.run_store import RunStore, State
-    from bench.study.study import Run
+    from bench.study.study import Job, Run
 
 EXCHANGE_SECONDS = 0.5
 ANSWER_SECONDS = 120  # for the actor to answer: it may be writing what others send
