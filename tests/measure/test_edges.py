@@ -108,5 +108,5 @@ def test_seam_error_is_that_of_numpy_pixel_by_pixel(photo: Tensor, noisy: Tensor
 
 @pytest.mark.parametrize("grid", [5, 64])
 def test_tiles_that_do_not_fit_are_refused(grid: int, photo: Tensor) -> None:
-    with pytest.raises(ValueError, match=f"96x128 pixels are not {grid}x{grid} tiles"):
+    with pytest.raises(ValueError, match=f"96x128 pixels do not divide into {grid}x{grid} tiles"):
         load("seam_error", "cpu")(photo, photo, grid=grid)
