@@ -12,20 +12,6 @@ from bench.config.section import Section
 
 BUDGETS = ("steps", "images", "seconds", "flops")
 """The fields of TrainConfig that can give a run's length; exactly one does."""
-LATER = (
-    ("data", "score_on"),
-    ("data", "skip_gray"),
-    ("generator", "norm_first"),
-    ("discriminator", "norm_first"),
-    ("generator", "init"),
-    ("discriminator", "init"),
-    ("train", "flops"),
-    ("train", "discriminator_learning_rate"),
-    ("train", "learning_rate_decay"),
-    ("train", "decay_after"),
-    ("train", "fresh_batches"),
-)
-"""Fields that came after the first runs were stored."""
 
 
 class ScheduleConfig(Section):
@@ -195,11 +181,7 @@ class RunConfig(Section):
         return self
 
     def identity(self) -> dict[str, Any]:
-        """The fields that a run's id is made of: all but where the data lies and how often it is validated. A field of
-        LATER counts where it is not at its default alone, so that the ids of before it came stay."""
+        """The fields that a run's id is made of: all except where the data lies and how often it is validated."""
         fields = self.model_dump(mode="json")
         del fields["data"]["path"], fields["train"]["validations"]
-        for section, name in LATER:
-            if fields[section][name] == type(getattr(self, section)).model_fields[name].default:
-                del fields[section][name]
         return fields
