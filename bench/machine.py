@@ -10,11 +10,12 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of malloc.h
 
@@ -118,6 +119,8 @@ def keep_freed_memory() -> None:
 
 def set_up(machine: Machine, keeps_memory: bool = True) -> torch.device:
     """Make this process compute as the machine says; with glibc's allocator as it is, if it is not to keep memory."""
+    import torch
+
     device = torch.device(machine.device)
     if device.type == "cuda":
         cudnn: Any = torch.backends.cudnn  # mypy does not see what is inside
