@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.config import BUDGETS
-from bench.report.analysis.columns import Column
-from bench.report.analysis.comparisons import Comparison
-from bench.report.analysis.verdicts import Answer
 from bench.study.labels import MISSING
+
+if TYPE_CHECKING:
+    # `bench data` shows numbers too, and does not need pandas.
+    from bench.report.analysis.columns import Column
+    from bench.report.analysis.comparisons import Comparison
+    from bench.report.analysis.verdicts import Answer
 
 
 def number(value: float, decimals: int, signed: bool = False) -> str:
