@@ -28,6 +28,9 @@ class Metric:
     """images: (prediction, target), image by image. mask, grid: also the hole, or the tiling's grid. set: (prediction,
     target) of all images at once, since they are compared with each other. distribution: as set, with one score for
     all images."""
+    ranks: bool = True
+    """Whether the score puts the truth before pale colours, and pale colours before another photograph's, and noise
+    never improves it. A score that does not rank describes the outputs: wrong colours can do well on it."""
 
     @property
     def records(self) -> str:
@@ -105,6 +108,43 @@ COLOUR = (
         target="bench.measure.metrics.colorfulness:load_colorfulness",
         has_curve=True,
         decimals=2,
+        ranks=False,
+    ),
+    Metric(
+        name="delta_colorfulness",
+        title="delta colorfulness",
+        unit="",
+        direction="lower",
+        source="|M(3) - ground truth's M(3)| per image, Hasler & Suesstrunk 2003; blind to wrong colours",
+        version=1,
+        target="bench.measure.metrics.palette:load_delta_colorfulness",
+        has_curve=True,
+        decimals=2,
+        ranks=False,
+    ),
+    Metric(
+        name="ab_histogram",
+        title="ab histogram distance",
+        unit="Lab units",
+        direction="lower",
+        source="sliced Wasserstein distance of the 2-D histograms of CIE a and b, per image (Bonneel et al. 2015)",
+        version=1,
+        target="bench.measure.metrics.palette:load_ab_histogram",
+        has_curve=True,
+        decimals=2,
+        ranks=False,
+    ),
+    Metric(
+        name="hue_bias",
+        title="green and blue bias",
+        unit="",
+        direction="neutral",
+        source="share of hues from green to blue in the chroma less the ground truth's share: 0 is no bias",
+        version=1,
+        target="bench.measure.metrics.palette:load_hue_bias",
+        has_curve=True,
+        decimals=3,
+        ranks=False,
     ),
     Metric(
         name="ab_l1",
@@ -141,6 +181,7 @@ EDGES = (
         has_curve=True,
         decimals=3,
         min_side=2,
+        ranks=False,
     ),
     Metric(
         name="color_sharpness",
@@ -150,6 +191,19 @@ EDGES = (
         source="RMS gradient of CIE a and b, divided by the ground truth's: 1 is as sharp, less is blurred or pale",
         version=1,
         target="bench.measure.metrics.edges:load_color_sharpness",
+        has_curve=True,
+        decimals=3,
+        min_side=2,
+        ranks=False,
+    ),
+    Metric(
+        name="chroma_edges",
+        title="chroma edge agreement",
+        unit="",
+        direction="higher",
+        source="correlation of the gradients of CIE a and b with the ground truth's: 1 is the same edges, 0 is none",
+        version=1,
+        target="bench.measure.metrics.chroma_edges:load_chroma_edges",
         has_curve=True,
         decimals=3,
         min_side=2,
@@ -181,6 +235,7 @@ DIVERSITY = Metric(
     has_curve=True,
     decimals=3,
     needs="set",
+    ranks=False,
 )
 DISTRIBUTION = (
     Metric(
