@@ -70,8 +70,11 @@ def scales() -> str:
 def metrics() -> str:
     """The scores, as the registry has them."""
     ends = {"higher": "higher", "lower": "lower", "neutral": "the truth's"}
-    rows = [[f"`{m.name}`", m.unit or "—", ends[m.direction], m.source] for m in METRICS.values()]
-    return _table(["name", "unit", "better", "what it is"], rows)
+    rows = [
+        [f"`{m.name}`", m.unit or "—", ends[m.direction], "yes" if m.ranks else "no", m.source]
+        for m in METRICS.values()
+    ]
+    return _table(["name", "unit", "better", "ranks", "what it is"], rows)
 
 
 GENERATED: dict[str, Callable[[], str]] = {
