@@ -10,7 +10,7 @@
 FROM python:3.11-slim
 
 WORKDIR /src
-COPY pyproject.toml setup.py README.md LICENSE constraints.txt ./
+COPY pyproject.toml setup.py gan_bench.py README.md LICENSE constraints.txt ./
 COPY bench bench
 COPY baselines baselines
 COPY ablations ablations
