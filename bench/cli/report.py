@@ -42,7 +42,7 @@ def report(
     max_runs: MaxRuns = None,
 ) -> None:
     """Make reports of studies and searches again, from the store or from the records beside them; trains nothing."""
-    from bench.report.analysis.archive import load_all
+    from bench.report.analysis.archive import load_archives
     from bench.report.overview import check_overview, write_overview
     from bench.report.ownership import check_study
     from bench.report.sources import all_analyses
@@ -57,7 +57,7 @@ def report(
     check_distinct([*searches, *(study.path for study in loaded)], "studies and searches")
     for study in () if check else loaded:
         check_study(study, reports / study.name)
-    load_all(reports, without={study.name for study in loaded})
+    load_archives(reports, without={study.name for study in loaded})
     asked = SearchReports(scale, data, overrides, storage, runs, reports, pictures, check)
     stale = report_searches([Path(name) for name in searches], not studies, asked)
     for analysis, folder, source in all_analyses(loaded, store, reports) if loaded or not searches else ():

@@ -74,7 +74,7 @@ def run(
     """
     from bench.machine import Machine, processor_flags
     from bench.plan.bf16 import bf16_warning
-    from bench.report.analysis.archive import load_all
+    from bench.report.analysis.archive import load_archives
     from bench.report.ownership import check_study
     from bench.runs.runner import RunRequest, jobs_of, run_jobs
     from bench.store.run_store import RunStore
@@ -91,7 +91,7 @@ def run(
     # All that can be wrong with the input is found before the first run, not after hours.
     for study in loaded:
         check_study(study, reports / study.name)
-    load_all(reports, without={study.name for study in loaded})
+    load_archives(reports, without={study.name for study in loaded})
     jobs = jobs_of(loaded)[index::shards]
     say_advice(line for study in loaded for line in study.advice())
     machine = Machine(known_device(device), threads, checkpoint_every, cuda_graphs, hang_after, given_command())

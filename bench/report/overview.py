@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from bench.report.analysis.analysis import Analysis, analyse
-from bench.report.analysis.archive import ARCHIVE, BEST, TRIALS, load_all
+from bench.report.analysis.archive import ARCHIVE, BEST, TRIALS, load_archives
 from bench.report.page.render import PAGE, render
 from bench.report.page.sentence import screening, verdict_sentence
 from bench.report.search.analysis import analyse_search
@@ -36,7 +36,7 @@ def check_overview(reports: Path) -> list[Path]:
 
 def _texts(reports: Path) -> dict[str, str]:
     """File name -> content."""
-    studies = [analyse(results) for results in load_all(reports)]
+    studies = [analyse(results) for results in load_archives(reports)]
     folders = sorted(path.parent for path in reports.glob(f"*/{TRIALS}"))
     searches = [(folder, load_search_results(folder)) for folder in folders]
     speeds = load_records(reports)

@@ -65,7 +65,7 @@ def test_a_set_without_colours_is_said_before_training(bench: Bench, write_study
         result = bench(*command, "--data", ".")
         assert result.returncode == 2
         assert "all 5 training images are gray, and colorization learns from colours" in " ".join(result.stderr.split())
-    assert "nothing to learn colours from" in " ".join(bench("data", ".").stdout.split())
+    assert "no colours can be learnt from them" in " ".join(bench("data", ".").stdout.split())
     for seed in range(4):
         pixels = np.random.default_rng(seed).integers(0, 256, (5, 5, 3), np.uint8)
         Image.fromarray(pixels).resize((80, 80)).save(tmp_path / f"colour{seed}.png")

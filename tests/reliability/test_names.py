@@ -90,7 +90,7 @@ def test_a_picture_of_a_page_lies_beside_it(bench: Bench, tmp_path: Path, name: 
     path.write_text(json.dumps(content))
     done = bench("report", "--check")
     assert done.returncode == 2
-    assert "there is no picture" in done.stderr
+    assert "is missing" in done.stderr
 
 
 @pytest.mark.parametrize("below", ["figures", "figures/pictures"])

@@ -99,6 +99,7 @@ def made() -> Iterator[Accounts]:
         home.chmod(0o755)
         for room in ("bench", "baselines", "ablations"):
             shutil.copytree(ROOT / room, home / "code" / room)
+        shutil.copy(ROOT / "gan_bench.py", home / "code")
         for account in (owner, colleague):
             (home / account).mkdir()
             shutil.chown(home / account, account)

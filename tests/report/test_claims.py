@@ -11,7 +11,7 @@ from made import Scores, hypothesis, made_results, named
 
 from bench.errors import InputError
 from bench.report.analysis.analysis import Analysis, analyse
-from bench.report.analysis.archive import load_all, save
+from bench.report.analysis.archive import load_archives, save
 from bench.report.analysis.frames import Results
 from bench.report.overview import check_overview, write_overview
 from bench.report.tables.claims import CLAIMS, claims_table, claims_text, commands
@@ -113,7 +113,7 @@ def test_without_archives_nothing_is_written_and_a_broken_one_is_named(tmp_path:
     (tmp_path / "bad/study.json").write_text("{")
     with pytest.raises(InputError, match="bad: the records cannot be read"):
         check_overview(tmp_path)
-    assert load_all(tmp_path, without={"bad"}) == []
+    assert load_archives(tmp_path, without={"bad"}) == []
 
 
 def test_the_command_line_writes_and_checks_the_table(bench: Bench, tmp_path: Path) -> None:

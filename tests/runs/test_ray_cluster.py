@@ -52,7 +52,7 @@ def test_shards_share_all_runs_and_the_last_command_reports(
     [
         (("--address", "auto"), "give --executor ray too"),
         (("--executor", "ray", "--shard", "1/2"), "leave one of them out"),
-        (("--executor", "ray", "--workers", "2"), "as many runs at a time as they bear"),
+        (("--executor", "ray", "--workers", "2"), "runs as many at a time as its nodes allow"),
         (("--executor", "ray", "--address", "ray://here:1"), "give auto or HOST:PORT"),
         (("--executor", "ray", "--address", "127.0.0.1:9"), "cannot be reached"),
     ],

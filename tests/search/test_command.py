@@ -149,7 +149,7 @@ def test_an_objective_that_cannot_be_computed_is_reported_before_any_trial(
 
 def test_one_file_of_the_right_kind(bench: Bench, write_search: WriteSearch) -> None:
     study = ROOT / "ablations" / "pooling.yaml"
-    assert "one search at a time, here are 2" in bench("search", write_search(), write_search("other")).stderr
+    assert "give one search at a time, not 2" in bench("search", write_search(), write_search("other")).stderr
     assert "this is a study; run it with bench run" in bench("search", study).stderr
     assert "this is a search; give it to bench search" in bench("run", write_search()).stderr
     assert "neither a storage nor" in bench("report", write_search(), *TINY).stderr

@@ -149,7 +149,7 @@ def test_every_command_takes_a_bare_name(bench: Bench, tmp_path: Path) -> None:
 def test_profile_takes_a_bare_name_and_a_method_before_it(bench: Bench, write_study: WriteStudy) -> None:
     assert "measure one study at a time" in bench("profile", "pooling", "gan").stderr
     assert "train.stepz: unknown key" in bench("profile", "pooling", "train.stepz=1").stderr
-    assert "or give a study, a YAML file or a name" in bench("profile", "nothing").stderr
+    assert "by its file or name" in bench("profile", "nothing").stderr
 
 
 def _built(tmp_path: Path, what: str) -> Path:

@@ -60,7 +60,7 @@ def load(folder: Path) -> Results:
         raise InputError(f"{folder}: the records cannot be read: {error}") from None
 
 
-def load_all(reports: Path, without: Collection[str] = ()) -> list[Results]:
+def load_archives(reports: Path, without: Collection[str] = ()) -> list[Results]:
     """Read the archives of all studies below the folder, except those with these names. Raises InputError for the first
     one that is damaged."""
     folders = [path.parent for path in sorted(reports.glob(f"*/{ARCHIVE}"))]
