@@ -20,6 +20,8 @@ README = ROOT / "README.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+NAMED = re.compile(r"`((?:bench|baselines|tests|docs|ablations)/[\w./]+)`")
+"""A file or folder of the repository, as prose names it."""
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -38,6 +40,11 @@ def test_lines_are_short_but_for_tables_and_links(page: Path) -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     links = [link for link in LINK.findall(CODE.sub("", page.read_text())) if "://" not in link]
     assert [link for link in links if not (page.parent / link.split("#")[0]).exists()] == []
+
+
+@each_page
+def test_files_that_are_named_are_there(page: Path) -> None:
+    assert [name for name in NAMED.findall(CODE.sub("", page.read_text())) if not (ROOT / name).exists()] == []
 
 
 @each_page
