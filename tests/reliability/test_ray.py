@@ -191,7 +191,9 @@ def test_a_search_fans_its_trials_out_and_a_dead_node_costs_none(tmp_path: Path,
     command = Command(tmp_path, *arguments, *_on(three))
     runs = tmp_path / "runs"
     wait_until(lambda: len(_steps(runs)) == 3)
-    worker = next(pid for raylet in three.raylets for pid in map(int, _children(raylet)) if _name(pid) == b"ray::_work")
+    worker = next(
+        pid for raylet in three.raylets for pid in map(int, _children(raylet)) if _name(pid) == b"ray::_work_on_node"
+    )
     os.kill(worker, signal.SIGKILL)
     said = finish(command, 0)
     assert "5 complete, 1 lost and queued again" in said
