@@ -1,4 +1,5 @@
-"""Edges: whether a prediction is as sharp as the ground truth, and whether tiling leaves visible seams.
+"""Edges: whether a prediction is as sharp as the ground truth, whether its colours change in the same places, and
+whether tiling leaves visible seams.
 
 Seam error compares jumps of the error, Lab of the prediction minus Lab of the target, so that the picture's own edges
 do not count where they are predicted. A jump is the CIE 1976 difference (Euclidean) of the error between two
@@ -19,7 +20,7 @@ from bench.measure.metrics import GridScore, ImageScore
 from bench.measure.metrics.targets import of_target
 
 FAINTEST_GRADIENT = 0.1
-"""RMS gradient in Lab units a pixel, added in quadrature to both sides, so that the ratio exists for flat images. It is
+"""RMS gradient in Lab units a pixel, added in quadrature to both sides, so that a score exists for flat images. It is
 less than the effect of rounding a smooth image to 8 bits: 0.17 in lightness, 0.5 in ab (measured). A gray prediction
 scores 0.02 to 0.03 in colour, not 0."""
 FAINTEST_JUMP = 0.01
@@ -35,6 +36,11 @@ def load_sharpness(device: str) -> ImageScore:
 def load_color_sharpness(device: str) -> ImageScore:
     """Sharpness of colour, a ratio, neutral; nothing to load."""
     return functools.partial(sharpness, channels=slice(1, 3))
+
+
+def load_chroma_edges(device: str) -> ImageScore:
+    """Agreement of chroma edges, a correlation, higher is better; nothing to load."""
+    return chroma_edges
 
 
 def load_seam_error(device: str) -> GridScore:
@@ -57,6 +63,23 @@ def gradient_energy(x: Tensor) -> Tensor:
     """(B, C, H, W) -> (B,): mean square of the forward differences in x plus that in y, summed over channels."""
     down, right = (x.diff(dim=axis).square().sum(1).mean((1, 2)) for axis in (2, 3))
     return down + right
+
+
+def chroma_edges(prediction: Tensor, target: Tensor) -> Tensor:
+    """Correlation of the gradients of CIE a and b, sRGB (B, 3, H, W) in [0, 1] -> (B,) in [-1, 1].
+
+    1: the same edges, however vivid; 0: edges that have nothing to do with the target's, or none. Unlike sharpness it
+    is agreement: noise and wrong edges lower it. Two flat images agree: FAINTEST_GRADIENT counts as a shared edge.
+    """
+    ours, theirs = (_chroma_gradient(lab) for lab in (rgb_to_lab(prediction), of_target(rgb_to_lab, target)))
+    agreement = (ours * theirs).mean(1) + FAINTEST_GRADIENT**2
+    energy = (ours.square().mean(1) + FAINTEST_GRADIENT**2) * (theirs.square().mean(1) + FAINTEST_GRADIENT**2)
+    return agreement / energy.sqrt()
+
+
+def _chroma_gradient(lab: Tensor) -> Tensor:
+    """(B, 3, H, W) -> (B, N): all forward differences of a and b, along x and along y."""
+    return torch.cat([lab[:, 1:].diff(dim=axis).flatten(1) for axis in (2, 3)], dim=1)
 
 
 def seam_error(prediction: Tensor, target: Tensor, grid: int) -> Tensor:
