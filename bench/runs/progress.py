@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -23,26 +24,17 @@ MARKS = {
 TRAINING_SHARE = 0.85  # training's rough share of a run's time; the rest is scoring
 
 
-class Display:
-    """Shows the news that `tell` receives, inside a `with`. Without a terminal it prints one line when a run ends."""
+class Bars:
+    """A bar for the whole and one for each run or trial at work, inside a `with`; they vanish when it ends."""
 
-    def __init__(self, console: Console, jobs: Sequence[Job]) -> None:
-        self.runs = {run.id: run for run, _ in jobs}
+    def __init__(self, console: Console, description: str, total: int) -> None:
         self.bars: dict[str, TaskID] = {}
-        self.shares: dict[str, float] = {}
-        self.over: set[str] = set()
-        self.count = 0
         self.lock = threading.Lock()
         columns = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[shown]}")]
         self.progress = Progress(*columns, TimeElapsedColumn(), Eta(), console=console, transient=True)
-        self.total = self.progress.add_task("", total=1, shown="")
+        self.total = self.progress.add_task(description, total=total, shown="")
 
-    def begin(self, activity: str, count: int) -> None:
-        """Start counting to `count` runs."""
-        self.over, self.count = set(), count
-        self.progress.reset(self.total, description=activity, total=count, shown=f"0/{count}")
-
-    def __enter__(self) -> Display:
+    def __enter__(self) -> Self:
         self.progress.start()
         return self
 
@@ -50,6 +42,22 @@ class Display:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.progress.stop()
+
+
+class Display(Bars):
+    """Shows the news that `tell` receives, inside a `with`. Without a terminal it prints one line when a run ends."""
+
+    def __init__(self, console: Console, jobs: Sequence[Job]) -> None:
+        super().__init__(console, "", total=1)
+        self.runs = {run.id: run for run, _ in jobs}
+        self.shares: dict[str, float] = {}
+        self.over: set[str] = set()
+        self.count = 0
+
+    def begin(self, activity: str, count: int) -> None:
+        """Start counting to `count` runs."""
+        self.over, self.count = set(), count
+        self.progress.reset(self.total, description=activity, total=count, shown=f"0/{count}")
 
     def tell(self, run_id: str, phase: str, fraction: float) -> None:
         """A run's phase and the share of the phase that is done. Workers' news come in another thread, and may come

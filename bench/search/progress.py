@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Sequence
-from types import TracebackType
 
 from optuna.trial import FrozenTrial
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.progress import TimeRemainingColumn as Eta
 
 from bench.measure.metrics import METRICS
-from bench.runs.progress import MARKS
+from bench.runs.progress import MARKS, Bars
 from bench.search.objectives import Objective
 from bench.search.search import Search
 from bench.search.trials import outcomes, record_of
@@ -24,27 +20,14 @@ UNANNOUNCED = ("running", "lost", "infeasible", "invalid")
 """Outcomes that get no line of their own."""
 
 
-class SearchDisplay:
+class SearchDisplay(Bars):
     """Shows trials inside a `with`. Without a terminal it prints a line when a trial ends."""
 
     def __init__(self, console: Console, search: Search) -> None:
+        super().__init__(console, "trials", total=search.file.trials)
         self.search = search
-        self.bars: dict[str, TaskID] = {}
         self.announced: set[int] | None = None
         """Numbers of the trials that have their line; None before the first update."""
-        self.lock = threading.Lock()
-        columns = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[shown]}")]
-        self.progress = Progress(*columns, TimeElapsedColumn(), Eta(), console=console, transient=True)
-        self.total = self.progress.add_task("trials", total=search.file.trials, shown="")
-
-    def __enter__(self) -> SearchDisplay:
-        self.progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.progress.stop()
 
     def tell(self, name: str, phase: str, share: float) -> None:
         """Show the progress of a run; the name is `trial N`, or `trial N, seed S`."""
