@@ -10,9 +10,9 @@ from typing import Any, Literal
 from baselines import ONLY_FOR, UNTRAINED
 from bench.config import RunConfig
 from bench.errors import InputError, is_file
+from bench.scales import ScaleName
 from bench.study.layers import Layer, check_section, command_layers, merge, parse_override, scale_layer
 from bench.study.load import load_study
-from bench.study.schema import ScaleName
 from bench.study.shipped import HOW, find_file
 from bench.study.variants import unknown_method
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from baselines import UNTRAINED
 from bench.errors import InputError
 from bench.measure.metrics import METRICS
-from bench.scales import SCALES
+from bench.scales import SCALES, ScaleName
 from bench.search.objectives import choose_pruner, read_constraints, read_objectives
 from bench.search.proposals import check_space
 from bench.search.schema import Pruner, SearchFile, SearchOverlay, find_study
@@ -20,7 +20,7 @@ from bench.search.space import count_configs, read_space
 from bench.study.axes import paths_overlap
 from bench.study.layers import Layer, check_section, layers_of, merge, parse_override
 from bench.study.load import control_layers
-from bench.study.schema import ScaleName, check_name
+from bench.study.schema import check_name
 from bench.study.shipped import reported_path, resolve_file
 from bench.study.variants import MAX_RUNS, unknown_method
 from bench.study.yaml_lines import Located, explain, suggest

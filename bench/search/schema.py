@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, Field
 
 from bench.config import Section
 from bench.errors import is_file
-from bench.scales import SEEDS
-from bench.study.schema import ScaleName, Seed
+from bench.scales import SEEDS, ScaleName
+from bench.study.schema import Seed
 from bench.study.shipped import shipped
 from bench.study.yaml_lines import Located
 

@@ -14,13 +14,13 @@ from bench.config import DataConfig, RunConfig
 from bench.data.dataset import open_dataset
 from bench.errors import InputError
 from bench.measure import PEAK_VERSION
+from bench.scales import ScaleName
 from bench.search.objectives import Constraint, Objective
 from bench.search.schema import FRESH, Pruner, SearchFile
 from bench.search.space import Assigned, Part
 from bench.store.run_store import run_id
 from bench.study.axes import merge_deep, paths_overlap
 from bench.study.layers import Layer, merge, nested
-from bench.study.schema import ScaleName
 from bench.study.study import Run, method_code
 from bench.study.yaml_lines import Key, Located, dotted
 

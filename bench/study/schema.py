@@ -9,7 +9,6 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from bench.config import Section
 from bench.errors import InputError
-from bench.scales import ScaleName as ScaleName
 
 RESERVED = ("speed", "claims.md", "speed.md", "index.html")
 """Names that other files have in the folder of reports."""
